@@ -1,0 +1,345 @@
+"""What must hold between the tables of a study, beyond each table's own contract."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+import pandas as pd
+
+from evalkit.contracts import CONTRACTS, columns_of
+from evalkit.facts import claims
+from evalkit.settings import StudySettings
+
+__all__ = ["study_breaches"]
+
+Tables = Mapping[str, pd.DataFrame]
+Found = Iterator[tuple[str, str]]
+MUNICIPALITY = "municipalities.municipality_code"
+
+
+def study_breaches(
+    tables: Tables,
+    sources: pd.DataFrame,
+    settings: StudySettings,
+    *,
+    unread: Collection[str] = (),
+) -> dict[str, list[str]]:
+    """Everything that does not hold between the tables, by file.
+
+    Parameters
+    ----------
+    tables
+        Tables that keep their contracts, by name.
+    sources
+        One row per source with ``key``.
+    settings
+        The study's settings.
+    unread
+        Tables that exist and broke their contracts; nothing is said of references to them.
+
+    Returns
+    -------
+    dict
+        File name to lines; empty if all is well.
+    """
+    found: dict[str, list[str]] = {}
+    every = claims(tables)
+    for check in (
+        reference_breaches(tables, sources, unread),
+        chapter_breaches(tables, settings, unread),
+        conflict_breaches(every),
+        value_breaches(every),
+        sum_breaches(tables),
+        percentage_breaches(tables),
+        date_breaches(tables, settings),
+        repeated_event_breaches(tables),
+    ):
+        for file, line in check:
+            found.setdefault(file, []).append(line)
+    return found
+
+
+def rows_text(positions: Collection[int]) -> str:
+    """Rows as a spreadsheet numbers them."""
+    numbers = sorted({int(p) + 2 for p in positions})
+    shown = ", ".join(map(str, numbers[:8])) + (" ..." if len(numbers) > 8 else "")
+    return ("row " if len(numbers) == 1 else "rows ") + shown
+
+
+def reference_breaches(tables: Tables, sources: pd.DataFrame, unread: Collection[str]) -> Found:
+    """Codes and identifiers that no row of the table they refer to has."""
+    for name, table in tables.items():
+        for column, description in columns_of(CONTRACTS[name]).items():
+            metadata = description.metadata or {}
+            target = metadata.get("references")
+            if not target:
+                continue
+            if target == "sources":
+                known, expected = set(sources["key"]), "a key of sources.bib"
+            else:
+                other, key = target.split(".")
+                if other in unread:
+                    continue
+                known = set(tables[other][key].dropna()) if other in tables else set()
+                expected = f"a {key} of {other}.csv"
+            given = table[column].dropna()
+            if metadata.get("many"):
+                given = given.str.split(r"; ?", regex=True).explode()
+            unknown = given[~given.isin(known)]
+            for value, rows in unknown.groupby(unknown.to_numpy()):
+                yield (
+                    f"{name}.csv",
+                    f"{column}: {value!r} in {rows_text(rows.index)}; expected {expected}",
+                )
+
+
+def chapter_breaches(tables: Tables, settings: StudySettings, unread: Collection[str]) -> Found:
+    """Municipalities with a chapter in the report that the study does not have."""
+    if "municipalities" in unread:
+        return
+    known = (
+        set(tables["municipalities"]["municipality_code"]) if "municipalities" in tables else set()
+    )
+    for code in settings.municipality_codes:
+        if code not in known:
+            yield (
+                "study.toml",
+                f"municipality {code!r} in parts; expected a code of municipalities.csv",
+            )
+
+
+def conflict_breaches(every: pd.DataFrame) -> Found:
+    """Claims that disagree and of which none, or more than one value, is chosen with a reason."""
+    for (key, _), group in every[every["conflict"]].groupby(
+        [every["key"], every["version"].fillna("")]
+    ):
+        rows = group.loc[group["table"] == "facts", "row"] - 2
+        where = "facts.csv" if len(rows) else f"{group['table'].iloc[0]}.csv"
+        place = rows_text(rows if len(rows) else group["row"] - 2)
+        values = ", ".join(
+            f"{value} ({locator})"
+            for value, locator in zip(group["value"], group["locator"], strict=True)
+            if len(str(value)) <= 40
+        )
+        chosen = group.loc[group["chosen"], "value"].nunique()
+        if chosen != 1:
+            yield (
+                where,
+                (
+                    f"{key} in {place} is claimed as {values}, {chosen} of them chosen; "
+                    "expected chosen = yes for one and no for the others, each with a reason"
+                ),
+            )
+        elif group.loc[(group["table"] == "facts"), "reason"].isna().any():
+            yield (
+                where,
+                f"{key} in {place}: a claim among {values} has no reason; expected why it was chosen or not",
+            )
+    lonely = every[(every["table"] == "facts") & ~every["chosen"] & ~every["conflict"]]
+    for claim in lonely.itertuples():
+        yield (
+            "facts.csv",
+            (
+                f"{claim.key} in {rows_text([claim.row - 2])} is not chosen, but no other claim has another "
+                "value; expected a chosen claim, here or as a number of a table"
+            ),
+        )
+    facts = every[every["table"] == "facts"]
+    same = ["key", "value", "version", "source", "locator"]
+    for _, group in facts[facts.duplicated(same, keep=False)].groupby(same, dropna=False):
+        yield (
+            "facts.csv",
+            f"{rows_text(group['row'] - 2)}: the same claim more than once; expected once",
+        )
+
+
+def value_breaches(every: pd.DataFrame) -> Found:
+    """Values that do not fit their unit."""
+    facts = every[every["table"] == "facts"]
+    numeric = ~facts["unit"].isin(["date", "text"])
+    for claim in facts[
+        numeric & pd.to_numeric(facts["value"], errors="coerce").isna()
+    ].itertuples():
+        yield (
+            "facts.csv",
+            f"{claim.key}: a text in {rows_text([claim.row - 2])}; expected a number of {claim.unit}",
+        )
+    for claim in facts[facts["unit"] == "date"].itertuples():
+        if not re.fullmatch(r"\d{4}(-\w+)?(-\d{2})?", claim.value):
+            yield (
+                "facts.csv",
+                f"{claim.key}: a text in {rows_text([claim.row - 2])}; expected a date such as 2023-03-24",
+            )
+    percents = facts[facts["unit"] == "percent"]
+    numbers = pd.to_numeric(percents["value"], errors="coerce")
+    for claim in percents[(numbers < 0) | (numbers > 100)].itertuples():
+        yield (
+            "facts.csv",
+            f"{claim.key}: {claim.value} in {rows_text([claim.row - 2])}; expected 0 to 100 per cent",
+        )
+
+
+def rounding(value: float) -> float:
+    """Half a unit of the last digit that a published amount shows."""
+    digits = f"{value:.0f}".rstrip("0")
+    return 0.5 * 10 ** (len(f"{value:.0f}") - len(digits))
+
+
+def sum_breaches(tables: Tables) -> Found:
+    """Totals that are not the sum of their years, as far as published rounding lets one tell."""
+    if "grants" not in tables:
+        return
+    grants = tables["grants"]
+    keys = ["municipality_code", "scheme_id", "kind"]
+    for _, group in grants.groupby(keys, dropna=False):
+        totals = group[(group["span"] == "total") & group["amount_nok"].notna()]
+        years = group[(group["span"] == "year") & group["amount_nok"].notna()]
+        for total in totals.itertuples():
+            slack = rounding(total.amount_nok)
+            inside = _years(total.period)
+            overlapping = [bool(_years(period) & inside) for period in years["period"]]
+            counted = years[overlapping] if inside else years
+            if inside and len(counted) and set().union(*counted["period"].map(_years)) == inside:
+                summed = counted["amount_nok"].sum()
+                room = slack + counted["amount_nok"].map(rounding).sum()
+                if abs(summed - total.amount_nok) > room:
+                    yield (
+                        "grants.csv",
+                        (
+                            f"amount_nok: {total.amount_nok:.0f} in {rows_text([total.Index])} is the total of "
+                            f"{rows_text(counted.index)}, whose sum is {summed:.0f}; expected the same"
+                        ),
+                    )
+            for yearly in group[group["span"] == "per_year"].itertuples():
+                if not inside or yearly.period != total.period:
+                    continue
+                summed = yearly.amount_nok * len(inside)
+                if abs(summed - total.amount_nok) > slack + rounding(yearly.amount_nok) * len(
+                    inside
+                ):
+                    yield (
+                        "grants.csv",
+                        (
+                            f"amount_nok: {total.amount_nok:.0f} in {rows_text([total.Index])} is not "
+                            f"{len(inside)} years of {yearly.amount_nok:.0f} in {rows_text([yearly.Index])}; "
+                            "expected amounts that agree within their rounding"
+                        ),
+                    )
+
+
+def _years(period: object) -> set[int]:
+    """The years of a period such as ``2020`` or ``2020-2022``."""
+    found = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", str(period))
+    if not found:
+        return set()
+    first, last = int(found[1]), int(found[2] or found[1])
+    return set(range(first, last + 1))
+
+
+def percentage_breaches(tables: Tables) -> Found:
+    """Published percentages that no rounding makes of their counts."""
+    pairs = [
+        ("surveys", "response_rate_percent", "answered_count", "invited_count"),
+        ("survey_results", "share_percent", "count", "base_count"),
+    ]
+    for name, percent, count, base in pairs:
+        if name not in tables:
+            continue
+        table = tables[name].dropna(subset=[percent, count, base])
+        for row in table[table[base] > 0].itertuples():
+            told, of, share = getattr(row, percent), getattr(row, base), getattr(row, count)
+            half = 0.5 if float(told).is_integer() else 0.05
+            if abs(100 * share / of - told) > half + 1e-9:
+                yield (
+                    f"{name}.csv",
+                    (
+                        f"{percent}: {told:g} in {rows_text([row.Index])} with {share:.0f} of {of:.0f}, "
+                        f"which is {100 * share / of:.1f}; expected a percentage that fits its counts"
+                    ),
+                )
+    for name, count, base in [
+        ("surveys", "answered_count", "invited_count"),
+        ("survey_results", "count", "base_count"),
+        ("observations", "numerator", "denominator"),
+    ]:
+        if name in tables:
+            table = tables[name]
+            for row in table[table[count] > table[base]].itertuples():
+                yield (
+                    f"{name}.csv",
+                    (
+                        f"{count}: {getattr(row, count):g} in {rows_text([row.Index])} is more than its {base} "
+                        f"{getattr(row, base):g}; expected at most that"
+                    ),
+                )
+
+
+def date_breaches(tables: Tables, settings: StudySettings) -> Found:
+    """Periods that end before they begin, and events outside the study's years."""
+    for name, table in tables.items():
+        if not {"start", "end"} <= set(table.columns):
+            continue
+        given = table.dropna(subset=["start", "end"])
+        for row in given.itertuples():
+            if row.end[: len(row.start)] < row.start[: len(row.end)] and _sortable(
+                row.start, row.end
+            ):
+                yield (
+                    f"{name}.csv",
+                    (
+                        f"end: {row.end} in {rows_text([row.Index])} is before start {row.start}; "
+                        "expected the same day or later"
+                    ),
+                )
+    if "events" in tables:
+        first, last = settings.period
+        events = tables["events"].dropna(subset=["start"])
+        for row in events.itertuples():
+            year = int(row.start[:4])
+            if not first - 1 <= year <= last + 1:
+                yield (
+                    "events.csv",
+                    (
+                        f"start: {row.start} in {rows_text([row.Index])}; expected {first} to {last}, "
+                        "or the year before or after"
+                    ),
+                )
+        series = events.dropna(subset=["number", "municipality_code"])
+        series = series[series["start"].str.fullmatch(r"\d{4}-\d{2}-\d{2}")]
+        for _, group in series.groupby(["municipality_code", "kind"]):
+            ordered = group.sort_values(["number", "start"])
+            first_days = ordered.groupby("number")["start"].min()
+            for (before, earlier), (after, later) in zip(
+                first_days.items(), list(first_days.items())[1:], strict=False
+            ):
+                if later < earlier:
+                    rows = ordered.index[ordered["number"].isin([before, after])]
+                    yield (
+                        "events.csv",
+                        (
+                            f"start: {rows_text(rows)}: number {after:.0f} ({later}) comes before number "
+                            f"{before:.0f} ({earlier}); expected dates in the order of the numbers"
+                        ),
+                    )
+
+
+def _sortable(start: str, end: str) -> bool:
+    return all(re.fullmatch(r"[\d-]+", value) for value in (start, end))
+
+
+def repeated_event_breaches(tables: Tables) -> Found:
+    """The same kind of event on the same day for the same municipality or region, twice."""
+    if "events" not in tables:
+        return
+    events = tables["events"]
+    keys = ["municipality_code", "region_id", "kind", "start"]
+    dated = events[events["start"].astype("str").str.fullmatch(r"\d{4}-\d{2}-\d{2}").fillna(False)]
+    for _, group in dated[dated.duplicated(keys, keep=False)].groupby(keys, dropna=False):
+        yield (
+            "events.csv",
+            (
+                f"{rows_text(group.index)}: the same event more than once; expected one row per event, "
+                "or a second claim about it in facts.csv"
+            ),
+        )

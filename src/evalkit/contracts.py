@@ -1,0 +1,665 @@
+"""What each table of a study holds: one class per table.
+
+Column descriptions are the data dictionary, and the "expected" half of every message about a
+breach. Metadata of a column says what it refers to (``references="goals.goal_id"``, ``many=True``
+for a list separated by semicolons) and whether its value is a claim that the report may name
+(``fact="persons"``, the unit).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pandas as pd
+import pandera.pandas as pa
+
+from evalkit import vocabulary as words
+from evalkit.errors import DataError
+
+__all__ = ["CONTRACTS", "StudyTable", "breaches", "columns_of", "data_dictionary", "validated"]
+
+IDENTIFIER = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+CODE = r"\d{4}"
+PARTIAL_DATE = r"\d{4}(?:-(?:\d{2}(?:-\d{2})?|Q[1-4]|H[12]|spring|summer|autumn|winter))?"
+QUANTITY = r"[a-z][a-z0-9_]*"
+
+
+def prose(description: str, *, needed: bool = True, **metadata) -> pa.Field:
+    return pa.Field(nullable=not needed, description=description, metadata=metadata)
+
+
+def identifier(description: str, *, unique: bool = False, needed: bool = True, **metadata):
+    return pa.Field(
+        nullable=not needed,
+        unique=unique,
+        str_matches=rf"^{IDENTIFIER}$",
+        description=description + " (small letters a-z, digits and hyphens)",
+        metadata=metadata,
+    )
+
+
+def identifiers(description: str, **metadata):
+    return pa.Field(
+        nullable=True,
+        str_matches=rf"^{IDENTIFIER}(?:; ?{IDENTIFIER})*$",
+        description=description + ", separated by semicolons",
+        metadata={**metadata, "many": True},
+    )
+
+
+def code(description: str, *, needed: bool = True, unique: bool = False, **metadata):
+    return pa.Field(
+        nullable=not needed,
+        unique=unique,
+        str_matches=rf"^{CODE}$",
+        description=description + ": four digits, kept as text",
+        metadata=metadata,
+    )
+
+
+def word(vocabulary: Mapping[str, str], *, needed: bool = True, **metadata):
+    return pa.Field(
+        nullable=not needed,
+        isin=list(vocabulary),
+        description="one of " + ", ".join(vocabulary),
+        metadata=metadata,
+    )
+
+
+def when(description: str, **metadata):
+    return pa.Field(
+        nullable=True,
+        str_matches=rf"^{PARTIAL_DATE}$",
+        description=description + ", such as 2023-03-24, 2023-03, 2023-Q1, 2023-spring or 2023",
+        metadata={**metadata, "date": True},
+    )
+
+
+def amount(description: str, *, least: float | None = 0, most: float | None = None, **metadata):
+    return pa.Field(nullable=True, ge=least, le=most, description=description, metadata=metadata)
+
+
+def yes_no(description: str, **metadata):
+    return pa.Field(nullable=True, isin=["yes", "no"], description=description, metadata=metadata)
+
+
+class StudyTable(pa.DataFrameModel):
+    """Every table says where each of its rows was read."""
+
+    source: str = identifier("key of the source in sources.bib", references="sources")
+    locator: str = prose("place in the source, such as `s. 44`, `kap. 6.2` or `Tabell 11`")
+
+    class Config:
+        strict = True
+        coerce = False
+
+
+class FactsTable(StudyTable):
+    """The claim store: one row per claim; the same quantity may be claimed more than once."""
+
+    subject: str = identifier(
+        "what the claim is about: a municipality's slug, a measure, programme"
+    )
+    quantity: str = pa.Field(str_matches=rf"^{QUANTITY}$", description="the quantity, a noun")
+    value: str = prose("number with a point for decimals, ISO date or short text")
+    unit: str = word(words.UNITS)
+    as_of: str = when("the time the value holds for")
+    qualifier: str = word(words.QUALIFIERS, needed=False)
+    version: str = prose(
+        "the plan or edition the claim belongs to; blank for the study's own", needed=False
+    )
+    chosen: str = yes_no("where claims disagree: yes for the one in use, no for the others")
+    reason: str = prose("why this claim was chosen or not", needed=False)
+    note: str = prose("what a reader must know about the claim", needed=False)
+
+
+class RegionsTable(StudyTable):
+    """The regions of the programme."""
+
+    region_id: str = identifier("the region", unique=True)
+    name: str = prose("its name in Norwegian")
+    county_governor: str = prose("the county governor that runs the programme there")
+
+
+class MunicipalitiesTable(StudyTable):
+    """The municipalities of the programme, with the codes of the study's years."""
+
+    municipality_code: str = code("kommunenummer", unique=True)
+    slug: str = identifier("the municipality in labels and file names", unique=True)
+    name: str = prose("its name")
+    region_id: str = identifier("its region", references="regions.region_id")
+    evaluated_by: str = word(words.EVALUATORS)
+    note: str = prose("what is special about its part", needed=False)
+
+
+class GoalsTable(StudyTable):
+    """Goals of the programme (no municipality) and of the municipalities, as officially worded."""
+
+    goal_id: str = identifier("the goal", unique=True)
+    municipality_code: str = code(
+        "the municipality", needed=False, references="municipalities.municipality_code"
+    )
+    kind: str = word(words.GOAL_KINDS)
+    position: float = amount("its place in the list")
+    text: str = prose("the goal in its official wording")
+    parent_goal_ids: str = identifiers("goals it serves", references="goals.goal_id")
+    version: str = prose("the plan it stands in; blank for the study's own", needed=False)
+
+
+class MeasuresTable(StudyTable):
+    """The measures the municipalities tried."""
+
+    measure_id: str = identifier("the measure", unique=True)
+    municipality_code: str = code("the municipality", references="municipalities.municipality_code")
+    position: float = amount("its place in the municipality's list")
+    name: str = prose("its name")
+    description: str = prose("what it is, in one or two sentences")
+    parent_measure_id: str = identifier(
+        "the measure it is part of", needed=False, references="measures.measure_id"
+    )
+    status: str = word(words.MEASURE_STATUS, needed=False)
+    start: str = when("when it began")
+    end: str = when("when it ended")
+    goal_ids: str = identifiers("goals it is to serve", references="goals.goal_id")
+
+
+class MeasureAspectsTable(StudyTable):
+    """What is said of a measure, aspect by aspect."""
+
+    measure_id: str = identifier("the measure", references="measures.measure_id")
+    aspect: str = word(words.MEASURE_ASPECTS)
+    position: float = amount("order within the aspect")
+    text: str = prose("one statement")
+
+
+class MeasureThemesTable(StudyTable):
+    """Themes of the measures, as the evaluation grouped them."""
+
+    municipality_code: str = code("the municipality", references="municipalities.municipality_code")
+    theme: str = word(words.THEMES)
+    label: str = prose("the measure or change as it is named in the grouping")
+    measure_id: str = identifier("the measure", needed=False, references="measures.measure_id")
+    added_later: str = yes_no("yes if it came as a consequence of the programme")
+
+
+class LogicModelsTable(StudyTable):
+    """The logic models, one row each."""
+
+    model_id: str = identifier("the model", unique=True)
+    municipality_code: str = code("the municipality", references="municipalities.municipality_code")
+    measure_id: str = identifier("the measure", needed=False, references="measures.measure_id")
+    position: float = amount("its place in the municipality's list")
+    title: str = prose("its title")
+    row_pattern: str = word(words.ROW_PATTERNS)
+    note: str = prose("what a reader must know about it", needed=False)
+
+
+class LogicModelCellsTable(StudyTable):
+    """One row per statement in a cell of a logic model."""
+
+    model_id: str = identifier("the model", references="logic_models.model_id")
+    row: float = amount("the row of the model, from 1", least=1)
+    row_kind: str = word({"logic": "logikk", "indicator": "indikatorer"})
+    column: str = word(words.LOGIC_COLUMNS)
+    position: float = amount("order within the cell, from 1", least=1)
+    text: str = prose("one statement, short")
+    status: str = word(words.ACTIVITY_STATUS, needed=False)
+    row_span: float = amount("rows the cell covers; blank for one", least=1)
+    column_span: float = amount("columns the cell covers; blank for one", least=1)
+    indicator_ids: str = identifiers("indicators named here", references="indicators.indicator_id")
+
+
+class IndicatorsTable(StudyTable):
+    """Indicators chosen to follow the goals."""
+
+    indicator_id: str = identifier("the indicator", unique=True)
+    municipality_code: str = code(
+        "the municipality", needed=False, references="municipalities.municipality_code"
+    )
+    model_ids: str = identifiers("models it stands in", references="logic_models.model_id")
+    measure_ids: str = identifiers("measures it follows", references="measures.measure_id")
+    goal_ids: str = identifiers("goals it measures", references="goals.goal_id")
+    level: str = word(
+        {k: v for k, v in words.LOGIC_COLUMNS.items() if k != "resources"}, needed=False
+    )
+    name: str = prose("what is measured")
+    unit: str = word(words.UNITS, needed=False)
+    direction: str = word({"up": "skal øke", "down": "skal ned"}, needed=False)
+    data_source: str = prose("where its values come from", needed=False)
+    note: str = prose("what a reader must know about it", needed=False)
+
+
+class ObservationsTable(StudyTable):
+    """Values of indicators."""
+
+    observation_id: str = identifier("the observation", unique=True)
+    indicator_id: str = identifier("the indicator", references="indicators.indicator_id")
+    municipality_code: str = code(
+        "the municipality; blank for another area",
+        needed=False,
+        references="municipalities.municipality_code",
+    )
+    area: str = prose(
+        "county, country or other comparison area; blank for the municipality", needed=False
+    )
+    group: str = prose("the group it holds for; blank for all", needed=False)
+    period: str = when("the time the value holds for")
+    value: float = amount("the value, in the indicator's unit", least=None, fact="indicator")
+    numerator: float = amount("the count", fact="count")
+    denominator: float = amount("its base", fact="count")
+    qualifier: str = word(words.QUALIFIERS, needed=False)
+    note: str = prose("what a reader must know about it", needed=False)
+
+
+class TargetsTable(StudyTable):
+    """Targets of indicators and goals."""
+
+    target_id: str = identifier("the target", unique=True)
+    indicator_id: str = identifier(
+        "the indicator", needed=False, references="indicators.indicator_id"
+    )
+    goal_id: str = identifier("the goal", needed=False, references="goals.goal_id")
+    value: float = amount("the value to reach", least=None, fact="unit")
+    unit: str = word(words.UNITS)
+    direction: str = word({"at_least": "minst", "at_most": "høyst"})
+    due: str = when("when it is to be reached")
+    note: str = prose("what a reader must know about it", needed=False)
+
+
+class SurveysTable(StudyTable):
+    """Surveys and other data collections, one row per wave."""
+
+    survey_id: str = identifier("the survey", unique=True)
+    municipality_code: str = code("the municipality", references="municipalities.municipality_code")
+    kind: str = word(words.SURVEY_KINDS)
+    wave: float = amount("0 for the baseline (nullpunkt), then 1, 2; blank if not part of a series")
+    title: str = prose("its name in Norwegian")
+    provider: str = prose("who carried it out", needed=False)
+    mode: str = word(words.MODES, needed=False)
+    population: str = prose("whom it was sent to", needed=False)
+    topics: str = prose("what it asked about", needed=False)
+    invited_count: float = amount("persons invited", fact="persons")
+    answered_count: float = amount("persons who answered", fact="persons")
+    response_rate_percent: float = amount(
+        "published response rate, per cent", most=100, fact="percent"
+    )
+    start: str = when("when it was in the field", fact="date")
+    end: str = when("when it closed")
+    follows: str = identifier("the wave it repeats", needed=False, references="surveys.survey_id")
+    note: str = prose("what a reader must know about it", needed=False)
+
+
+class SurveyResultsTable(StudyTable):
+    """Published results of surveys; a finding without a number has only its text."""
+
+    result_id: str = identifier("the result", unique=True)
+    survey_id: str = identifier("the survey", references="surveys.survey_id")
+    position: float = amount("order within the survey")
+    item: str = prose("what was asked or what the finding is about")
+    group: str = prose("the group it holds for; blank for all", needed=False)
+    answer: str = prose("the answer counted, such as enig", needed=False)
+    share_percent: float = amount("published share, per cent", most=100, fact="percent")
+    count: float = amount("persons who gave the answer", fact="persons")
+    base_count: float = amount("persons who answered the item", fact="persons")
+    text: str = prose("the finding in words, where no number is given", needed=False)
+
+
+class EventsTable(StudyTable):
+    """What happened when: workshops, interviews, meetings, milestones."""
+
+    event_id: str = identifier("the event", unique=True)
+    municipality_code: str = code(
+        "the municipality; blank for a region or all",
+        needed=False,
+        references="municipalities.municipality_code",
+    )
+    region_id: str = identifier(
+        "the region, where it is one's", needed=False, references="regions.region_id"
+    )
+    kind: str = word(words.EVENT_KINDS)
+    number: float = amount("its number in a series, such as learning workshop 2")
+    title: str = prose("what it was", needed=False)
+    start: str = when("its first day", fact="date")
+    end: str = when("its last day; blank for one day", fact="date")
+    mode: str = word(words.MODES, needed=False)
+    attended_count: float = amount("persons who took part", fact="persons")
+    note: str = prose("what a reader must know about it", needed=False)
+
+
+class PhasesTable(StudyTable):
+    """Implementation phases per municipality, with what shows them."""
+
+    municipality_code: str = code("the municipality", references="municipalities.municipality_code")
+    phase: str = word(words.PHASES)
+    position: float = amount("order within the phase")
+    text: str = prose("what shows the phase")
+    measure_id: str = identifier("the measure", needed=False, references="measures.measure_id")
+
+
+class AttainmentTable(StudyTable):
+    """Judgements of how far a goal was reached, with the evidence they rest on."""
+
+    attainment_id: str = identifier("the judgement", unique=True)
+    municipality_code: str = code(
+        "the municipality; blank for the programme",
+        needed=False,
+        references="municipalities.municipality_code",
+    )
+    goal_id: str = identifier("the goal", references="goals.goal_id")
+    judgement: str = word(words.ATTAINMENT)
+    evidence_grade: str = word(words.EVIDENCE_GRADES)
+    reason: str = prose("why, in one or two sentences")
+    evidence: str = prose("what the judgement rests on")
+    too_early: str = prose("what it is too early to say", needed=False)
+
+
+class GrantSchemesTable(StudyTable):
+    """The grant schemes that the programme gathers."""
+
+    scheme_id: str = identifier("the scheme", unique=True)
+    name: str = prose("its official name")
+    agency: str = prose("who runs it", needed=False)
+    note: str = prose("what a reader must know about it", needed=False)
+
+
+class GrantsTable(StudyTable):
+    """Grants given and spent."""
+
+    grant_id: str = identifier("the amount", unique=True)
+    municipality_code: str = code(
+        "the municipality; blank for the programme",
+        needed=False,
+        references="municipalities.municipality_code",
+    )
+    scheme_id: str = identifier(
+        "the scheme; blank for all together", needed=False, references="grant_schemes.scheme_id"
+    )
+    kind: str = word(words.GRANT_KINDS)
+    span: str = word(words.GRANT_SPANS)
+    period: str = prose("the year, or years such as 2020-2022; blank if not said", needed=False)
+    amount_nok: float = amount("kroner, in the prices of the time", fact="nok")
+    qualifier: str = word(words.QUALIFIERS, needed=False)
+    note: str = prose("what it went to", needed=False)
+
+
+class ParticipantsTable(StudyTable):
+    """Who took part in the measures, and how many."""
+
+    participants_id: str = identifier("the count", unique=True)
+    municipality_code: str = code("the municipality", references="municipalities.municipality_code")
+    measure_id: str = identifier("the measure", needed=False, references="measures.measure_id")
+    group: str = prose("who was counted")
+    period: str = when("the time it holds for")
+    count: float = amount("how many", fact="unit")
+    unit: str = word(words.UNITS)
+    qualifier: str = word(words.QUALIFIERS, needed=False)
+    note: str = prose("what a reader must know about it", needed=False)
+
+
+class RecommendationsTable(StudyTable):
+    """Recommendations, numbered where the source numbers them."""
+
+    recommendation_id: str = identifier("the recommendation", unique=True)
+    municipality_code: str = code(
+        "the municipality; blank for the programme",
+        needed=False,
+        references="municipalities.municipality_code",
+    )
+    number: float = amount("its number")
+    title: str = prose("what it is about")
+    text: str = prose("what is recommended, in our own words")
+    addressed_to: str = prose("whom it is for", needed=False)
+    by: str = prose("who recommends", needed=False)
+
+
+class RolesTable(StudyTable):
+    """Who was to do what in the programme."""
+
+    role_id: str = identifier("the role", unique=True)
+    level: str = word({"national": "nasjonalt", "regional": "regionalt", "local": "lokalt"})
+    actor: str = prose("who has the role")
+    responsibility: str = prose("what they were responsible for")
+    version: str = prose("the plan it stands in; blank for the study's own", needed=False)
+
+
+class SelectionCriteriaTable(StudyTable):
+    """How the municipalities were chosen."""
+
+    criterion_id: str = identifier("the criterion", unique=True)
+    position: float = amount("its place in the list")
+    text: str = prose("the criterion, in our own words")
+    version: str = prose("the plan it stands in; blank for the study's own", needed=False)
+
+
+class OrganisationTable(StudyTable):
+    """How services and the project were organised, anchored and staffed."""
+
+    organisation_id: str = identifier("the row", unique=True)
+    municipality_code: str = code("the municipality", references="municipalities.municipality_code")
+    kind: str = word(words.ORGANISATION_KINDS)
+    position: float = amount("order within the kind")
+    name: str = prose("the area, group or position")
+    text: str = prose("what it holds or does", needed=False)
+    members_count: float = amount("members", fact="persons")
+    position_percent: float = amount("size of the position, per cent of full time", fact="percent")
+    start: str = when("the day or time from which", fact="date")
+    end: str = when("the day or time until which", fact="date")
+
+
+class ProjectsTable(StudyTable):
+    """The municipality's other projects, plans and methods."""
+
+    project_id: str = identifier("the project", unique=True)
+    municipality_code: str = code("the municipality", references="municipalities.municipality_code")
+    kind: str = word(words.PROJECT_KINDS)
+    name: str = prose("its name")
+    start: str = when("the day or time from which", fact="date")
+    end: str = when("the day or time until which", fact="date")
+    text: str = prose("what it is and what it means here", needed=False)
+
+
+class LessonsTable(StudyTable):
+    """The learning history: what was experienced, coded by topic, never raw text."""
+
+    lesson_id: str = identifier("the lesson", unique=True)
+    municipality_code: str = code(
+        "the municipality; blank for all",
+        needed=False,
+        references="municipalities.municipality_code",
+    )
+    topic: str = word(words.LESSON_TOPICS)
+    told_by: str = word(words.TOLD_BY)
+    goal_id: str = identifier("the goal it bears on", needed=False, references="goals.goal_id")
+    measure_id: str = identifier(
+        "the measure it bears on", needed=False, references="measures.measure_id"
+    )
+    text: str = prose("one statement, in our own words")
+
+
+class OriginalTablesTable(StudyTable):
+    """The tables of the report the study is read from, and what answers to each in ours."""
+
+    number: float = amount("the table's number where it stands", least=1)
+    title: str = prose("its title, short")
+    listed_number: str = prose(
+        "its number in the original's own list, where that differs", needed=False
+    )
+    label: str = prose(
+        "label of our table, such as tbl-goals; blank while there is none", needed=False
+    )
+
+
+CONTRACTS: dict[str, type[StudyTable]] = {
+    "facts": FactsTable,
+    "regions": RegionsTable,
+    "municipalities": MunicipalitiesTable,
+    "goals": GoalsTable,
+    "measures": MeasuresTable,
+    "measure_aspects": MeasureAspectsTable,
+    "measure_themes": MeasureThemesTable,
+    "logic_models": LogicModelsTable,
+    "logic_model_cells": LogicModelCellsTable,
+    "indicators": IndicatorsTable,
+    "observations": ObservationsTable,
+    "targets": TargetsTable,
+    "surveys": SurveysTable,
+    "survey_results": SurveyResultsTable,
+    "events": EventsTable,
+    "phases": PhasesTable,
+    "attainment": AttainmentTable,
+    "grant_schemes": GrantSchemesTable,
+    "grants": GrantsTable,
+    "participants": ParticipantsTable,
+    "recommendations": RecommendationsTable,
+    "roles": RolesTable,
+    "selection_criteria": SelectionCriteriaTable,
+    "organisation": OrganisationTable,
+    "projects": ProjectsTable,
+    "lessons": LessonsTable,
+    "original_tables": OriginalTablesTable,
+}
+
+
+def columns_of(contract: type[StudyTable]) -> dict[str, pa.Column]:
+    """Columns of a table in the order of its file: its own first, then source and locator."""
+    columns = contract.to_schema().columns
+    own = [name for name in columns if name not in ("source", "locator")]
+    return {name: columns[name] for name in [*own, "source", "locator"]}
+
+
+def data_dictionary() -> pd.DataFrame:
+    """Every column of every table with its description, unit and whether it may be blank."""
+    rows = [
+        (
+            table,
+            name,
+            column.description,
+            not column.nullable,
+            (column.metadata or {}).get("references"),
+        )
+        for table, contract in CONTRACTS.items()
+        for name, column in columns_of(contract).items()
+    ]
+    return pd.DataFrame(rows, columns=["table", "column", "description", "needed", "references"])
+
+
+def numeric_columns(contract: type[StudyTable]) -> list[str]:
+    """Columns that hold numbers."""
+    return [n for n, c in columns_of(contract).items() if c.dtype and str(c.dtype) == "float64"]
+
+
+def _rows(index: list[int]) -> str:
+    """Rows as a spreadsheet numbers them, from the positions in the table."""
+    numbers = sorted({position + 2 for position in index})
+    shown = ", ".join(str(n) for n in numbers[:8])
+    more = f" and {len(numbers) - 8} more" if len(numbers) > 8 else ""
+    return ("row " if len(numbers) == 1 else "rows ") + shown + more
+
+
+SHOWN = re.compile(rf"^(?:{IDENTIFIER}|-?[\d.,]+|{PARTIAL_DATE})$")
+
+
+def _quoted(value: object) -> str:
+    """A code, date or number may be shown in a message; names and free text never are."""
+    if pd.isna(value):
+        return "blank"
+    shown = str(value)
+    return repr(shown) if len(shown) <= 40 and SHOWN.match(shown) else "a text"
+
+
+def breaches(table: pd.DataFrame, contract: type[StudyTable]) -> list[str]:
+    """What in a table read as text breaks its contract, one line per column and kind of breach.
+
+    Parameters
+    ----------
+    table
+        The rows of one file, every cell text or missing, in file order.
+    contract
+        The class that describes the table.
+
+    Returns
+    -------
+    list of str
+        Lines such as ``municipality_code: '301' in row 2; expected four digits, kept as text``;
+        empty if the table is as it should be. Rows count the header as row 1.
+    """
+    columns = columns_of(contract)
+    found = []
+    unknown = [name for name in table.columns if name not in columns]
+    absent = [name for name in columns if name not in table.columns]
+    if unknown:
+        found.append(f"unknown column {', '.join(unknown)}; expected {', '.join(columns)}")
+    if absent:
+        found.append(f"column {', '.join(absent)} is missing; expected {', '.join(columns)}")
+    numeric = numeric_columns(contract)
+    for name, column in columns.items():
+        if name not in table.columns:
+            continue
+        values = table[name].reset_index(drop=True)
+        given = values.dropna()
+        wrong: dict[int, object] = {}
+        if not column.nullable:
+            wrong |= dict.fromkeys(values.index[values.isna()], None)
+        if name in numeric:
+            numbers = pd.to_numeric(given, errors="coerce")
+            wrong |= given[numbers.isna()].to_dict()
+            given = numbers.dropna()
+        for check in column.checks:
+            passed = check(given).check_output if len(given) else pd.Series(dtype=bool)
+            wrong |= values[passed.index[~passed.astype(bool)]].to_dict()
+        if (column.metadata or {}).get("date"):
+            wrong |= {i: v for i, v in given.items() if i not in wrong and not is_date(v)}
+        by_value: dict[str, list[int]] = {}
+        for position, value in wrong.items():
+            by_value.setdefault(_quoted(value), []).append(position)
+        for value, positions in by_value.items():
+            found.append(f"{name}: {value} in {_rows(positions)}; expected {column.description}")
+        if column.unique:
+            repeated = values[values.duplicated(keep=False) & values.notna()]
+            for value, group in repeated.groupby(repeated):
+                found.append(
+                    f"{name}: {_quoted(value)} in {_rows(list(group.index))}; expected once"
+                )
+    return found
+
+
+def is_date(value: str) -> bool:
+    """Whether a full or partial ISO date exists in the calendar."""
+    parts = str(value).split("-")
+    if len(parts) == 1 or not parts[1].isdigit():
+        return True
+    try:
+        pd.Period(value, freq="D" if len(parts) == 3 else "M")
+    except ValueError:
+        return False
+    return True
+
+
+def typed(table: pd.DataFrame, contract: type[StudyTable]) -> pd.DataFrame:
+    """The rows with numbers as numbers, in the contract's column order."""
+    columns = columns_of(contract)
+    numeric = numeric_columns(contract)
+    shaped = table.reindex(columns=list(columns)).reset_index(drop=True)
+    return shaped.assign(
+        **{
+            name: pd.to_numeric(shaped[name]).astype(float)
+            if name in numeric
+            else shaped[name].astype("str")
+            for name in columns
+        }
+    )
+
+
+def validated(table: pd.DataFrame, contract: type[StudyTable]) -> pd.DataFrame:
+    """The table with its types, if it keeps its contract.
+
+    Raises
+    ------
+    DataError
+        With every breach, one per line.
+    """
+    found = breaches(table, contract)
+    if found:
+        raise DataError(f"does not match {contract.__name__}:\n  " + "\n  ".join(found))
+    return contract.validate(typed(table, contract), lazy=True)

@@ -1,0 +1,190 @@
+"""The claim store: what is claimed of a quantity, where, and which claim is used.
+
+Claims stand in ``facts.csv``; every number and date of a table whose rows have an identifier is a
+claim too, named ``<identifier>.<column>``. A table holds the value in use; a claim about it in
+``facts.csv`` that differs is kept beside it, marked as not chosen, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from evalkit.contracts import CONTRACTS, columns_of
+from evalkit.norwegian import date_text
+from evalkit.vocabulary import QUALIFIERS
+
+__all__ = ["claims", "conflicts", "fact_entries", "table_claims"]
+
+COLUMNS = [
+    "key",
+    "subject",
+    "quantity",
+    "value",
+    "unit",
+    "as_of",
+    "qualifier",
+    "version",
+    "chosen",
+    "conflict",
+    "reason",
+    "note",
+    "source",
+    "locator",
+    "table",
+    "row",
+]
+UNIT_ENDINGS = ("_nok", "_count", "_percent")
+
+
+def quantity_name(column: str) -> str:
+    """The quantity that a column holds: its name without the unit."""
+    for ending in UNIT_ENDINGS:
+        if column.endswith(ending):
+            return column.removesuffix(ending)
+    return column
+
+
+def number_as_text(value: float) -> str:
+    """The shortest text of a number, without exponent."""
+    return np.format_float_positional(value, trim="-")
+
+
+def table_claims(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Claims that the tables make by holding a number or date in a row with an identifier.
+
+    Returns
+    -------
+    DataFrame
+        One row per claim with the columns of ``claims``, before conflicts are looked for.
+    """
+    units = {}
+    if "indicators" in tables:
+        units = tables["indicators"].set_index("indicator_id")["unit"].to_dict()
+    parts = []
+    for name, table in tables.items():
+        if name == "facts":
+            continue
+        columns = columns_of(CONTRACTS[name])
+        row_id = next((c for c in columns if columns[c].unique and c.endswith("_id")), None)
+        if row_id is None:
+            continue
+        for column, description in columns.items():
+            unit = (description.metadata or {}).get("fact")
+            if not unit:
+                continue
+            held = table.loc[table[column].notna()]
+            values = held[column]
+            if pd.api.types.is_numeric_dtype(values):
+                values = values.map(number_as_text)
+            if unit == "unit":
+                unit_of_row = held["unit"]
+            elif unit == "indicator":
+                unit_of_row = held["indicator_id"].map(units).fillna("count")
+            else:
+                unit_of_row = unit
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "subject": held[row_id],
+                        "quantity": quantity_name(column),
+                        "value": values,
+                        "unit": unit_of_row,
+                        "as_of": held.get("period", held.get("as_of")),
+                        "qualifier": held.get("qualifier"),
+                        "version": held.get("version"),
+                        "note": held.get("note"),
+                        "source": held["source"],
+                        "locator": held["locator"],
+                        "table": name,
+                        "row": held.index + 2,
+                    }
+                )
+            )
+    if not parts:
+        return pd.DataFrame(columns=COLUMNS)
+    return pd.concat(parts, ignore_index=True).reindex(columns=COLUMNS)
+
+
+def claims(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Every claim of a study, with what is in use where claims disagree.
+
+    Claims of different versions (a plan and the report, say) do not disagree.
+
+    Returns
+    -------
+    DataFrame
+        One row per claim: ``key`` (``subject.quantity``), the columns of ``FactsTable`` with
+        ``chosen`` as True or False, ``conflict`` (True if claims of the same key and version have
+        different values), ``table`` and ``row`` (spreadsheet row) where it stands. In key order,
+        the chosen first.
+    """
+    told = table_claims(tables)
+    parts = [told.assign(chosen=True)]
+    if "facts" in tables:
+        facts = tables["facts"]
+        parts.append(
+            facts.assign(
+                table="facts",
+                row=facts.index + 2,
+                chosen=facts["chosen"].map({"yes": True, "no": False}),
+            )
+        )
+    every = pd.concat([p for p in parts if len(p)], ignore_index=True).reindex(columns=COLUMNS)
+    every["key"] = every["subject"] + "." + every["quantity"]
+    group = [every["key"], every["version"].fillna("")]
+    comparable = every["value"].where(
+        pd.to_numeric(every["value"], errors="coerce").isna(),
+        pd.to_numeric(every["value"], errors="coerce").map(
+            lambda v: number_as_text(v) if pd.notna(v) else v
+        ),
+    )
+    every["conflict"] = comparable.groupby(group).transform("nunique") > 1
+    undecided = every["chosen"].isna()
+    chosen = every["chosen"].astype("boolean").fillna(False).astype(bool)
+    every["chosen"] = chosen | (undecided & ~every["conflict"])
+    return every.sort_values(
+        ["key", "chosen", "row"], ascending=[True, False, True], kind="stable"
+    )[COLUMNS].reset_index(drop=True)
+
+
+def conflicts(every: pd.DataFrame) -> pd.DataFrame:
+    """The claims whose key has more than one value."""
+    return every.loc[every["conflict"]].reset_index(drop=True)
+
+
+def fact_entries(every: pd.DataFrame, sources: pd.DataFrame) -> dict[str, dict[str, object]]:
+    """What the book's fact spans are filled with.
+
+    Parameters
+    ----------
+    every
+        Claims, as from ``claims``.
+    sources
+        One row per source with ``key`` and ``short`` (author and year).
+
+    Returns
+    -------
+    dict
+        For each key: ``value`` and ``decimals`` of a number, ``text`` of a date or text;
+        ``title`` (source and place, for the reader) and ``source`` (key).
+    """
+    short = sources.set_index("key")["short"].to_dict()
+    used = every.loc[every["chosen"]].drop_duplicates("key")
+    entries = {}
+    for claim in used.itertuples():
+        title = f"{short.get(claim.source, claim.source)}, {claim.locator}"
+        if isinstance(claim.qualifier, str):
+            title += f" ({QUALIFIERS[claim.qualifier]})"
+        entry: dict[str, object]
+        if claim.unit == "date":
+            entry = {"text": date_text(claim.value)}
+        elif claim.unit == "year" or claim.unit == "text":
+            entry = {"text": claim.value}
+        else:
+            _, _, fraction = claim.value.partition(".")
+            entry = {"value": float(claim.value), "decimals": len(fraction)}
+        entries[claim.key] = {**entry, "title": title, "source": claim.source}
+    return entries

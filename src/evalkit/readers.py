@@ -1,0 +1,148 @@
+"""Raw files to validated tables; the only module that opens ``data/raw``."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pypandoc
+
+from evalkit.checks import study_breaches
+from evalkit.contracts import CONTRACTS, breaches, typed
+from evalkit.errors import DataError
+from evalkit.settings import StudySettings, read_settings
+
+__all__ = ["Study", "read_sources", "read_study"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study read from its folder: settings, validated tables and sources.
+
+    ``tables`` holds one DataFrame per CSV file, by the file's name; ``sources`` one row per entry
+    of ``sources.bib``.
+    """
+
+    folder: Path
+    settings: StudySettings
+    tables: dict[str, pd.DataFrame]
+    sources: pd.DataFrame
+
+
+def read_study(study_dir: str | Path) -> Study:
+    """Read and check a study: contracts, references, conflicts, sums, dates.
+
+    Raises
+    ------
+    ConfigError
+        If ``study.toml`` is missing or wrong.
+    DataError
+        With every breach of every file, by file and spreadsheet row.
+    """
+    folder = Path(study_dir)
+    settings = read_settings(folder)
+    found: dict[str, list[str]] = {}
+    tables: dict[str, pd.DataFrame] = {}
+    for path in sorted(folder.glob("*.csv")):
+        try:
+            raw = _read_text_table(path)
+        except DataError as error:
+            found[str(path)] = [str(error)]
+            continue
+        contract = CONTRACTS.get(path.stem)
+        if contract is None:
+            found[str(path)] = [f"unknown table; expected one of {', '.join(CONTRACTS)}"]
+            continue
+        wrong = breaches(raw, contract)
+        if wrong:
+            found[f"{path} does not match {contract.__name__}"] = wrong
+        else:
+            tables[path.stem] = typed(raw, contract)
+    sources = read_sources(folder / "sources.bib")
+    unread = {Path(name.split(" does not match")[0]).stem for name in found}
+    for name, lines in study_breaches(tables, sources, settings, unread=unread).items():
+        found.setdefault(str(folder / name), []).extend(lines)
+    if found:
+        raise DataError(
+            "\n".join(f"{name}:\n  " + "\n  ".join(lines) for name, lines in found.items())
+        )
+    return Study(folder, settings, tables, sources)
+
+
+def _read_text_table(path: Path) -> pd.DataFrame:
+    """Every cell as text, blanks as missing, spaces around cells gone."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file, strict=True))
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 text (byte {error.start}); save it as CSV UTF-8") from error
+    except csv.Error as error:
+        raise DataError(f"cannot be read as CSV: {error}") from error
+    if not rows:
+        raise DataError("is empty; expected a header row")
+    header = [name.strip() for name in rows[0]]
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise DataError(f"column {', '.join(repeated)} more than once in the header row")
+    uneven = [str(n) for n, row in enumerate(rows, start=1) if row and len(row) != len(header)]
+    if uneven:
+        raise DataError(
+            f"{'row' if len(uneven) == 1 else 'rows'} {', '.join(uneven[:8])}: "
+            f"expected {len(header)} cells as in the header row"
+        )
+    body = [[cell.strip() or None for cell in row] for row in rows[1:] if row]
+    return pd.DataFrame(body, columns=header, dtype="str")
+
+
+def read_sources(path: Path) -> pd.DataFrame:
+    """The entries of a BibTeX file.
+
+    Returns
+    -------
+    DataFrame
+        One row per entry, in file order: ``key``, ``type``, ``title``, ``url`` and ``short``
+        (author and year, as a reader would name it).
+
+    Raises
+    ------
+    DataError
+        If the file is missing or cannot be read, or a key stands twice.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is not there; expected the study's sources as BibTeX")
+    try:
+        entries = json.loads(pypandoc.convert_file(str(path), "csljson", format="bibtex"))
+    except RuntimeError as error:
+        raise DataError(f"{path} cannot be read as BibTeX: {error}") from error
+    table = pd.DataFrame(
+        [
+            {
+                "key": entry["id"],
+                "type": entry["type"],
+                "title": entry.get("title", entry["id"]),
+                "url": entry.get("URL"),
+                "short": _short_name(entry),
+            }
+            for entry in entries
+        ],
+        columns=["key", "type", "title", "url", "short"],
+        dtype="str",
+    )
+    repeated = sorted(table.loc[table["key"].duplicated(), "key"].unique())
+    if repeated:
+        raise DataError(f"{path}: key {', '.join(repeated)} more than once; expected once each")
+    return table
+
+
+def _short_name(entry: dict) -> str:
+    people = entry.get("author") or entry.get("editor") or []
+    names = [person.get("literal") or person.get("family", "") for person in people]
+    if len(names) > 2:
+        who = f"{names[0]} mfl."
+    else:
+        who = " og ".join(names) or entry.get("publisher") or entry.get("title", entry["id"])
+    dates = entry.get("issued", {}).get("date-parts", [[]])[0]
+    return f"{who} ({dates[0]})" if dates else who

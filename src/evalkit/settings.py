@@ -1,0 +1,142 @@
+"""A study's settings: ``study.toml`` as one frozen dataclass."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from evalkit.errors import ConfigError
+
+__all__ = ["Part", "StudySettings", "read_settings"]
+
+REPORTS = ("plan", "status", "final", "effect")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the report with the municipalities that have a chapter in it."""
+
+    title: str
+    municipalities: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """What a study is about and how its report is made.
+
+    ``smallest_count`` is the smallest number of persons shown; ``period`` the first and last
+    year; ``notebooks`` those it runs (all, if none is named); ``accepted`` names findings of the logic-model check that the study accepts, with the
+    reason.
+    """
+
+    study: str
+    title: str
+    period: tuple[int, int]
+    evaluator: str
+    clients: tuple[str, ...]
+    language: str = "nb"
+    report: str = "final"
+    smallest_count: int = 5
+    synthetic: bool = False
+    timeout_seconds: int = 600
+    memory_mb: int = 4000
+    notebooks: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    accepted: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def municipality_codes(self) -> list[str]:
+        """Codes of the municipalities that have a chapter, in the report's order."""
+        return [code for part in self.parts for code in part.municipalities]
+
+
+TYPES = {
+    "title": str,
+    "evaluator": str,
+    "language": str,
+    "report": str,
+    "smallest_count": int,
+    "synthetic": bool,
+    "timeout_seconds": int,
+    "memory_mb": int,
+    "period": list,
+    "clients": list,
+    "notebooks": list,
+    "parts": list,
+    "accepted": dict,
+}
+
+
+def read_settings(study_dir: Path) -> StudySettings:
+    """Settings of the study in a folder under ``data/raw``.
+
+    Raises
+    ------
+    ConfigError
+        With every problem of the file: unknown or missing settings, wrong types, municipality
+        codes that are not four digits in quotes.
+    """
+    path = study_dir / "study.toml"
+    if not path.is_file():
+        others = sorted(p.parent.name for p in study_dir.parent.glob("*/study.toml"))
+        known = ", ".join(others) or "none yet"
+        raise ConfigError(f"{path} is not there; studies in {study_dir.parent}: {known}")
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f'{path}: {error}; a municipality code is text, in quotes: "0301"'
+        ) from error
+    problems = [
+        f"unknown setting {name!r}; expected {', '.join(TYPES)}"
+        for name in given
+        if name not in TYPES
+    ]
+    needed = [f.name for f in fields(StudySettings)[1:5]]
+    problems += [f"setting {name!r} is missing" for name in needed if name not in given]
+    problems += [
+        f"{name} is a {type(given[name]).__name__}; expected a {kind.__name__}"
+        for name, kind in TYPES.items()
+        if name in given and type(given[name]) is not kind
+    ]
+    if not problems:
+        problems = _contents(given)
+    if problems:
+        raise ConfigError(f"{path}:\n  " + "\n  ".join(problems))
+    parts = tuple(
+        Part(part["title"], tuple(part["municipalities"])) for part in given.pop("parts", [])
+    )
+    period = tuple(given.pop("period"))
+    clients = tuple(given.pop("clients"))
+    notebooks = tuple(given.pop("notebooks", ()))
+    return StudySettings(
+        study=study_dir.name,
+        parts=parts,
+        period=period,
+        clients=clients,
+        notebooks=notebooks,
+        **given,
+    )
+
+
+def _contents(given: dict) -> list[str]:
+    problems = []
+    period = given["period"]
+    if len(period) != 2 or not all(isinstance(y, int) for y in period) or period[0] > period[-1]:
+        problems.append("period holds something else than first and last year, as [2019, 2023]")
+    if given.get("report", "final") not in REPORTS:
+        problems.append(f"report is {given['report']!r}; expected {', '.join(REPORTS)}")
+    if given.get("smallest_count", 5) < 1:
+        problems.append("smallest_count is below 1; expected the smallest number of persons shown")
+    for number, part in enumerate(given.get("parts", []), start=1):
+        if not isinstance(part, dict) or set(part) != {"title", "municipalities"}:
+            problems.append(f"part {number} holds something else than title and municipalities")
+            continue
+        problems += [
+            f"municipality {code!r} in part {number}; expected four digits, kept as text"
+            for code in part["municipalities"]
+            if not (isinstance(code, str) and re.fullmatch(r"\d{4}", code))
+        ]
+    return problems

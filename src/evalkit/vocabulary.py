@@ -1,0 +1,258 @@
+"""The fixed words of a study and what a reader of the report sees for them.
+
+Each vocabulary maps a code, used in tables and in code, to its Norwegian label. A code that is
+not here is refused by the contracts.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ACTIVITY_STATUS",
+    "ATTAINMENT",
+    "EVALUATORS",
+    "EVENT_KINDS",
+    "EVIDENCE_GRADES",
+    "GOAL_KINDS",
+    "GRANT_KINDS",
+    "GRANT_SPANS",
+    "LESSON_TOPICS",
+    "LOGIC_COLUMNS",
+    "MEASURE_ASPECTS",
+    "MEASURE_STATUS",
+    "MODES",
+    "ORGANISATION_KINDS",
+    "PHASES",
+    "PROJECT_KINDS",
+    "QUALIFIERS",
+    "ROW_PATTERNS",
+    "SURVEY_KINDS",
+    "THEMES",
+    "TOLD_BY",
+    "UNITS",
+]
+
+LOGIC_COLUMNS = {
+    "resources": "Ressurser",
+    "activities": "Aktiviteter",
+    "participation": "Deltakelse",
+    "output": "Resultater (kort tid)",
+    "outcome": "Virkning (noe tid)",
+    "impact": "Samfunnseffekt (lang tid)",
+}
+
+ACTIVITY_STATUS = {
+    "done": "gjennomført",
+    "partly_done": "delvis gjennomført",
+    "not_done": "ikke gjennomført",
+}
+
+GOAL_KINDS = {
+    "effect_goal": "effektmål",
+    "result_goal": "resultatmål",
+    "local_goal": "lokalt mål",
+    "impact_goal": "samfunnsmål",
+}
+
+ATTAINMENT = {
+    "reached": "nådd",
+    "partly_reached": "delvis nådd",
+    "promising": "lovende, for tidlig å si sikkert",
+    "too_early": "for tidlig å si",
+    "not_reached": "ikke nådd",
+    "not_judged": "ikke vurdert",
+}
+
+EVIDENCE_GRADES = {
+    "told_by_staff": "ansatte forteller",
+    "told_by_users": "brukere forteller",
+    "documented": "dokumentert i planer, vedtak eller rutiner",
+    "before_and_after": "før- og ettermåling",
+    "controlled": "sammenlignet med andre",
+    "replicated": "gjentatt i flere kommuner",
+    "none": "ingen opplysning",
+}
+
+EVENT_KINDS = {
+    "learning_workshop": "læringsverksted",
+    "focus_group_interview": "fokusgruppeintervju",
+    "interview": "intervju",
+    "meeting": "samtale eller møte",
+    "gathering": "samling",
+    "resource_group_meeting": "ressursgruppemøte",
+    "webinar": "webinar",
+    "survey": "spørreundersøkelse",
+    "report": "rapportering",
+    "milestone": "milepæl",
+    "decision": "vedtak",
+    "deadline": "frist",
+    "training": "kurs eller opplæring",
+    "public_event": "åpent arrangement",
+}
+
+MODES = {
+    "physical": "fysisk",
+    "digital": "digitalt",
+    "mixed": "fysisk og digitalt",
+    "interview": "intervju",
+}
+
+PHASES = {
+    "readiness": "Oppmerksomhet og endringsvilje",
+    "exploration": "Utforskning",
+    "installation": "Installasjon og forberedelse",
+    "implementation": "Begynnende implementering og implementering",
+    "full_implementation": "Full implementering og vedlikehold",
+}
+
+THEMES = {
+    "attendance": "Nærvær, frafall og inkludering i arbeidslivet",
+    "one_door": "En dør inn",
+    "parenting": "Foreldrestøtte",
+    "coordination": "Samhandling og koordinering",
+    "participation": "Medvirkning",
+    "leisure": "Fritid",
+}
+
+MEASURE_STATUS = {
+    "planned": "planlagt",
+    "piloted": "prøvd ut",
+    "implemented": "innført",
+    "continued": "videreført i drift",
+    "ended": "avsluttet",
+    "declined": "ikke gjennomført",
+}
+
+MEASURE_ASPECTS = {
+    "background": "Bakgrunn",
+    "organisation": "Organisering",
+    "goal": "Mål",
+    "target_group": "Målgruppe",
+    "method": "Arbeidsform",
+    "result": "Resultater",
+    "next_step": "Veien videre",
+}
+
+ROW_PATTERNS = {
+    "one_indicator_row": "en rad med indikatorer for hele modellen",
+    "alternating": "rader med logikk og indikatorer annenhver gang",
+    "free_form": "fri form",
+    "no_indicators": "uten indikatorer",
+}
+
+SURVEY_KINDS = {
+    "staff_survey": "spørreundersøkelse blant ansatte",
+    "user_survey": "spørreundersøkelse blant brukere",
+    "youth_interviews": "intervjuer med ungdom",
+    "interviews": "intervjuer",
+    "youth_survey": "spørreundersøkelse blant ungdom",
+    "parent_survey": "spørreundersøkelse blant foreldre",
+    "competence_survey": "kompetansekartlegging",
+    "situation_analysis": "ståstedsanalyse",
+}
+
+GRANT_KINDS = {
+    "granted": "tildelt",
+    "spent": "brukt",
+    "own_contribution": "kommunens egenandel",
+}
+
+GRANT_SPANS = {"total": "samlet", "per_year": "per år", "year": "ett år"}
+
+ORGANISATION_KINDS = {
+    "service_area": "Kommunalområde",
+    "service": "Tjeneste",
+    "owner": "Prosjekteier",
+    "steering_group": "Styringsgruppe",
+    "project_group": "Prosjektgruppe",
+    "working_group": "Arbeidsgruppe",
+    "resource_group": "Ressursgruppe",
+    "reference_group": "Referansegruppe",
+    "project_lead": "Prosjektleder",
+    "position": "Stilling",
+    "anchoring": "Forankring",
+    "change": "Organisasjonsendring",
+}
+
+PROJECT_KINDS = {
+    "project": "prosjekt",
+    "plan": "plan",
+    "method": "metode eller modell",
+    "network": "nettverk",
+    "analysis": "analyse",
+}
+
+TOLD_BY = {
+    "evaluator": "evaluator",
+    "project_lead": "prosjektleder",
+    "leaders": "ledere",
+    "staff": "ansatte",
+    "users": "brukere",
+    "survey_provider": "den som gjorde undersøkelsen",
+    "county_governor": "statsforvalteren",
+    "municipality": "kommunen",
+}
+
+LESSON_TOPICS = {
+    "motivation": "grunner til å delta",
+    "situation": "situasjonen i kommunene",
+    "anchoring_leadership": "forankring i ledelsen",
+    "anchoring_organisation": "forankring i organisasjonen",
+    "project_lead": "rollen som prosjektleder",
+    "other_projects": "andre prosjekter",
+    "national_reforms": "nasjonale reformer",
+    "coordination": "samordning",
+    "availability": "tilgjengelighet",
+    "target_group": "målgruppens erfaringer",
+    "participation": "medvirkning",
+    "baseline": "nullpunktsanalysen",
+    "knowledge": "kunnskapsgrunnlag",
+    "evaluation": "evaluering",
+    "logic_models": "logiske modeller",
+    "learning_history": "lærende historie",
+    "county_governor": "statsforvalterens rolle",
+    "competence_environments": "kompetansemiljøene",
+    "time_on_grants": "tid brukt på tilskudd",
+    "programme_financing": "programfinansiering",
+    "grant": "hva tilskuddet betydde",
+    "implementation": "implementering",
+    "conclusion": "konklusjon",
+}
+
+EVALUATORS = {
+    "nordlandsforskning": "Nordlandsforskning",
+    "ntnu": "NTNU",
+    "pwc": "PwC",
+}
+
+QUALIFIERS = {
+    "about": "om lag",
+    "over": "over",
+    "under": "under",
+    "at_least": "minst",
+    "at_most": "høyst",
+}
+
+UNITS = {
+    "count": "antall",
+    "persons": "personer",
+    "families": "familier",
+    "children": "barn",
+    "groups": "grupper",
+    "meetings": "møter",
+    "percent": "prosent",
+    "percentage_points": "prosentpoeng",
+    "nok": "kroner",
+    "nok_per_inhabitant": "kroner per innbygger",
+    "km2": "km²",
+    "years": "år",
+    "months": "måneder",
+    "weeks": "uker",
+    "days": "dager",
+    "hours": "timer",
+    "minutes": "minutter",
+    "date": "dato",
+    "year": "årstall",
+    "text": "tekst",
+    "score": "skår",
+    "positions": "årsverk",
+}

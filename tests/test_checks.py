@@ -1,0 +1,150 @@
+import pytest
+from studies import TABLES, write_study
+
+from evalkit.errors import DataError
+from evalkit.readers import read_study
+
+EVENT = TABLES["events"][0]
+FACT = TABLES["facts"][0]
+
+
+def message(tmp_path, **tables):
+    """What reading a study with these tables says is wrong; None if nothing is."""
+    try:
+        read_study(write_study(tmp_path, **tables))
+    except DataError as error:
+        return str(error)
+    return None
+
+
+def test_a_sound_study_has_no_breach(tmp_path):
+    assert message(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("tables", "expected"),
+    [
+        (
+            {"facts": [FACT | {"source": "nobody"}]},
+            "facts.csv:\n  source: 'nobody' in row 2; expected a key of sources.bib",
+        ),
+        (
+            {"goals": [TABLES["goals"][0] | {"parent_goal_ids": "anchored; gone"}]},
+            "parent_goal_ids: 'gone' in row 2; expected a goal_id of goals.csv",
+        ),
+        (
+            {"facts": [FACT, FACT | {"value": "27682", "locator": "s. 2"}]},
+            "horten.population in rows 2, 3 is claimed as 27600 (s. 1), 27682 (s. 2), 0 of them chosen",
+        ),
+        (
+            {
+                "facts": [
+                    FACT | {"chosen": "yes", "reason": "Nyeste tall"},
+                    FACT | {"value": "27682", "locator": "s. 2", "chosen": "no"},
+                ]
+            },
+            "has no reason; expected why it was chosen or not",
+        ),
+        (
+            {"facts": [FACT, FACT]},
+            "rows 2, 3: the same claim more than once",
+        ),
+        (
+            {"facts": [FACT | {"chosen": "no", "reason": "Feil"}]},
+            "horten.population in row 2 is not chosen, but no other claim has another value",
+        ),
+        (
+            {"facts": [FACT | {"value": "mange"}]},
+            "horten.population: a text in row 2; expected a number of persons",
+        ),
+        (
+            {"facts": [FACT | {"value": "240", "unit": "percent"}]},
+            "horten.population: 240 in row 2; expected 0 to 100 per cent",
+        ),
+        (
+            {"events": [EVENT, EVENT | {"event_id": "horten-again"}]},
+            "rows 2, 3: the same event more than once",
+        ),
+        (
+            {"events": [EVENT | {"start": "1923-03-24"}]},
+            "start: 1923-03-24 in row 2; expected 2019 to 2023",
+        ),
+        (
+            {"events": [EVENT | {"end": "2023-03-20"}]},
+            "end: 2023-03-20 in row 2 is before start 2023-03-24",
+        ),
+        (
+            {"events": [EVENT, EVENT | {"event_id": "b", "number": 4, "start": "2022-01-10"}]},
+            "rows 2, 3: number 4 (2022-01-10) comes before number 3 (2023-03-24)",
+        ),
+    ],
+)
+def test_what_does_not_hold_between_tables_is_told_with_its_row(tmp_path, tables, expected):
+    assert expected in message(tmp_path, **tables)
+
+
+def grant(identifier, span, amount, period):
+    return {
+        "grant_id": identifier,
+        "municipality_code": "3801",
+        "kind": "granted",
+        "span": span,
+        "amount_nok": amount,
+        "period": period,
+    }
+
+
+def test_a_total_that_is_not_the_sum_of_its_years_is_found(tmp_path):
+    rows = [grant("total", "total", 9700000, "2020-2021"), grant("a", "year", 3200000, "2020")]
+
+    assert message(tmp_path, grants=rows) is None
+
+    rows.append(grant("b", "year", 3200000, "2021"))
+
+    assert "9700000 in row 2 is the total of rows 3, 4, whose sum is 6400000" in message(
+        tmp_path, grants=rows
+    )
+
+
+def test_rounded_amounts_agree_within_their_rounding(tmp_path):
+    rows = [
+        grant("total", "total", 9700000, "2020-2022"),
+        grant("yearly", "per_year", 3200000, "2020-2022"),
+    ]
+
+    assert message(tmp_path, grants=rows) is None
+
+    rows[1]["amount_nok"] = 2200000
+
+    assert "is not 3 years of 2200000" in message(tmp_path, grants=rows)
+
+
+def survey(**given):
+    return {
+        "survey_id": "horten-2020",
+        "municipality_code": "3801",
+        "kind": "staff_survey",
+        "wave": 0,
+        "title": "Nullpunktsanalyse",
+    } | given
+
+
+def test_a_percentage_that_no_rounding_makes_of_its_counts_is_found(tmp_path):
+    fits = survey(invited_count=119, answered_count=94, response_rate_percent=79)
+
+    assert message(tmp_path, surveys=[fits]) is None
+    assert "response_rate_percent: 69 in row 2 with 94 of 119, which is 79.0" in message(
+        tmp_path, surveys=[fits | {"response_rate_percent": 69}]
+    )
+
+
+def test_more_answers_than_invited_are_impossible(tmp_path):
+    assert "answered_count: 120 in row 2 is more than its invited_count 119" in message(
+        tmp_path, surveys=[survey(invited_count=119, answered_count=120)]
+    )
+
+
+def test_a_chapter_for_an_unknown_municipality_is_found(tmp_path):
+    rows = [row for row in TABLES["municipalities"] if row["municipality_code"] != "0301"]
+
+    assert "study.toml:\n  municipality '0301' in parts" in message(tmp_path, municipalities=rows)

@@ -1,0 +1,97 @@
+"""Each module imports only from layers below its own."""
+
+import ast
+
+import pytest
+from conftest import PROJECT
+
+PACKAGE = PROJECT / "src" / "evalkit"
+
+# From the top down; a module may import from lower rows and from its own row.
+LAYERS = [
+    ["cli"],
+    ["studies"],
+    ["runs", "book"],
+    ["tables", "figures"],
+    ["display", "markdown"],
+    ["readers", "store"],
+    ["checks"],
+    [
+        "attainment",
+        "baseline",
+        "coding",
+        "comparability",
+        "difference_in_differences",
+        "disclosure",
+        "facts",
+        "goals",
+        "grants",
+        "indicator_overview",
+        "indicators",
+        "interrupted_series",
+        "logic_model",
+        "municipalities",
+        "pooling",
+        "process",
+        "survey",
+        "synthetic_control",
+    ],
+    ["agreement", "detectable", "multiplicity", "rates", "reliability", "weighting"],
+    ["contracts", "settings", "uncertainty"],
+    ["norwegian", "prose", "reasons"],
+    ["vocabulary", "errors"],
+]
+LEVEL = {module: -depth for depth, layer in enumerate(LAYERS) for module in layer}
+
+
+def modules():
+    """Every module below the package with the row it belongs to."""
+    return [
+        (path, path.relative_to(PACKAGE).parts[0].removesuffix(".py"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path != PACKAGE / "__init__.py"
+    ]
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("evalkit"):
+            parts = node.module.split(".")[1:]
+            yield from [parts[0]] if parts else [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            yield from (
+                alias.name.split(".")[1]
+                for alias in node.names
+                if alias.name.startswith("evalkit.")
+            )
+
+
+@pytest.mark.parametrize(
+    ("path", "module"), modules(), ids=lambda value: value if isinstance(value, str) else value.name
+)
+def test_a_module_imports_only_from_its_own_layer_or_below(path, module):
+    assert module in LEVEL, f"{module} has no layer; give it one in ARCHITECTURE.md and here"
+
+    above = {name for name in imported(path) if LEVEL[name] > LEVEL[module]}
+
+    assert not above
+
+
+def test_analysis_reads_no_file_and_no_clock():
+    pure = {module for layer in LAYERS[7:9] for module in layer} - {"coding"}
+    forbidden = {"pathlib", "os", "datetime", "time", "random", "open"}
+
+    for path, module in modules():
+        if module in pure:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            used = {
+                name.split(".")[0]
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Import | ast.ImportFrom)
+                for name in (
+                    [node.module or ""]
+                    if isinstance(node, ast.ImportFrom)
+                    else [alias.name for alias in node.names]
+                )
+            }
+            assert not used & forbidden, f"{module} uses {used & forbidden}"

@@ -1,0 +1,74 @@
+import pytest
+from studies import TABLES, write_study
+
+from evalkit.errors import ConfigError, DataError
+from evalkit.readers import read_sources, read_study
+
+
+def test_a_study_is_read_with_its_types_and_sources(tmp_path):
+    study = read_study(write_study(tmp_path))
+
+    assert study.tables["municipalities"]["municipality_code"].tolist() == ["0301", "3801"]
+    assert study.tables["events"]["attended_count"].item() == 34
+    assert study.sources["short"].tolist() == ["Waldahl og Skogøy (2024)", "KORUS Sør (2020)"]
+
+
+def test_breaches_of_all_files_come_out_together(tmp_path):
+    folder = write_study(
+        tmp_path,
+        goals=[TABLES["goals"][0] | {"kind": "aim"}],
+        events=[TABLES["events"][0] | {"municipality_code": "9999"}],
+    )
+
+    with pytest.raises(DataError) as error:
+        read_study(folder)
+
+    message = str(error.value)
+    assert "goals.csv does not match GoalsTable:\n  kind: 'aim' in row 2" in message
+    assert "events.csv:\n  municipality_code: '9999' in row 2" in message
+
+
+def test_a_file_that_is_no_table_is_named(tmp_path):
+    folder = write_study(tmp_path)
+    (folder / "notater.csv").write_text("a,b\n1,2\n")
+
+    with pytest.raises(DataError, match=r"notater\.csv:\n  unknown table; expected one of facts"):
+        read_study(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty; expected a header row"),
+        ("region_id,name\nøst,1\n".encode("latin-1"), "is not UTF-8 text"),
+        (b"region_id,name\na,b,c\n", "row 2: expected 2 cells"),
+        (b"name,name\na,b\n", "column name more than once"),
+        (b'name\n"a\n', "cannot be read as CSV"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(tmp_path, content, message):
+    folder = write_study(tmp_path)
+    (folder / "regions.csv").write_bytes(content)
+
+    with pytest.raises(DataError, match=message):
+        read_study(folder)
+
+
+def test_a_study_that_is_not_there_names_those_that_are(tmp_path):
+    write_study(tmp_path)
+
+    with pytest.raises(ConfigError, match=r"studies in .*raw: lite"):
+        read_study(tmp_path / "data" / "raw" / "pilot")
+
+
+def test_a_source_key_that_stands_twice_is_refused(tmp_path):
+    path = tmp_path / "sources.bib"
+    path.write_text("@book{a, title={A}, year={2020}}\n@book{a, title={B}, year={2021}}\n")
+
+    with pytest.raises(DataError, match="key a more than once"):
+        read_sources(path)
+
+
+def test_missing_sources_are_an_error(tmp_path):
+    with pytest.raises(DataError, match="expected the study's sources as BibTeX"):
+        read_sources(tmp_path / "sources.bib")
