@@ -13,8 +13,8 @@ LAYERS = [
     ["studies"],
     ["runs", "book"],
     ["tables", "figures"],
-    ["display", "markdown"],
-    ["readers", "store"],
+    ["display", "markdown", "references"],
+    ["readers", "qda_files", "store"],
     ["checks"],
     [
         "attainment",
@@ -26,7 +26,7 @@ LAYERS = [
         "facts",
         "goals",
         "grants",
-        "indicator_overview",
+        "published_indicators",
         "indicators",
         "interrupted_series",
         "logic_model",
@@ -39,7 +39,7 @@ LAYERS = [
     ["agreement", "detectable", "multiplicity", "rates", "reliability", "weighting"],
     ["contracts", "settings", "uncertainty"],
     ["norwegian", "prose", "reasons"],
-    ["vocabulary", "errors"],
+    ["vocabulary", "errors", "once"],
 ]
 LEVEL = {module: -depth for depth, layer in enumerate(LAYERS) for module in layer}
 

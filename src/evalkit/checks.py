@@ -329,11 +329,11 @@ def _sortable(start: str, end: str) -> bool:
 
 
 def repeated_event_breaches(tables: Tables) -> Found:
-    """The same kind of event on the same day for the same municipality or region, twice."""
+    """The same event on the same day for the same municipality or region, twice."""
     if "events" not in tables:
         return
     events = tables["events"]
-    keys = ["municipality_code", "region_id", "kind", "start"]
+    keys = ["municipality_code", "region_id", "kind", "start", "number", "title"]
     dated = events[events["start"].astype("str").str.fullmatch(r"\d{4}-\d{2}-\d{2}").fillna(False)]
     for _, group in dated[dated.duplicated(keys, keep=False)].groupby(keys, dropna=False):
         yield (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 
 import pandas as pd
 import pandera.pandas as pa
@@ -102,6 +103,10 @@ class FactsTable(StudyTable):
         "what the claim is about: a municipality's slug, a measure, programme"
     )
     quantity: str = pa.Field(str_matches=rf"^{QUANTITY}$", description="the quantity, a noun")
+    label: str = prose(
+        "what the claim is about, in Norwegian, for readers; blank for a claim about a table's row",
+        needed=False,
+    )
     value: str = prose("number with a point for decimals, ISO date or short text")
     unit: str = word(words.UNITS)
     as_of: str = when("the time the value holds for")
@@ -490,6 +495,139 @@ class OriginalTablesTable(StudyTable):
     )
 
 
+class PlanPhasesTable(StudyTable):
+    """Phases of a plan."""
+
+    phase_id: str = identifier("the phase", unique=True)
+    municipality_code: str = code(
+        "the municipality; blank for the programme",
+        needed=False,
+        references="municipalities.municipality_code",
+    )
+    position: float = amount("its place in the plan")
+    name: str = prose("its name")
+    start: str = when("the day or time from which", fact="date")
+    end: str = when("the day or time until which", fact="date")
+    text: str = prose("what is to be done in it", needed=False)
+
+
+class MilestonesTable(StudyTable):
+    """What a plan is to have done by when: milestones, activities with deadlines."""
+
+    milestone_id: str = identifier("the milestone", unique=True)
+    phase_id: str = identifier("its phase", needed=False, references="plan_phases.phase_id")
+    position: float = amount("its place in the plan")
+    title: str = prose("what is to be done, short")
+    is_decision: str = yes_no("yes for a decision point (political or of the steering group)")
+    responsible: str = prose("who is responsible", needed=False)
+    due: str = when("deadline", fact="date")
+    done: str = when("when it was done", fact="date")
+    status: str = word(words.MILESTONE_STATUS, needed=False)
+    version: str = prose("the plan it stands in; blank for the study's own", needed=False)
+    note: str = prose("what a reader must know about it", needed=False)
+
+
+class BudgetLinesTable(StudyTable):
+    """Budget, one row per line and year; printed totals are rows too and are checked."""
+
+    budget_id: str = identifier("the amount", unique=True)
+    position: float = amount("its place in the budget")
+    line: str = prose("the line's name")
+    kind: str = word(words.BUDGET_KINDS)
+    year: str = prose("the year, or years such as 2020-2022", needed=False)
+    amount_nok: float = amount("kroner, in the prices of the time", least=None, fact="nok")
+    is_total: str = yes_no("yes for a printed sum of the other lines of its kind and year")
+    note: str = prose("what a reader must know about it", needed=False)
+
+
+class RisksTable(StudyTable):
+    """Risk register."""
+
+    risk_id: str = identifier("the risk", unique=True)
+    position: float = amount("its place in the register")
+    text: str = prose("what may happen, in our own words")
+    probability: float = amount("as graded by the plan", least=1, most=5, fact="score")
+    consequence: float = amount("as graded by the plan", least=1, most=5, fact="score")
+    factor: float = amount("the risk factor as printed; it is computed anew", fact="score")
+    mitigation: str = prose("what is to be done about it", needed=False)
+    responsible: str = prose("who is responsible", needed=False)
+
+
+class StakeholdersTable(StudyTable):
+    """Stakeholders, with interest and influence as the plan grades them."""
+
+    stakeholder_id: str = identifier("the stakeholder", unique=True)
+    name: str = prose("who it is")
+    interest: str = word({"low": "liten", "medium": "middels", "high": "stor"}, needed=False)
+    influence: str = word({"low": "liten", "medium": "middels", "high": "stor"}, needed=False)
+    group: str = prose("the plan's name for the group it is placed in", needed=False)
+    strategy: str = prose("how they are to be met", needed=False)
+    note: str = prose("what is said of their interests", needed=False)
+
+
+class SuccessCriteriaTable(StudyTable):
+    """Success criteria with what may hinder them and what is done about it."""
+
+    success_id: str = identifier("the criterion", unique=True)
+    position: float = amount("its place in the plan")
+    text: str = prose("the criterion, in our own words")
+    hindrance: str = prose("what may hinder it", needed=False)
+    action: str = prose("what is to be done about it", needed=False)
+
+
+class EvaluationPlanTable(StudyTable):
+    """When and how the programme is to be evaluated."""
+
+    step_id: str = identifier("the step", unique=True)
+    step: str = word(words.EVALUATION_STEPS)
+    due: str = when("when it is to be done", fact="date")
+    text: str = prose("what is to be done, by whom, from which data")
+
+
+class AnswersTable(StudyTable):
+    """Survey microdata: one row per respondent and item."""
+
+    survey_id: str = identifier("the survey", references="surveys.survey_id")
+    municipality_code: str = code("the municipality", references="municipalities.municipality_code")
+    respondent_id: str = identifier("the respondent, the same in every wave if linked")
+    service: str = prose("the service the respondent works in or uses", needed=False)
+    item: str = identifier("the item", references="items.item")
+    score: float = amount("1 (not at all) to 5 (fully), or blank", least=1, most=5)
+
+
+class ItemsTable(StudyTable):
+    """The item bank: every question a study may ask."""
+
+    item: str = identifier("the item", unique=True)
+    position: float = amount("its place in the questionnaire")
+    topic: str = prose("what it is about")
+    text: str = prose("the question in its standard wording")
+    scale: str = prose("the answer scale")
+
+
+class CrosswalkTable(StudyTable):
+    """What was asked in which survey, beside the item bank."""
+
+    survey_id: str = identifier("the survey", references="surveys.survey_id")
+    item: str = identifier("the item", references="items.item")
+    status: str = word(words.CROSSWALK_STATUS)
+    variant: str = prose("the wording or scale used, where it is not the bank's", needed=False)
+
+
+class CodingsTable(StudyTable):
+    """Coded qualitative material: one row per unit, code and coder."""
+
+    document: str = identifier("the document")
+    unit: str = identifier("the unit of text within it")
+    municipality_code: str = code(
+        "the municipality", needed=False, references="municipalities.municipality_code"
+    )
+    code_id: str = identifier("the code given")
+    coder: str = identifier("who coded")
+    excerpt: str = prose("the coded words, if they may be kept", needed=False)
+    anonymity: str = word(words.ANONYMITY)
+
+
 CONTRACTS: dict[str, type[StudyTable]] = {
     "facts": FactsTable,
     "regions": RegionsTable,
@@ -518,9 +656,21 @@ CONTRACTS: dict[str, type[StudyTable]] = {
     "projects": ProjectsTable,
     "lessons": LessonsTable,
     "original_tables": OriginalTablesTable,
+    "plan_phases": PlanPhasesTable,
+    "milestones": MilestonesTable,
+    "budget_lines": BudgetLinesTable,
+    "risks": RisksTable,
+    "stakeholders": StakeholdersTable,
+    "success_criteria": SuccessCriteriaTable,
+    "evaluation_plan": EvaluationPlanTable,
+    "items": ItemsTable,
+    "crosswalk": CrosswalkTable,
+    "answers": AnswersTable,
+    "codings": CodingsTable,
 }
 
 
+@cache
 def columns_of(contract: type[StudyTable]) -> dict[str, pa.Column]:
     """Columns of a table in the order of its file: its own first, then source and locator."""
     columns = contract.to_schema().columns

@@ -14,7 +14,7 @@ import pandas as pd
 
 from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.norwegian import date_text
-from evalkit.vocabulary import QUALIFIERS
+from evalkit.vocabulary import EVENT_KINDS, GRANT_KINDS, GRANT_SPANS, QUALIFIERS, QUANTITIES
 
 __all__ = ["claims", "conflicts", "fact_entries", "table_claims"]
 
@@ -22,6 +22,7 @@ COLUMNS = [
     "key",
     "subject",
     "quantity",
+    "label",
     "value",
     "unit",
     "as_of",
@@ -45,6 +46,41 @@ def quantity_name(column: str) -> str:
         if column.endswith(ending):
             return column.removesuffix(ending)
     return column
+
+
+def row_names(table: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Series:
+    """What each row is about, for readers: what it belongs to or is called, and its municipality."""
+    names = pd.Series(None, index=table.index, dtype=object)
+    for column, other, name in (
+        ("indicator_id", "indicators", "name"),
+        ("goal_id", "goals", "text"),
+        ("measure_id", "measures", "name"),
+    ):
+        if column in table.columns and other in tables:
+            called = tables[other].set_index(column)[name].to_dict()
+            names = names.fillna(table[column].map(called).astype(object))
+    if {"kind", "span"} <= set(table.columns):
+        names = names.fillna(
+            "tilskudd " + table["kind"].map(GRANT_KINDS) + ", " + table["span"].map(GRANT_SPANS)
+        )
+    for column in ("title", "name", "line", "item", "group", "text"):
+        if column in table.columns:
+            names = names.fillna(table[column].astype(object))
+    if {"kind", "number"} <= set(table.columns):
+        numbered = table["number"].map(lambda n: f" {n:.0f}" if pd.notna(n) else "")
+        names = names.fillna(table["kind"].map(EVENT_KINDS) + numbered)
+    if "group" in table.columns:
+        grouped = table["group"].notna() & (names != table["group"])
+        names = names.where(~grouped, names.astype(str) + ", " + table["group"].astype(str))
+    if "municipality_code" in table.columns and "municipalities" in tables:
+        places = tables["municipalities"].set_index("municipality_code")["name"].to_dict()
+        where = table["municipality_code"].map(places)
+        told = [
+            isinstance(place, str) and place.casefold() not in str(name).casefold()
+            for place, name in zip(where, names, strict=True)
+        ]
+        names = names.where(~pd.Series(told, index=table.index), where + ": " + names.astype(str))
+    return names
 
 
 def number_as_text(value: float) -> str:
@@ -71,6 +107,7 @@ def table_claims(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         row_id = next((c for c in columns if columns[c].unique and c.endswith("_id")), None)
         if row_id is None:
             continue
+        about = row_names(table, tables)
         for column, description in columns.items():
             unit = (description.metadata or {}).get("fact")
             if not unit:
@@ -90,6 +127,7 @@ def table_claims(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                     {
                         "subject": held[row_id],
                         "quantity": quantity_name(column),
+                        "label": about[held.index] + ": " + QUANTITIES[quantity_name(column)],
                         "value": values,
                         "unit": unit_of_row,
                         "as_of": held.get("period", held.get("as_of")),
@@ -116,7 +154,8 @@ def claims(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per claim: ``key`` (``subject.quantity``), the columns of ``FactsTable`` with
+        One row per claim: ``key`` (``subject.quantity``), ``label`` (what it is about, for readers),
+        the columns of ``FactsTable`` with
         ``chosen`` as True or False, ``conflict`` (True if claims of the same key and version have
         different values), ``table`` and ``row`` (spreadsheet row) where it stands. In key order,
         the chosen first.
@@ -134,6 +173,13 @@ def claims(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         )
     every = pd.concat([p for p in parts if len(p)], ignore_index=True).reindex(columns=COLUMNS)
     every["key"] = every["subject"] + "." + every["quantity"]
+    every["label"] = every["label"].fillna(
+        every["key"].map(
+            told.assign(key=told["subject"] + "." + told["quantity"])
+            .groupby("key")["label"]
+            .first()
+        )
+    )
     group = [every["key"], every["version"].fillna("")]
     comparable = every["value"].where(
         pd.to_numeric(every["value"], errors="coerce").isna(),

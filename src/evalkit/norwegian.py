@@ -153,8 +153,12 @@ def date_span_text(start: str | None, end: str | None) -> str:
         if one[2] == other[2]:
             return f"{day}–{last}"
         return f"{day} {MONTHS[int(one[2]) - 1]} – {last}"
-    if re.fullmatch(r"\d{4}", str(start)) and re.fullmatch(r"\d{4}", str(end)):
+    whole_years = re.fullmatch(r"\d{4}", str(start)) and re.fullmatch(r"\d{4}", str(end))
+    if whole_years:
         return f"{first}–{last}"
+    month_1, month_2 = (re.fullmatch(r"(\d{4})-(\d{2})", str(d)) for d in (start, end))
+    if month_1 and month_2 and month_1[1] == month_2[1]:
+        return f"{MONTHS[int(month_1[2]) - 1]}–{last}"
     return f"{first} – {last}"
 
 

@@ -29,7 +29,7 @@ ALLOWED = re.compile(
     r"[\s\u00a0]+\d+(?:[.–-]\d+)*\b"
     r"|\b(?:19|20)\d{2}\s?[–-]\s?(?:19|20)?\d{2}\b"
     r"|\b(?:19|20)\d{2}\b(?![ \u00a0]?(?:kroner|prosent|personer|barn|ansatte|innbyggere|%))"
-    r"|\b0[–-]24\b"
+    r"|\b0[–-]24\b|\b24-timers"
     r"|\b(?:NF-rapport|rapport|Meld\. St\.|Prop\.|NOU)[\s\u00a0]+[\d:/]+(?:[\s\u00a0]\w)?"
     r"|\bISBN\b[^\n]*|\bISSN\b[^\n]*"
     r"|^\s*\d+[.)]\s",

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 __all__ = [
     "ACTIVITY_STATUS",
+    "ANONYMITY",
     "ATTAINMENT",
+    "BUDGET_KINDS",
+    "CROSSWALK_STATUS",
+    "EVALUATION_STEPS",
     "EVALUATORS",
     "EVENT_KINDS",
     "EVIDENCE_GRADES",
@@ -19,11 +23,13 @@ __all__ = [
     "LOGIC_COLUMNS",
     "MEASURE_ASPECTS",
     "MEASURE_STATUS",
+    "MILESTONE_STATUS",
     "MODES",
     "ORGANISATION_KINDS",
     "PHASES",
     "PROJECT_KINDS",
     "QUALIFIERS",
+    "QUANTITIES",
     "ROW_PATTERNS",
     "SURVEY_KINDS",
     "THEMES",
@@ -255,4 +261,53 @@ UNITS = {
     "text": "tekst",
     "score": "skår",
     "positions": "årsverk",
+}
+
+MILESTONE_STATUS = {
+    "planned": "planlagt",
+    "in_progress": "i gang",
+    "done": "gjennomført",
+    "cancelled": "utgått",
+}
+
+BUDGET_KINDS = {"cost": "utgift", "income": "inntekt"}
+
+EVALUATION_STEPS = {
+    "baseline": "nullpunkt",
+    "status": "underveis",
+    "final": "sluttevaluering",
+    "effect": "effektevaluering",
+}
+
+CROSSWALK_STATUS = {
+    "same": "samme spørsmål",
+    "reworded": "ny ordlyd",
+    "other_scale": "annen skala",
+    "not_asked": "ikke stilt",
+}
+
+ANONYMITY = {"cleared": "klarert", "not_cleared": "ikke klarert"}
+
+# What the numbers and dates of tables are called where they are listed as claims.
+QUANTITIES = {
+    "amount": "beløp",
+    "answered": "svar",
+    "attended": "deltakere",
+    "base": "svar i alt",
+    "consequence": "konsekvens",
+    "count": "antall",
+    "denominator": "av i alt",
+    "done": "gjennomført",
+    "due": "frist",
+    "end": "slutt",
+    "factor": "risikofaktor",
+    "invited": "inviterte",
+    "members": "medlemmer",
+    "numerator": "antall",
+    "position": "stillingsstørrelse",
+    "probability": "sannsynlighet",
+    "response_rate": "svarprosent",
+    "share": "andel",
+    "start": "tid",
+    "value": "verdi",
 }

@@ -1,0 +1,17 @@
+"""Places executed cells and facts in a Quarto book, and renders it with Quarto or without."""
+
+from evalkit.book.check import check_book
+from evalkit.book.document import RenderedDocument, render_document
+from evalkit.book.extension import install_extension
+from evalkit.book.lists import list_of_floats
+from evalkit.book.render import RenderedBook, render_book
+
+__all__ = [
+    "RenderedBook",
+    "RenderedDocument",
+    "check_book",
+    "install_extension",
+    "list_of_floats",
+    "render_book",
+    "render_document",
+]

@@ -1,0 +1,138 @@
+"""Knows by content whether a book's output is up to date, so that nothing is rendered again."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from evalkit.book.check import Survey
+from evalkit.book.extension import EXTENSION
+
+__all__ = ["book_key", "is_current", "remember"]
+
+FOLDER = ".evalkit-cache"
+TOOLS = ("pypandoc_binary", "typst", "lxml")
+
+
+def book_key(survey: Survey, engine: str) -> str:
+    """A digest of all that a book's output depends on.
+
+    That is the chapters with what they include, the embedded cells, the pictures, the facts,
+    the bibliography and citation style, the settings, the extension, this package's own code
+    and the versions of what it calls.
+
+    Parameters
+    ----------
+    survey
+        The checked book.
+    engine
+        Which engine renders it.
+    """
+    settings, sources = survey.settings, survey.sources
+    digest = hashlib.sha256()
+
+    def add(*parts: object) -> None:
+        for part in parts:
+            data = part if isinstance(part, bytes) else str(part).encode()
+            digest.update(len(data).to_bytes(8, "big") + data)
+
+    add(engine, settings.timestamp.isoformat())
+    for tool in TOOLS:
+        add(tool, _version(tool))
+    described = dataclasses.asdict(settings) | {"directory": ""}
+    add(json.dumps(described, sort_keys=True, default=str))
+    for path in sorted(settings.directory.glob("_quarto*.yml")):
+        add(path.name, path.read_bytes())
+    for chapter in sources.chapters:
+        add(chapter.file, chapter.kind, chapter.part_before or "")
+        add("\n".join(line.text for line in chapter.lines))
+    for key, cell in sources.cells.items():
+        add(key, json.dumps(cell.options, sort_keys=True, default=str))
+        for output in cell.outputs:
+            add(output.kind, output.content, output.width or "")
+    inputs = ["facts.json", *settings.bibliography, settings.csl or ""]
+    paths = [settings.directory / name for name in inputs if name]
+    paths += [path for _, path in sorted(survey.pictures.items())]
+    for path in [*paths, *_own_files()]:
+        add(path.name, path.read_bytes() if path.is_file() else b"")
+    return digest.hexdigest()
+
+
+def _own_files() -> Iterable[Path]:
+    yield from sorted(path for path in EXTENSION.rglob("*") if path.is_file())
+    yield from sorted(Path(__file__).parent.glob("*.py"))
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def is_current(book_dir: Path, output: str, key: str, formats: Iterable[str]) -> bool:
+    """Whether the output of an earlier render with this key is there, whole and unchanged.
+
+    A record that is missing, damaged or from another version means no.
+    """
+    return set(formats) <= set(_still_there(book_dir, output, key)["formats"])
+
+
+def _still_there(book_dir: Path, output: str, key: str) -> dict:
+    """The record of what was made with this key; an empty one if any of it is gone or changed."""
+    try:
+        record = json.loads(_record(book_dir, output).read_text(encoding="utf-8"))
+        files = record["files"]
+        folder = book_dir / output.partition("#")[0]
+        if record["key"] == key and all(_digest(folder / name) == files[name] for name in files):
+            return {"formats": list(record["formats"]), "files": dict(files)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return {"formats": [], "files": {}}
+
+
+def remember(
+    book_dir: Path, output: str, key: str, formats: Iterable[str], files: Iterable[Path]
+) -> None:
+    """Record what a render made, so that the next can tell that nothing has changed.
+
+    Parameters
+    ----------
+    book_dir
+        The book's folder; the record goes into its ``.evalkit-cache``.
+    output
+        Name of the output folder; for one document of several in a folder, ``folder#document``.
+    key
+        From `book_key`.
+    formats
+        The formats that were made.
+    files
+        The files that were made, with their paths.
+    """
+    folder = book_dir / output.partition("#")[0]
+    earlier = _still_there(book_dir, output, key)
+    made = {path.relative_to(folder).as_posix(): _digest(path) for path in sorted(files)}
+    record = {
+        "key": key,
+        "formats": sorted({*earlier["formats"], *formats}),
+        "files": earlier["files"] | made,
+    }
+    path = _record(book_dir, output)
+    path.parent.mkdir(exist_ok=True)
+    (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
+    os.replace(part, path)
+
+
+def _record(book_dir: Path, output: str) -> Path:
+    return book_dir / FOLDER / (output.replace("#", "-").replace("/", "-") + ".json")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

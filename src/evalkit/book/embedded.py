@@ -1,0 +1,261 @@
+"""The embedded engine: a Quarto book to HTML and PDF with pandoc and Typst from PyPI alone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pypandoc
+import typst
+import yaml
+
+from evalkit.book.check import Survey
+from evalkit.book.config import BookSettings
+from evalkit.book.extension import CSL, EXTENSION
+from evalkit.book.notebooks import Cell
+from evalkit.book.pages import write_pages
+from evalkit.book.source import ChapterSource
+from evalkit.errors import BookError
+
+__all__ = [
+    "compile_pdf",
+    "convert",
+    "copy_pictures",
+    "job_for",
+    "render_embedded",
+    "run_engine",
+    "write_figures",
+    "write_pdf",
+]
+
+ENGINE = EXTENSION / "embedded"
+FIGURES = "figures"
+TEMPLATE = (
+    "numbering.typ",
+    "embedded/definitions.typ",
+    "typst-template.typ",
+    "page.typ",
+    "typst-show.typ",
+)
+EQUATION = re.compile(r"\$\$(.+?)\$\$[ \t]*\{(#eq-[^}]*)\}", re.DOTALL)
+
+
+def render_embedded(
+    survey: Survey, target: Path, formats: tuple[str, ...], progress=None
+) -> list[str]:
+    """Render a checked book into a folder.
+
+    Parameters
+    ----------
+    survey
+        The book, checked and without breaches.
+    target
+        An empty folder for the pages and the PDF.
+    formats
+        Of ``html`` and ``pdf``.
+    progress
+        Called with a sentence for each step, or None.
+
+    Returns
+    -------
+    list of str
+        What pandoc and Typst warned about.
+    """
+    say = progress or (lambda message: None)
+    with tempfile.TemporaryDirectory(prefix="evalkit-") as work:
+        folder = Path(work)
+        write_figures(survey, folder)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            jobs = {}
+            if "html" in formats:
+                jobs["html"] = pool.submit(convert, survey, "html", folder)
+            if "pdf" in formats:
+                jobs["pdf"] = pool.submit(_pdf, survey, folder, target)
+            warnings: list[str] = []
+            if "html" in jobs:
+                say("HTML pages")
+                answer, heard = jobs["html"].result()
+                copy_pictures(survey, folder, target)
+                pdf_name = f"{survey.settings.output_file}.pdf" if "pdf" in jobs else None
+                write_pages(survey.settings, survey.sources.chapters, answer, target, pdf_name)
+                warnings += heard
+            if "pdf" in jobs:
+                say("PDF")
+                warnings += jobs["pdf"].result()
+    return warnings
+
+
+def convert(
+    survey: Survey, to: str, folder: Path, *, single: bool = False
+) -> tuple[dict, list[str]]:
+    """What the engine makes of a book (or of a ``single`` document), and what it warned about."""
+    answer = folder / f"answer-{to}.json"
+    job = job_for(survey, to, answer) | {"single": single}
+    warnings = run_engine(job, folder / f"job-{to}.json", survey)
+    return json.loads(answer.read_text(encoding="utf-8")), warnings
+
+
+def run_engine(description: dict, job: Path, survey: Survey) -> list[str]:
+    """Run the engine's Lua on one job, in the book's folder; what it warned about.
+
+    Raises
+    ------
+    BookError
+        With the engine's own message.
+    """
+    job.write_text(json.dumps(description, ensure_ascii=False), encoding="utf-8")
+    done = subprocess.run(
+        [pypandoc.get_pandoc_path(), "lua", str(ENGINE / "engine.lua"), str(job)],
+        cwd=survey.settings.directory,
+        env={**os.environ, "SOURCE_DATE_EPOCH": str(int(survey.settings.timestamp.timestamp()))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise BookError(done.stderr.strip().removeprefix("Error: ") or "pandoc failed")
+    return [line for line in done.stderr.splitlines() if line.strip()]
+
+
+def job_for(survey: Survey, to: str, answer: Path) -> dict:
+    """What the engine's Lua needs to know to write a book or document in one format."""
+    settings = survey.settings
+    metadata = {
+        "title": settings.title,
+        "subtitle": settings.subtitle,
+        "lang": settings.language,
+        "bibliography": list(settings.bibliography),
+        "csl": settings.csl or str(EXTENSION / CSL),
+        "facts-page": settings.facts_page,
+        "evalkit": settings.evalkit,
+    }
+    kept = {key: value for key, value in metadata.items() if value}
+    return {
+        "format": to,
+        "extension": str(EXTENSION),
+        "output": str(answer),
+        "words": settings.words | {"table_scroll": "Tabell som kan rulles sideveis"},
+        "metadata": "---\n" + yaml.safe_dump(kept, allow_unicode=True) + "---\n",
+        "template": _template(),
+        "variables": {
+            "by-author": [{"name": {"literal": name}} for name in settings.authors],
+            "date": settings.date or "",
+            "toc-title": settings.words["contents"],
+            "toc-depth": str(settings.toc_depth),
+            "quarto": {"language": {"crossref-ch-prefix": settings.words["ch"]}},
+        },
+        "chapters": [_chapter(chapter) for chapter in survey.sources.chapters],
+        "cells": {key: _cell(key, cell) for key, cell in survey.sources.cells.items()},
+    }
+
+
+def _template() -> str:
+    parts = [(EXTENSION / name).read_text(encoding="utf-8") for name in TEMPLATE]
+    return "\n".join([*parts, "$body$", ""])
+
+
+def _chapter(chapter: ChapterSource) -> dict:
+    text = "\n".join(line.text for line in chapter.lines) + "\n"
+    job = {
+        "file": chapter.file,
+        "kind": chapter.kind,
+        "text": EQUATION.sub(r"[$$\1$$]{\2}", text),
+    }
+    return job | ({"part_before": chapter.part_before} if chapter.part_before else {})
+
+
+def _figure_name(key: str, number: int, kind: str) -> str:
+    name = re.sub(r"[^\w.-]+", "-", Path(key.partition("#")[0]).stem + "-" + key.partition("#")[2])
+    return f"{FIGURES}/{name}{'-' + str(number) if number else ''}.{kind}"
+
+
+def _cell(key: str, cell: Cell) -> dict:
+    outputs = []
+    for number, output in enumerate(cell.outputs):
+        if output.kind in ("markdown", "text"):
+            outputs.append({"type": output.kind, "text": output.content})
+        else:
+            path = _figure_name(key, number, output.kind)
+            outputs.append({"type": "image", "path": path, "width": output.width})
+    names = ("tbl-cap", "fig-cap", "kilde", "tbl-colwidths")
+    options = {name: cell.options[name] for name in names if cell.options.get(name) is not None}
+    return {
+        "label": cell.label,
+        "alt": str(cell.options.get("fig-alt") or ""),
+        "attributes": [
+            [name, value if isinstance(value, str) else json.dumps(value)]
+            for name, value in options.items()
+        ],
+        "outputs": outputs,
+    }
+
+
+def write_figures(survey: Survey, folder: Path) -> None:
+    """Write the cells' pictures, and copy the authored ones, to where the engine finds them."""
+    for key, cell in survey.sources.cells.items():
+        for number, output in enumerate(cell.outputs):
+            if output.kind not in ("svg", "png", "jpg"):
+                continue
+            path = folder / _figure_name(key, number, output.kind)
+            path.parent.mkdir(exist_ok=True)
+            if output.kind == "svg":
+                path.write_text(output.content, encoding="utf-8")
+            else:
+                path.write_bytes(base64.b64decode(output.content))
+    for source, path in survey.pictures.items():
+        copy = folder / source
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+
+
+def copy_pictures(survey: Survey, folder: Path, target: Path) -> None:
+    """Copy what `write_figures` wrote to beside the pages."""
+    if (folder / FIGURES).is_dir():
+        shutil.copytree(folder / FIGURES, target / FIGURES, dirs_exist_ok=True)
+    for source in survey.pictures:
+        copy = target / source
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / source, copy)
+
+
+def _pdf(survey: Survey, folder: Path, target: Path) -> list[str]:
+    answer, warnings = convert(survey, "typst", folder)
+    write_pdf(answer, folder, target / f"{survey.settings.output_file}.pdf", survey.settings)
+    return warnings
+
+
+def write_pdf(answer: dict, folder: Path, target: Path, settings: BookSettings) -> None:
+    """Write the engine's Typst document beside its pictures and compile it."""
+    document = folder / "report.typ"
+    document.write_text(answer["document"], encoding="utf-8")
+    compile_pdf(document, target, settings)
+
+
+def compile_pdf(document: Path, target: Path, settings: BookSettings) -> None:
+    """Compile a Typst document to a PDF/UA-1, the same bytes for the same document.
+
+    Raises
+    ------
+    BookError
+        With Typst's message, if the document does not compile or breaks PDF/UA-1.
+    """
+    try:
+        typst.compile(
+            str(document),
+            output=str(target),
+            root=str(document.parent),
+            ignore_system_fonts=True,
+            pdf_standards=["ua-1"],
+            timestamp=int(settings.timestamp.timestamp()),
+        )
+    except typst.TypstError as error:
+        hints = "; ".join(getattr(error, "hints", None) or [])
+        detail = f"{error}" + (f" ({hints})" if hints else "")
+        raise BookError(f"the PDF could not be made: {detail}") from None

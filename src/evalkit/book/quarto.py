@@ -1,0 +1,154 @@
+"""The Quarto engine: runs Quarto on a copy of the book, and believes its log, not its exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from evalkit.book.check import Survey
+from evalkit.errors import BookError
+
+__all__ = ["clean_html", "log_failures", "render_quarto", "render_quarto_document"]
+
+LEFT_OUT = ("_book", ".quarto", ".evalkit-cache", "site_libs")
+FAILURES = (
+    re.compile(r"Unable to resolve (?:crossref|link target)"),
+    re.compile(r"[Cc]iteproc: citation \S+ not found"),
+    re.compile(r"Shortcode '[^']*' not found"),
+    re.compile(r"^\s*\[?ERROR\b"),
+    re.compile(r"^\s*Error:"),
+)
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+PRIVATE = re.compile(
+    r"\s(?:data-notebook(?:-title|-cellId|-cellid)?|data-quarto-private-1)="
+    r"(?:\"[^\"]*\"|'[^']*')"
+)
+
+
+def render_quarto(survey: Survey, target: Path, progress=None) -> list[str]:
+    """Render a checked book with the Quarto on the PATH into a folder.
+
+    Quarto works on a copy beside the book, so the book's own output stays as it was until the
+    new one is whole, and paths that lead out of the book still lead to the same files.
+
+    Parameters
+    ----------
+    survey
+        The book, checked and without breaches.
+    target
+        An empty folder for Quarto's output.
+    progress
+        Called with a sentence for each step, or None.
+
+    Returns
+    -------
+    list of str
+        Quarto's warnings that do not make the book wrong.
+
+    Raises
+    ------
+    BookError
+        If Quarto fails, or reports what makes the book wrong.
+    """
+    with _copy_of(survey) as copy:
+        log = _run(survey, copy, [], progress)
+        _clean(copy / "_book", copy)
+        shutil.copytree(copy / "_book", target, dirs_exist_ok=True)
+    return _warnings(log)
+
+
+def render_quarto_document(
+    survey: Survey, document: str, profile: str, target: Path, progress=None
+) -> list[str]:
+    """Render one document of a profile with Quarto, as `render_quarto` does a book.
+
+    The profile lists the documents it renders; in the copy it lists this one alone.
+    """
+    with _copy_of(survey) as copy:
+        settings = copy / f"_quarto-{profile}.yml"
+        raw = yaml.safe_load(settings.read_text(encoding="utf-8"))
+        raw.setdefault("project", {})["render"] = [document]
+        settings.write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
+        log = _run(survey, copy, ["--profile", profile], progress)
+        made = copy / survey.settings.output_folder
+        _clean(made, copy)
+        shutil.copytree(made, target, dirs_exist_ok=True)
+    return _warnings(log)
+
+
+@contextmanager
+def _copy_of(survey: Survey) -> Iterator[Path]:
+    directory = survey.settings.directory
+    copy = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    try:
+        shutil.copytree(directory, copy, symlinks=True, dirs_exist_ok=True, ignore=_left_out)
+        _label(copy / "_quarto.yml", survey)
+        yield copy
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def _label(settings: Path, survey: Survey) -> None:
+    """Write the label of every page into the copy's settings, where a banner has changed it."""
+    raw = yaml.safe_load(settings.read_text(encoding="utf-8"))
+    label = survey.settings.evalkit.get("label")
+    own = raw.get("evalkit") or {}
+    if label and label != own.get("label"):
+        raw["evalkit"] = own | {"label": label}
+        settings.write_text(
+            yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), encoding="utf-8"
+        )
+
+
+def _run(survey: Survey, copy: Path, arguments: list[str], progress) -> str:
+    if progress:
+        progress("Quarto")
+    settings = survey.settings
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(int(settings.timestamp.timestamp()))}
+    done = subprocess.run(
+        ["quarto", "render", "--no-execute", *arguments],
+        cwd=copy, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    log = ANSI.sub("", done.stdout + "\n" + done.stderr).replace(str(copy), ".")
+    failures = log_failures(log)
+    if done.returncode != 0 or failures:
+        told = failures or [line for line in log.splitlines() if line.strip()][-5:]
+        listed = "\n".join(f"  {line}" for line in dict.fromkeys(told))
+        raise BookError(f"Quarto did not render {settings.directory}:\n{listed}")
+    return log
+
+
+def _clean(folder: Path, copy: Path) -> None:
+    for page in sorted(folder.rglob("*.html")):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(clean_html(text, copy), encoding="utf-8")
+
+
+def _warnings(log: str) -> list[str]:
+    return [line.strip() for line in log.splitlines() if line.lstrip().startswith("WARN")]
+
+
+def _left_out(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name in LEFT_OUT or name.startswith("._book")]
+
+
+def log_failures(log: str) -> list[str]:
+    """Lines of Quarto's log that mean a wrong book, though Quarto itself exits with 0."""
+    return [
+        line.strip()
+        for line in log.splitlines()
+        if any(pattern.search(line) for pattern in FAILURES)
+    ]
+
+
+def clean_html(text: str, directory: Path) -> str:
+    """A page without the machine's paths and run times that Quarto leaves in it."""
+    return PRIVATE.sub("", text).replace(str(directory) + "/", "")

@@ -1,0 +1,199 @@
+"""One call from a book's folder to its HTML pages and PDF, with either engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalkit.book.cache import book_key, is_current, remember
+from evalkit.book.check import raise_breaches, survey_book
+from evalkit.book.config import BookSettings, read_settings
+from evalkit.book.embedded import render_embedded
+from evalkit.book.extension import install_extension
+from evalkit.book.quarto import render_quarto
+from evalkit.errors import BookError
+
+__all__ = ["RenderedBook", "checked_engine", "checked_formats", "count_pages", "render_book", "with_banner"]
+
+FORMATS = ("html", "pdf")
+ENGINES = ("auto", "quarto", "embedded")
+OUTPUT = "_book"
+
+
+@dataclass(frozen=True)
+class RenderedBook:
+    """What a render made: the first HTML page, the PDF and its pages, and warnings."""
+
+    engine: str
+    html: Path | None
+    pdf: Path | None
+    pages: int | None
+    warnings: tuple[str, ...] = ()
+    unchanged: bool = False
+
+
+def render_book(
+    book_dir: Path,
+    *,
+    formats: tuple[str, ...] = FORMATS,
+    engine: str = "auto",
+    banner: str | None = None,
+    force: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> RenderedBook:
+    """Render a Quarto book to HTML and PDF in its ``_book`` folder.
+
+    The book's sources are checked first (see `check_book`). Output is made in a temporary
+    folder and put in place when all of it is there: a build that fails leaves what was there.
+    When nothing that the output depends on has changed since the last render, and the output
+    is still whole, nothing is rendered.
+
+    Parameters
+    ----------
+    book_dir
+        The book's folder: ``_quarto.yml``, chapters, ``facts.json`` and the executed notebooks.
+    formats
+        Of ``"html"`` and ``"pdf"``. Quarto renders both whatever is asked.
+    engine
+        ``"quarto"``, ``"embedded"``, or ``"auto"``: Quarto when it is on the PATH.
+    banner
+        A mark for every page, such as what is missing from an incomplete report; it stands
+        after the label that the book's settings may give.
+    force
+        Render also when nothing has changed.
+    progress
+        Called with a sentence as each step begins.
+
+    Returns
+    -------
+    RenderedBook
+        Where the output lies, the number of PDF pages, warnings, and whether it was
+        ``unchanged``.
+
+    Raises
+    ------
+    BookError
+        With every breach of the sources, or with what stopped the engine.
+    """
+    formats = tuple(formats)
+    checked_formats(formats, FORMATS)
+    engine = checked_engine(engine)
+    book_dir = Path(book_dir).resolve()
+    settings = with_banner(read_settings(book_dir), banner)
+    _recover(book_dir)
+    survey = survey_book(settings)
+    raise_breaches(book_dir, survey.breaches)
+    install_extension(book_dir)
+    key = book_key(survey, engine)
+    if not force and is_current(book_dir, OUTPUT, key, formats):
+        return _rendered(settings, formats, engine, [], unchanged=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{OUTPUT}-", dir=book_dir))
+    try:
+        if engine == "quarto":
+            warnings = render_quarto(survey, made, progress)
+        else:
+            warnings = render_embedded(survey, made, formats, progress)
+        _put_in_place(made, book_dir / OUTPUT)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    files = [path for path in (book_dir / OUTPUT).rglob("*") if path.is_file()]
+    remember(book_dir, OUTPUT, key, FORMATS if engine == "quarto" else formats, files)
+    return _rendered(settings, formats, engine, warnings)
+
+
+def with_banner(settings: BookSettings, banner: str | None) -> BookSettings:
+    """Settings whose label, which stands on every page, also says what the banner says."""
+    if not banner:
+        return settings
+    label = " – ".join(part for part in (settings.evalkit.get("label"), banner) if part)
+    return dataclasses.replace(settings, evalkit=settings.evalkit | {"label": label})
+
+
+def checked_formats(formats: tuple[str, ...], known: tuple[str, ...]) -> None:
+    """Refuse formats that are not among the known ones.
+
+    Raises
+    ------
+    BookError
+        With what was found and what is known.
+    """
+    unknown = [name for name in formats if name not in known]
+    if unknown or not formats:
+        raise BookError(f"format {', '.join(unknown) or 'none'}; expected {' or '.join(known)}")
+
+
+def checked_engine(engine: str) -> str:
+    """The engine to use; ``auto`` is Quarto where it is on the PATH.
+
+    Raises
+    ------
+    BookError
+        If the engine is not known, or is Quarto and Quarto is not there.
+    """
+    if engine not in ENGINES:
+        raise BookError(f"engine {engine!r}; expected {', '.join(ENGINES)}")
+    if engine == "auto":
+        return "quarto" if shutil.which("quarto") else "embedded"
+    if engine == "quarto" and not shutil.which("quarto"):
+        raise BookError("Quarto is not on the PATH; install it or use the embedded engine")
+    return engine
+
+
+def _put_in_place(made: Path, target: Path) -> None:
+    made.chmod(0o755)
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(made, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _recover(book_dir: Path) -> None:
+    """Undo what a killed build left: bring back the old output, drop half-made folders."""
+    old, target = book_dir / f".{OUTPUT}.old", book_dir / OUTPUT
+    if old.is_dir() and not target.exists():
+        os.replace(old, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _rendered(
+    settings: BookSettings,
+    formats: tuple[str, ...],
+    engine: str,
+    warnings: list[str],
+    *,
+    unchanged: bool = False,
+) -> RenderedBook:
+    output = settings.directory / OUTPUT
+    page, pdf = output / "index.html", output / f"{settings.output_file}.pdf"
+    return RenderedBook(
+        engine=engine,
+        html=page if "html" in formats and page.is_file() else None,
+        pdf=pdf if "pdf" in formats and pdf.is_file() else None,
+        pages=count_pages(pdf) if "pdf" in formats and pdf.is_file() else None,
+        warnings=tuple(warnings),
+        unchanged=unchanged,
+    )
+
+
+def count_pages(pdf: Path) -> int | None:
+    """Pages of a PDF, from its page tree; None when it cannot be told."""
+    data = pdf.read_bytes()
+    counts = [int(number) for number in re.findall(rb"/Type\s*/Pages\b[^>]*?/Count\s+(\d+)", data)]
+    counts += [int(number) for number in re.findall(rb"/Count\s+(\d+)[^>]*?/Type\s*/Pages\b", data)]
+    if not counts:
+        for stream in re.findall(rb"stream\r?\n(.*?)endstream", data, re.DOTALL):
+            try:
+                text = zlib.decompress(stream)
+            except zlib.error:
+                continue
+            counts += [int(n) for n in re.findall(rb"/Type\s*/Pages\b[^>]*?/Count\s+(\d+)", text)]
+    return max(counts) if counts else None

@@ -1,0 +1,317 @@
+"""The ``evalkit`` command: arguments in, one public function called, its result printed."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from evalkit.errors import ConfigError, EvalkitError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 if all is well, 1 if something is wrong with the study, 2 if with the call."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return parsed.run(parsed)
+    except EvalkitError as error:
+        print(f"Error: {str(error).replace(f'{Path.cwd()}/', '')}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; run the same command again to go on.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="evalkit",
+        description="Evaluate programmes that run in several Norwegian municipalities.",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    study = argparse.ArgumentParser(add_help=False)
+    study.add_argument("study", help="folder under data/raw, such as pilot")
+    study.add_argument(
+        "--project",
+        type=Path,
+        metavar="DIR",
+        help="the project's folder (default: here, or the nearest above with data/raw)",
+    )
+    chosen = argparse.ArgumentParser(add_help=False)
+    chosen.add_argument(
+        "--municipality",
+        action="append",
+        metavar="CODE|NAME",
+        help="only this municipality, by code or name; may be repeated",
+    )
+    working = argparse.ArgumentParser(add_help=False)
+    working.add_argument("--workers", type=int, metavar="N", help="runs at a time (default: cores)")
+    rendering = argparse.ArgumentParser(add_help=False)
+    rendering.add_argument("--to", default="html,pdf", metavar="FORMATS", help="html, pdf or both")
+    rendering.add_argument("--engine", choices=["auto", "quarto", "embedded"], default="auto")
+    rendering.add_argument(
+        "--allow-incomplete",
+        action="store_true",
+        help="render although notebooks are stale or failed; the pages say so",
+    )
+
+    def add(name, run, help_text, examples, parents):
+        command = commands.add_parser(
+            name,
+            help=help_text,
+            description=help_text,
+            parents=parents,
+            epilog="examples:\n  " + "\n  ".join(examples),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.set_defaults(run=run)
+        return command
+
+    add("check", _check, "Check all tables of a study at once.", ["evalkit check pilot"], [study])
+    facts = add(
+        "facts",
+        _facts,
+        "List claims with their sources.",
+        ["evalkit facts pilot 'horten.*'", "evalkit facts pilot --conflicts"],
+        [study],
+    )
+    facts.add_argument("pattern", nargs="?", default="*", help="keys to list, such as 'horten.*'")
+    facts.add_argument("--conflicts", action="store_true", help="only claims that disagree")
+    facts.add_argument("--json", action="store_true", help="as JSON")
+    run = add(
+        "run",
+        _run,
+        "Run the notebooks that are not up to date.",
+        ["evalkit run pilot", "evalkit run pilot --municipality Horten --municipality 3812"],
+        [study, chosen, working],
+    )
+    run.add_argument("--dry-run", action="store_true", help="say what would run, and why")
+    add(
+        "render",
+        _render,
+        "Render the study's book.",
+        ["evalkit render pilot", "evalkit render pilot --to pdf --engine embedded"],
+        [study, rendering],
+    )
+    add(
+        "report",
+        _report,
+        "Check the data, run the notebooks and render the book.",
+        ["evalkit report pilot"],
+        [study, working, rendering],
+    )
+    status = add(
+        "status",
+        _status,
+        "Say which notebooks are up to date, and why the others are not.",
+        ["evalkit status pilot", "evalkit status pilot --json"],
+        [study, chosen],
+    )
+    status.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return f"evalkit {version('evalkit')}"
+
+
+def _project(parsed):
+    from evalkit.studies import Project
+
+    return Project.found_from((parsed.project or Path.cwd()).resolve())
+
+
+def _codes(parsed, read) -> list[str] | None:
+    """Codes of the municipalities named on the command line; None if none is named."""
+    if not parsed.municipality:
+        return None
+    table = read.tables["municipalities"]
+    of_report = table[table["municipality_code"].isin(read.settings.municipality_codes)]
+    known = dict(zip(of_report["municipality_code"], of_report["name"], strict=True))
+    by_name = {name.casefold(): code for code, name in known.items()}
+    codes, unknown = [], []
+    for given in parsed.municipality:
+        code = given if given in known else by_name.get(given.casefold())
+        codes.append(code) if code else unknown.append(given)
+    if unknown:
+        raise ConfigError(
+            f"no municipality {', '.join(map(repr, unknown))} with a chapter in this study; "
+            f"expected one of {', '.join(f'{c} {n}' for c, n in known.items())}"
+        )
+    return codes
+
+
+def _check(parsed) -> int:
+    from evalkit.facts import claims, conflicts
+    from evalkit.readers import read_study
+
+    project = _project(parsed)
+    read = read_study(project.raw(parsed.study))
+    every = claims(read.tables)
+    disagreeing = conflicts(every)
+    rows = sum(len(table) for table in read.tables.values())
+    print(
+        f"{project.shown(read.folder)} is as it should be: {len(read.tables)} tables, {rows} rows, "
+        f"{len(every)} claims, {len(read.sources)} sources, "
+        f"{disagreeing['key'].nunique()} conflicts, all resolved"
+    )
+    return 0
+
+
+def _facts(parsed) -> int:
+    from evalkit.facts import claims, conflicts
+    from evalkit.readers import read_study
+
+    read = read_study(_project(parsed).raw(parsed.study), between_tables=False)
+    every = claims(read.tables)
+    listed = conflicts(every) if parsed.conflicts else every
+    listed = listed[listed["key"].map(lambda key: fnmatch.fnmatchcase(key, _pattern(parsed)))]
+    if parsed.json:
+        print(listed.to_json(orient="records", force_ascii=False, indent=1))
+        return 0
+    if listed.empty:
+        raise ConfigError(
+            f"no claim matches {parsed.pattern!r}; try 'evalkit facts {parsed.study}'"
+        )
+    for claim in listed.itertuples():
+        mark = ("+" if claim.chosen else "-") if claim.conflict else " "
+        qualifier = f" ({claim.qualifier})" if isinstance(claim.qualifier, str) else ""
+        when = f", {claim.as_of}" if isinstance(claim.as_of, str) else ""
+        print(
+            f"{mark} {claim.key} = {claim.value} {claim.unit}{qualifier}{when}  "
+            f"[{claim.source}, {claim.locator}]"
+        )
+        if claim.conflict and isinstance(claim.reason, str):
+            print(f"    {'chosen' if claim.chosen else 'not chosen'}: {claim.reason}")
+    keys = listed["key"].nunique()
+    disagreeing = listed.loc[listed["conflict"], "key"].nunique()
+    print(f"{len(listed)} claims of {keys} quantities, {disagreeing} in conflict")
+    return 0
+
+
+def _pattern(parsed) -> str:
+    pattern = parsed.pattern
+    return pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
+
+
+def _run(parsed) -> int:
+    from evalkit.readers import read_study
+    from evalkit.studies import process_study, study_states
+
+    project = _project(parsed)
+    if not parsed.dry_run:
+        read = process_study(project, parsed.study)
+        return _summarised(_run_with_progress(parsed, project, read, _codes(parsed, read)))
+    read = read_study(project.raw(parsed.study))
+    states = study_states(project, read, _codes(parsed, read))
+    waiting = [state for state in states if state.state != "fresh"]
+    for state in waiting:
+        print(f"{state.job.output.stem}: {state.reason}")
+    print(f"{len(waiting)} of {len(states)} notebooks would run")
+    return 0
+
+
+def _run_with_progress(parsed, project, read, codes):
+    from evalkit.runs import progress_bar
+    from evalkit.studies import run_study, study_jobs
+
+    jobs = study_jobs(project, read, codes)
+    with progress_bar(jobs, project_dir=project.root) as progress:
+        return run_study(project, read, codes, workers=parsed.workers, progress=progress)
+
+
+def _summarised(summary) -> int:
+    for result in summary.failed:
+        print(
+            f"{result.job.output.stem}: failed in {result.job.name}: {result.reason}",
+            file=sys.stderr,
+        )
+    print(summary)
+    return 1 if summary.failed else 0
+
+
+def _render(parsed) -> int:
+    from evalkit.studies import process_study
+
+    project = _project(parsed)
+    return _rendered(parsed, project, process_study(project, parsed.study))
+
+
+def _rendered(parsed, project, read) -> int:
+    from evalkit.studies import render_study
+
+    book = render_study(
+        project,
+        read,
+        formats=_formats(parsed),
+        engine=parsed.engine,
+        allow_incomplete=parsed.allow_incomplete,
+    )
+    for warning in book.warnings:
+        print(f"Note: {warning}", file=sys.stderr)
+    for path in (book.html, book.pdf):
+        if path:
+            print(project.shown(path))
+    return 0
+
+
+def _formats(parsed) -> tuple[str, ...]:
+    formats = tuple(part.strip() for part in parsed.to.split(",") if part.strip())
+    unknown = [f for f in formats if f not in ("html", "pdf")]
+    if unknown or not formats:
+        raise ConfigError(f"--to {parsed.to!r}; expected html, pdf or html,pdf")
+    return formats
+
+
+def _report(parsed) -> int:
+    from evalkit.studies import process_study
+
+    project = _project(parsed)
+    read = process_study(project, parsed.study)
+    failed = _summarised(_run_with_progress(parsed, project, read, None))
+    if failed and not parsed.allow_incomplete:
+        return failed
+    return _rendered(parsed, project, read)
+
+
+def _status(parsed) -> int:
+    from evalkit.readers import read_study
+    from evalkit.studies import study_states
+
+    project = _project(parsed)
+    read = read_study(project.raw(parsed.study))
+    states = study_states(project, read, _codes(parsed, read))
+    rows = [
+        {
+            "municipality": s.job.title,
+            "notebook": s.job.output.stem,
+            "state": s.state,
+            "reason": s.reason,
+        }
+        for s in states
+    ]
+    if parsed.json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return 0
+    table = pd.DataFrame(rows, columns=["municipality", "notebook", "state", "reason"]).fillna("")
+    for row in table.itertuples():
+        print(f"{row.municipality:<24} {row.notebook:<44} {row.state:<10} {row.reason}".rstrip())
+    counts = table["state"].value_counts()
+    print(", ".join(f"{count} {state}" for state, count in counts.items()) or "no notebooks")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+-- Writes the references of its own chapter into a div of class chapter-references.
+-- In HTML a document is one chapter; in Typst the whole book is one document.
+
+local function is_crossref(citation)
+  return citation.id:match("^%a%a%a?%-") ~= nil
+end
+
+local function is_place(block)
+  return block.t == "Div" and block.classes:includes("chapter-references")
+end
+
+-- The entries that citeproc makes for the chapter's own citations, without their ids: the
+-- common list keeps those. Divs that ask for a list are taken out first.
+local function entries(chapter, meta)
+  local cited = pandoc.Blocks(chapter):walk({
+    Div = function(div)
+      return div.identifier == "refs" and {} or nil
+    end,
+    Cite = function(cite)
+      return cite.citations:find_if(is_crossref) and pandoc.Str("") or nil
+    end,
+  })
+  local found = pandoc.Blocks({})
+  pandoc.utils.citeproc(pandoc.Pandoc(cited, meta)).blocks:walk({
+    Div = function(div)
+      if div.identifier == "refs" then
+        found = div.content
+      end
+    end,
+  })
+  return found:walk({
+    Div = function(div)
+      div.identifier = ""
+      return div
+    end,
+  })
+end
+
+local function finished(chapter, meta)
+  for _, block in ipairs(chapter) do
+    if is_place(block) then
+      block.content = entries(chapter, meta)
+    end
+  end
+  return chapter
+end
+
+local function by_chapter(doc)
+  local blocks, chapter = pandoc.List({}), pandoc.List({})
+  for _, block in ipairs(doc.blocks) do
+    if block.t == "Header" and block.level == 1 then
+      blocks:extend(finished(chapter, doc.meta))
+      chapter = pandoc.List({})
+    end
+    chapter:insert(block)
+  end
+  blocks:extend(finished(chapter, doc.meta))
+  doc.blocks = blocks
+  return doc
+end
+
+return { { Pandoc = by_chapter } }

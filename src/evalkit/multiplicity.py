@@ -1,0 +1,75 @@
+"""Many tests at once: p-values adjusted over a battery of items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from evalkit.errors import DataError
+
+__all__ = ["adjusted_p_values"]
+
+_METHODS = {"Holm": "holm", "Benjamini-Hochberg": "fdr_bh"}
+
+
+def adjusted_p_values(
+    tests: pd.DataFrame,
+    *,
+    method: str = "Holm",
+    within: Sequence[str] = (),
+    level: float = 0.05,
+) -> pd.DataFrame:
+    """Test results with p-values adjusted for how many tests the battery has.
+
+    Parameters
+    ----------
+    tests
+        Rows with ``p_value``; a missing one stays missing and is not counted.
+    method
+        ``"Holm"``: the chance of even one false finding stays under ``level``.
+        ``"Benjamini-Hochberg"``: of the findings, at most the share ``level`` is false on
+        average.
+    within
+        Columns whose values part the tests into batteries; none for one battery of all.
+    level
+        Between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        The same rows with ``adjusted_p_value``, ``significant``, ``battery_count`` (tests in
+        the battery) and ``adjustment``.
+
+    Raises
+    ------
+    DataError
+        If the method is unknown or a p-value lies outside 0 to 1.
+
+    References
+    ----------
+    Holm (1979), Scand. J. Stat. 6, 65-70; Benjamini and Hochberg (1995), J. R. Stat. Soc. B
+    57, 289-300.
+    """
+    if method not in _METHODS:
+        raise DataError(f"adjustment {method!r}; expected one of: {', '.join(_METHODS)}")
+    given = tests["p_value"].notna()
+    if not tests.loc[given, "p_value"].between(0, 1).all():
+        raise DataError("p_value outside 0 to 1")
+    adjusted = pd.Series(np.nan, index=tests.index)
+    size = pd.Series(0, index=tests.index)
+    batteries = tests.groupby(list(within), sort=False) if within else [(None, tests)]
+    for _, battery in batteries:
+        rows = battery.index[battery["p_value"].notna()]
+        size.loc[battery.index] = len(rows)
+        if len(rows):
+            values = multipletests(tests.loc[rows, "p_value"], method=_METHODS[method])[1]
+            adjusted.loc[rows] = values
+    return tests.assign(
+        adjusted_p_value=adjusted,
+        significant=adjusted <= level,
+        battery_count=size,
+        adjustment=method,
+    )

@@ -1,0 +1,57 @@
+"""Municipalities of a study: found by code, and named in other tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from evalkit.errors import DataError
+
+__all__ = ["Municipality", "find_municipality", "named_rows"]
+
+
+@dataclass(frozen=True)
+class Municipality:
+    """One municipality as tables and figures name it."""
+
+    code: str
+    slug: str
+    name: str
+    region_id: str
+
+
+def find_municipality(municipalities: pd.DataFrame, municipality_code: str) -> Municipality:
+    """The municipality with a code.
+
+    Parameters
+    ----------
+    municipalities
+        Rows of ``MunicipalitiesTable``.
+    municipality_code
+        Four digits, as text.
+
+    Raises
+    ------
+    DataError
+        If no municipality of the study has the code.
+    """
+    found = municipalities.loc[municipalities["municipality_code"] == municipality_code]
+    if found.empty:
+        known = ", ".join(sorted(municipalities["municipality_code"]))
+        raise DataError(f"no municipality {municipality_code!r} in the study; it holds: {known}")
+    row = found.iloc[0]
+    return Municipality(row["municipality_code"], row["slug"], row["name"], row["region_id"])
+
+
+def named_rows(table: pd.DataFrame, municipalities: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table with ``municipality_name``, in the order of the municipalities.
+
+    Rows without a municipality come last, with a missing name; within a municipality the order
+    is kept.
+    """
+    names = municipalities.set_index("municipality_code")["name"]
+    place = {code: number for number, code in enumerate(names.index)}
+    named = table.assign(municipality_name=table["municipality_code"].map(names))
+    order = named["municipality_code"].map(place).fillna(len(place))
+    return named.iloc[order.argsort(kind="stable")].reset_index(drop=True)

@@ -1,0 +1,394 @@
+"""One answer from several municipalities: random-effects pooling and meta-regression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.optimize import brentq, minimize_scalar
+
+from evalkit.errors import DataError
+from evalkit.reasons import checked_reason
+from evalkit.uncertainty import COMMON_LEVELS
+
+__all__ = ["forest_rows", "meta_regression", "pooled_estimate"]
+
+ESTIMATORS = ("reml", "dersimonian_laird", "paule_mandel")
+INTERVALS = ("hartung_knapp", "modified_hartung_knapp", "wald")
+FEW_STUDIES = 5  # below this, tau2 is close to a guess and the interval leans on it
+
+
+def pooled_estimate(
+    estimates: pd.DataFrame,
+    *,
+    by: Sequence[str] = ("indicator_id",),
+    estimator: str = "reml",
+    interval: str = "hartung_knapp",
+    confidence_levels: Sequence[float] = COMMON_LEVELS,
+) -> pd.DataFrame:
+    """Average effect over municipalities, allowing the effects to differ between them.
+
+    Parameters
+    ----------
+    estimates
+        One row per municipality: the ``by`` columns, ``municipality_code``, ``value`` and
+        ``standard_error``. Rows without both are left out.
+    by
+        Columns that identify one pooling.
+    estimator
+        Of the variance between municipalities: ``"reml"``, ``"dersimonian_laird"`` or
+        ``"paule_mandel"``.
+    interval
+        ``"hartung_knapp"``; ``"modified_hartung_knapp"``, never narrower than the Wald interval's
+        standard error allows; or ``"wald"``, which is too narrow with few municipalities.
+    confidence_levels
+        One row is given per level.
+
+    Returns
+    -------
+    DataFrame
+        One row per pooling and level: the ``by`` columns, ``study_count``, ``value``,
+        ``standard_error``, ``lower``, ``upper``, ``prediction_lower`` and ``prediction_upper``
+        (where the effect of one more such municipality is expected), ``tau2`` (in squared units
+        of the value), ``i2_share``, ``q``, ``q_p_value``, ``small_k_warning``,
+        ``confidence_level``, ``method``, ``reason``. One municipality is not pooled
+        (``too_few_clusters``). The prediction interval needs three; it uses Student's t with
+        one degree of freedom fewer than there are municipalities.
+
+    Raises
+    ------
+    DataError
+        If an option is unknown or a standard error is not positive.
+
+    References
+    ----------
+    DerSimonian and Laird (1986), Controlled Clinical Trials 7, 177-188; Paule and Mandel (1982),
+    J. Res. Natl. Bur. Stand. 87, 377-385; Viechtbauer (2005), J. Educ. Behav. Stat. 30, 261-293;
+    Hartung and Knapp (2001), Statistics in Medicine 20, 3875-3889; Röver, Knapp and Friede (2015),
+    BMC Med. Res. Methodol. 15, 99; Higgins, Thompson and Spiegelhalter (2009), J. R. Stat. Soc. A
+    172, 137-159.
+    """
+    _check_options(estimates, estimator, interval)
+    by = list(by)
+    rows = []
+    for identity, group in estimates.groupby(by, sort=True):
+        usable = group[["value", "standard_error"]].dropna()
+        rows += [
+            {**dict(zip(by, identity, strict=True)), **row}
+            for row in _pooled_rows(usable, estimator, interval, confidence_levels)
+        ]
+    columns = [
+        *by,
+        "study_count",
+        "value",
+        "standard_error",
+        "lower",
+        "upper",
+        "prediction_lower",
+        "prediction_upper",
+        "tau2",
+        "i2_share",
+        "q",
+        "q_p_value",
+        "small_k_warning",
+        "confidence_level",
+        "method",
+        "reason",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def forest_rows(
+    estimates: pd.DataFrame,
+    *,
+    estimator: str = "reml",
+    interval: str = "hartung_knapp",
+    confidence_level: float = 0.95,
+) -> pd.DataFrame:
+    """The rows of a forest plot: each municipality with its weight, then the pooled effect.
+
+    Parameters
+    ----------
+    estimates
+        One row per municipality: ``municipality_code``, ``value``, ``standard_error``.
+    estimator, interval, confidence_level
+        As for ``pooled_estimate``.
+
+    Returns
+    -------
+    DataFrame
+        ``row`` (``municipality``, ``pooled`` or ``prediction``), ``municipality_code``,
+        ``value``, ``lower``, ``upper``, ``weight_share`` (sums to 1 over municipalities),
+        ``confidence_level``, ``method``, ``reason``. A municipality without an estimate keeps
+        its row, with the reason ``missing``.
+    """
+    pooled = pooled_estimate(
+        estimates.assign(pooling="all"),
+        by=["pooling"],
+        estimator=estimator,
+        interval=interval,
+        confidence_levels=[confidence_level],
+    ).iloc[0]
+    given = estimates["value"].notna() & estimates["standard_error"].notna()
+    weight = (1 / (estimates["standard_error"] ** 2 + np.nan_to_num(pooled["tau2"]))).where(given)
+    margin = stats.norm.ppf(0.5 + confidence_level / 2) * estimates["standard_error"]
+    own = pd.DataFrame(
+        {
+            "row": "municipality",
+            "municipality_code": estimates["municipality_code"],
+            "value": estimates["value"].where(given),
+            "lower": (estimates["value"] - margin).where(given),
+            "upper": (estimates["value"] + margin).where(given),
+            "weight_share": weight / weight.sum(),
+            "confidence_level": confidence_level,
+            "method": "normal interval",
+            "reason": np.where(given, None, checked_reason("missing")),
+        }
+    )
+    foot = pd.DataFrame(
+        {
+            "row": ["pooled", "prediction"],
+            "municipality_code": None,
+            "value": [pooled["value"]] * 2,
+            "lower": [pooled["lower"], pooled["prediction_lower"]],
+            "upper": [pooled["upper"], pooled["prediction_upper"]],
+            "weight_share": np.nan,
+            "confidence_level": confidence_level,
+            "method": pooled["method"],
+            "reason": [
+                pooled["reason"],
+                "too_few_clusters" if np.isnan(pooled["prediction_lower"]) else None,
+            ],
+        }
+    )
+    return pd.concat([own.astype(object), foot.astype(object)], ignore_index=True).astype(
+        {"value": float, "lower": float, "upper": float, "weight_share": float}
+    )
+
+
+def meta_regression(
+    estimates: pd.DataFrame,
+    *,
+    moderators: Sequence[str],
+    estimator: str = "reml",
+    interval: str = "hartung_knapp",
+    confidence_levels: Sequence[float] = COMMON_LEVELS,
+) -> pd.DataFrame:
+    """How the effect varies with something measured in each municipality, such as dose.
+
+    Parameters
+    ----------
+    estimates
+        One row per municipality: ``value``, ``standard_error`` and the moderators as numbers.
+        Rows with a blank are left out.
+    moderators
+        Columns; an intercept is added.
+    estimator, interval, confidence_levels
+        As for ``pooled_estimate``.
+
+    Returns
+    -------
+    DataFrame
+        One row per term (``intercept`` first) and level: ``study_count``, ``value``,
+        ``standard_error``, ``lower``, ``upper``, ``p_value``, ``tau2`` (what the moderators leave
+        unexplained), ``explained_share`` (of tau2 without moderators), ``confidence_level``,
+        ``method``, ``reason``. Fewer than three municipalities more than terms are refused
+        (``too_few_clusters``); moderators that determine each other, ``design_cannot_answer``.
+
+    References
+    ----------
+    Knapp and Hartung (2003), Statistics in Medicine 22, 2693-2710; Berkey et al. (1995),
+    Statistics in Medicine 14, 395-411.
+    """
+    _check_options(estimates, estimator, interval)
+    used = estimates[["value", "standard_error", *moderators]].dropna()
+    value, variance = used["value"].to_numpy(float), used["standard_error"].to_numpy(float) ** 2
+    design = np.column_stack([np.ones(len(used)), used[list(moderators)].to_numpy(float)])
+    terms = ["intercept", *moderators]
+    method = f"{estimator.replace('_', '-')} meta-regression, {interval.replace('_', '-')} interval"
+
+    reason = None
+    if len(used) < len(terms) + 3:
+        reason = "too_few_clusters"
+    elif np.linalg.matrix_rank(design) < len(terms):
+        reason = "design_cannot_answer"
+    if reason:
+        blank = dict.fromkeys(
+            ("value", "standard_error", "lower", "upper", "p_value", "tau2", "explained_share"),
+            np.nan,
+        )
+        rows = [
+            {"term": term, "confidence_level": level, **blank, "reason": checked_reason(reason)}
+            for term in terms
+            for level in confidence_levels
+        ]
+    else:
+        tau2 = _between_variance(value, variance, design, estimator)
+        alone = _between_variance(value, variance, design[:, :1], estimator)
+        coefficient, covariance, degrees = _fit(value, variance + tau2, design, interval)
+        explained = max(0.0, 1 - tau2 / alone) if alone > 0 else np.nan
+        rows = []
+        for place, term in enumerate(terms):
+            error = np.sqrt(covariance[place, place])
+            p_value = 2 * stats.t.sf(abs(coefficient[place]) / error, degrees)
+            for level in confidence_levels:
+                margin = stats.t.ppf(0.5 + level / 2, degrees) * error
+                rows.append(
+                    {
+                        "term": term,
+                        "value": coefficient[place],
+                        "standard_error": error,
+                        "lower": coefficient[place] - margin,
+                        "upper": coefficient[place] + margin,
+                        "p_value": p_value,
+                        "tau2": tau2,
+                        "explained_share": explained,
+                        "confidence_level": level,
+                        "reason": None,
+                    }
+                )
+    frame = pd.DataFrame(rows).assign(study_count=len(used), method=method)
+    return frame[
+        [
+            "term",
+            "study_count",
+            "value",
+            "standard_error",
+            "lower",
+            "upper",
+            "p_value",
+            "tau2",
+            "explained_share",
+            "confidence_level",
+            "method",
+            "reason",
+        ]
+    ]
+
+
+def _pooled_rows(usable, estimator, interval, levels) -> list[dict]:
+    count = len(usable)
+    head = {
+        "study_count": count,
+        "small_k_warning": count < FEW_STUDIES,
+        "method": f"{estimator.replace('_', '-')}, {interval.replace('_', '-')} interval",
+        "reason": None,
+    }
+    if count < 2:
+        reason = checked_reason("too_few_clusters" if count else "missing")
+        return [{**head, "confidence_level": level, "reason": reason} for level in levels]
+
+    value = usable["value"].to_numpy(float)
+    variance = usable["standard_error"].to_numpy(float) ** 2
+    design = np.ones((count, 1))
+    tau2 = _between_variance(value, variance, design, estimator)
+    coefficient, covariance, degrees = _fit(value, variance + tau2, design, interval)
+    centre, error = coefficient[0], np.sqrt(covariance[0, 0])
+    heterogeneity = _weighted_residual(value, variance, design)
+    weight = 1 / variance
+    typical = (count - 1) * weight.sum() / (weight.sum() ** 2 - (weight**2).sum())
+    rows = []
+    for level in levels:
+        margin = stats.t.ppf(0.5 + level / 2, degrees) * error
+        ahead = np.nan
+        if count >= 3:
+            ahead = stats.t.ppf(0.5 + level / 2, count - 1) * np.sqrt(tau2 + error**2)
+        rows.append(
+            {
+                **head,
+                "value": centre,
+                "standard_error": error,
+                "lower": centre - margin,
+                "upper": centre + margin,
+                "prediction_lower": centre - ahead,
+                "prediction_upper": centre + ahead,
+                "tau2": tau2,
+                "i2_share": tau2 / (tau2 + typical),
+                "q": heterogeneity,
+                "q_p_value": stats.chi2.sf(heterogeneity, count - 1),
+                "confidence_level": level,
+            }
+        )
+    return rows
+
+
+def _fit(value, total_variance, design, interval):
+    """Weighted least squares; the covariance and degrees of freedom the interval asks for."""
+    weight = 1 / total_variance
+    covariance = np.linalg.inv(design.T * weight @ design)
+    coefficient = covariance @ (design.T * weight @ value)
+    degrees = len(value) - design.shape[1]
+    if interval == "wald":
+        return coefficient, covariance, np.inf
+    spread = (weight * (value - design @ coefficient) ** 2).sum() / degrees
+    if interval == "modified_hartung_knapp":
+        spread = max(spread, 1.0)
+    return coefficient, spread * covariance, degrees
+
+
+def _weighted_residual(value, total_variance, design) -> float:
+    weight = 1 / total_variance
+    coefficient = np.linalg.solve(design.T * weight @ design, design.T * weight @ value)
+    return float((weight * (value - design @ coefficient) ** 2).sum())
+
+
+def _between_variance(value, variance, design, estimator) -> float:
+    return {
+        "reml": _reml,
+        "dersimonian_laird": _dersimonian_laird,
+        "paule_mandel": _paule_mandel,
+    }[estimator](value, variance, design)
+
+
+def _dersimonian_laird(value, variance, design) -> float:
+    weight = 1 / variance
+    inverse = np.linalg.inv(design.T * weight @ design)
+    trace = weight.sum() - np.trace(inverse @ (design.T * weight**2 @ design))
+    degrees = len(value) - design.shape[1]
+    return max(0.0, (_weighted_residual(value, variance, design) - degrees) / trace)
+
+
+def _paule_mandel(value, variance, design) -> float:
+    degrees = len(value) - design.shape[1]
+
+    def excess(tau2: float) -> float:
+        return _weighted_residual(value, variance + tau2, design) - degrees
+
+    if excess(0.0) <= 0:
+        return 0.0
+    return float(brentq(excess, 0.0, _largest_between(value, variance, excess), xtol=1e-14))
+
+
+def _largest_between(value, variance, excess) -> float:
+    upper = float(np.var(value, ddof=1) + variance.max())
+    while excess(upper) > 0:
+        upper *= 2
+    return upper
+
+
+def _reml(value, variance, design) -> float:
+    def loss(tau2: float) -> float:
+        weight = 1 / (variance + tau2)
+        information = design.T * weight @ design
+        residual = _weighted_residual(value, variance + tau2, design)
+        return -np.log(weight).sum() + np.linalg.slogdet(information)[1] + residual
+
+    scale = float(np.var(value, ddof=1) + variance.max())
+    grid = np.concatenate([[0.0], np.geomspace(scale * 1e-8, scale * 10, 200)])
+    best = int(np.argmin([loss(tau2) for tau2 in grid]))
+    bounds = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": scale * 1e-12})
+    return float(found.x) if loss(found.x) < loss(0.0) else 0.0
+
+
+def _check_options(estimates, estimator, interval) -> None:
+    for name, given, known in (
+        ("estimator", estimator, ESTIMATORS),
+        ("interval", interval, INTERVALS),
+    ):
+        if given not in known:
+            raise DataError(f"unknown {name} {given!r}; expected one of: {', '.join(known)}")
+    if (estimates["standard_error"] <= 0).any():
+        raise DataError("estimates: a standard_error of 0 or less; expected a positive number")

@@ -1,0 +1,254 @@
+"""Rates of events in populations: crude, and standardised for age or another stratum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from evalkit.errors import DataError
+from evalkit.reasons import withhold
+from evalkit.uncertainty import BYAR_FROM, byar_interval, count_interval
+
+__all__ = [
+    "crude_rate",
+    "directly_standardised_rate",
+    "indirectly_standardised_rate",
+    "indirectly_standardised_ratio",
+]
+
+PER = 100_000  # rates are per this many person-years unless another is asked for
+
+
+def crude_rate(
+    events: pd.DataFrame,
+    *,
+    by: Sequence[str] = ("municipality_code",),
+    per: float = PER,
+    confidence_levels: Iterable[float] = (0.95,),
+) -> pd.DataFrame:
+    """Events per person-years, by municipality.
+
+    Parameters
+    ----------
+    events
+        ``event_count`` and ``population_count`` (person-years) with the columns of ``by``;
+        rows of the same group are added up.
+    by
+        Columns that make a row.
+    per
+        Person-years the rate is given per.
+    confidence_levels
+        Levels wanted.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``by``; ``count`` (events), ``base`` (person-years), ``value`` (events
+        per ``per``), limits, ``confidence_level``, ``method`` (exact under ten events, Byar's
+        from ten), ``reason`` (``missing`` where a number is blank or there is nobody).
+
+    References
+    ----------
+    Public Health England (2018), Technical guide: confidence intervals.
+    """
+    totals = _totals(events, by)
+    rows = []
+    for level in confidence_levels:
+        lower, upper, method = count_interval(totals["count"], confidence_level=level)
+        scale = per / totals["base"].where(totals["base"] > 0)
+        rows.append(
+            totals.assign(
+                value=totals["count"] * scale,
+                lower=lower * scale,
+                upper=upper * scale,
+                confidence_level=level,
+                method=method,
+            )
+        )
+    return _with_missing(rows)
+
+
+def directly_standardised_rate(
+    events: pd.DataFrame,
+    *,
+    standard: pd.Series,
+    stratum: str = "age_group",
+    by: Sequence[str] = ("municipality_code",),
+    per: float = PER,
+    confidence_levels: Iterable[float] = (0.95,),
+) -> pd.DataFrame:
+    """The rate a municipality would have with the standard population's age composition.
+
+    Parameters
+    ----------
+    events
+        One row per group and stratum: ``event_count``, ``population_count`` (person-years).
+    standard
+        Persons in the standard population, indexed by stratum.
+    stratum
+        The column standardised for.
+    by
+        Columns that make a row.
+    per
+        Person-years the rate is given per.
+    confidence_levels
+        Levels wanted.
+
+    Returns
+    -------
+    DataFrame
+        As ``crude_rate``, with method ``Dobson``; under ten events the value is withheld as
+        ``too_few``.
+
+    Raises
+    ------
+    DataError
+        If a group lacks a stratum of the standard, has one twice, or has nobody in one.
+
+    References
+    ----------
+    Dobson, Kuulasmaa, Eberle and Scherer (1991), Stat. Med. 10, 457-462.
+    """
+    _check_strata(events, by, stratum, standard.index)
+    if (events["population_count"] <= 0).any():
+        raise DataError("population_count is 0 in some stratum; expected person-years in each")
+    share = events[stratum].map(standard / standard.sum())
+    weight = share / events["population_count"]
+    sums = (
+        events.assign(
+            weighted=events["event_count"] * weight, variance=events["event_count"] * weight**2
+        )
+        .groupby(list(by), as_index=False)[["weighted", "variance"]]
+        .sum()
+    )
+    totals = _totals(events, by).merge(sums, on=list(by), validate="one_to_one")
+    rows = []
+    for level in confidence_levels:
+        low, high = byar_interval(totals["count"], confidence_level=level)
+        step = np.sqrt(totals["variance"] / totals["count"].where(totals["count"] > 0))
+        rows.append(
+            totals.assign(
+                value=totals["weighted"] * per,
+                lower=(totals["weighted"] + step * (low - totals["count"])) * per,
+                upper=(totals["weighted"] + step * (high - totals["count"])) * per,
+                confidence_level=level,
+                method="Dobson",
+            ).drop(columns=["weighted", "variance"])
+        )
+    result = _with_missing(rows)
+    return withhold(result, result["count"] < BYAR_FROM, "too_few")
+
+
+def indirectly_standardised_ratio(
+    events: pd.DataFrame,
+    *,
+    reference: pd.DataFrame,
+    stratum: str = "age_group",
+    by: Sequence[str] = ("municipality_code",),
+    confidence_levels: Iterable[float] = (0.95,),
+) -> pd.DataFrame:
+    """Events against those expected at the reference population's rates (SMR, ISR).
+
+    Parameters
+    ----------
+    events
+        One row per group and stratum: ``event_count``, ``population_count`` (person-years).
+    reference
+        ``event_count`` and ``population_count`` per stratum, such as the country's.
+    stratum, by, confidence_levels
+        As in ``directly_standardised_rate``.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``by``; ``count`` (events), ``base`` (person-years),
+        ``expected_count``, ``value`` (1 for as many as expected), limits,
+        ``confidence_level``, ``method`` (exact under ten events, Byar's from ten), ``reason``.
+
+    References
+    ----------
+    Breslow and Day (1987), Statistical Methods in Cancer Research, volume II, section 2.3.
+    """
+    rates = reference.set_index(stratum)
+    _check_strata(events, by, stratum, rates.index)
+    rate = rates["event_count"].fillna(0) / rates["population_count"]
+    expected = (
+        events.assign(expected_count=events["population_count"] * events[stratum].map(rate))
+        .groupby(list(by), as_index=False)["expected_count"]
+        .sum()
+    )
+    totals = _totals(events, by).merge(expected, on=list(by), validate="one_to_one")
+    rows = []
+    for level in confidence_levels:
+        lower, upper, method = count_interval(totals["count"], confidence_level=level)
+        expected_count = totals["expected_count"].where(totals["expected_count"] > 0)
+        rows.append(
+            totals.assign(
+                value=totals["count"] / expected_count,
+                lower=lower / expected_count,
+                upper=upper / expected_count,
+                confidence_level=level,
+                method=method,
+            )
+        )
+    return _with_missing(rows)
+
+
+def indirectly_standardised_rate(
+    events: pd.DataFrame,
+    *,
+    reference: pd.DataFrame,
+    stratum: str = "age_group",
+    by: Sequence[str] = ("municipality_code",),
+    per: float = PER,
+    confidence_levels: Iterable[float] = (0.95,),
+) -> pd.DataFrame:
+    """The indirectly standardised ratio times the reference population's crude rate.
+
+    Parameters
+    ----------
+    events, reference, stratum, by, confidence_levels
+        As in ``indirectly_standardised_ratio``.
+    per
+        Person-years the rate is given per.
+
+    Returns
+    -------
+    DataFrame
+        As ``indirectly_standardised_ratio``, with ``value`` and limits per ``per``, and
+        ``reference_rate``.
+    """
+    ratio = indirectly_standardised_ratio(
+        events, reference=reference, stratum=stratum, by=by, confidence_levels=confidence_levels
+    )
+    rate = reference["event_count"].sum() / reference["population_count"].sum() * per
+    scaled = {name: ratio[name] * rate for name in ("value", "lower", "upper")}
+    return ratio.assign(**scaled, reference_rate=rate)
+
+
+def _totals(events: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    summed = events.groupby(list(by), as_index=False)[["event_count", "population_count"]].agg(
+        lambda column: column.sum(skipna=False)
+    )
+    return summed.rename(columns={"event_count": "count", "population_count": "base"})
+
+
+def _check_strata(
+    events: pd.DataFrame, by: Sequence[str], stratum: str, expected: pd.Index
+) -> None:
+    if events.duplicated([*by, stratum]).any():
+        raise DataError(f"a group has the same {stratum} twice")
+    strange = sorted(set(events[stratum]) - set(expected))
+    if strange:
+        raise DataError(f"{stratum} {strange} not in the standard or reference population")
+    short = events.groupby(list(by))[stratum].nunique() < len(expected)
+    if short.any():
+        raise DataError(f"{short.index[short][0]} lacks some {stratum}; expected {len(expected)}")
+
+
+def _with_missing(blocks: list[pd.DataFrame]) -> pd.DataFrame:
+    rows = pd.concat(blocks).sort_index(kind="stable").reset_index(drop=True)
+    reason = np.where(rows["value"].isna(), "missing", None)
+    return rows.assign(reason=pd.Series(reason, index=rows.index, dtype=object))

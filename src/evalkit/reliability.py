@@ -1,0 +1,187 @@
+"""Do the items of an index go together? Cronbach's alpha and McDonald's omega."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from evalkit.errors import DataError
+
+__all__ = ["cronbach_alpha", "mcdonald_omega", "one_factor_loadings"]
+
+FEWEST_RESPONDENTS = 10
+
+
+def cronbach_alpha(
+    scores: pd.DataFrame,
+    *,
+    confidence_level: float = 0.95,
+    fewest_respondents: int = FEWEST_RESPONDENTS,
+) -> pd.DataFrame:
+    """Cronbach's alpha with Feldt's interval, and alpha without each item.
+
+    Parameters
+    ----------
+    scores
+        One row per respondent, one column per item, all turned the same way. Respondents with
+        a blank answer are left out.
+    confidence_level
+        Between 0 and 1.
+    fewest_respondents
+        Complete respondents needed.
+
+    Returns
+    -------
+    DataFrame
+        A first row for all items (``left_out_item`` missing) and one per item left out:
+        ``count`` (items), ``base`` (respondents), ``value``, limits, ``confidence_level``,
+        ``method``, ``reason`` (``base_too_small`` under ``fewest_respondents``;
+        ``design_cannot_answer`` with one item or no variation).
+
+    References
+    ----------
+    Cronbach (1951), Psychometrika 16, 297-334; Feldt, Woodruff and Salih (1987), Appl.
+    Psychol. Meas. 11, 93-103.
+    """
+    complete = scores.dropna().to_numpy(dtype=float)
+    n, items = complete.shape
+    left_out = [None, *(scores.columns if items > 2 else [])]
+    rows = []
+    for item in left_out:
+        kept = complete[:, [name != item for name in scores.columns]]
+        k = kept.shape[1]
+        reason, value, lower, upper = _refusal(kept, fewest_respondents), np.nan, np.nan, np.nan
+        if reason is None:
+            covariance = np.cov(kept, rowvar=False)
+            value = k / (k - 1) * (1 - np.trace(covariance) / covariance.sum())
+            freedom = (n - 1, (n - 1) * (k - 1))
+            tail = (1 - confidence_level) / 2
+            lower = 1 - (1 - value) * stats.f.ppf(1 - tail, *freedom)
+            upper = 1 - (1 - value) * stats.f.ppf(tail, *freedom)
+        rows.append((item, k, n, value, lower, upper, confidence_level, "Feldt", reason))
+    return pd.DataFrame(rows, columns=["left_out_item", *_COLUMNS])
+
+
+def mcdonald_omega(
+    scores: pd.DataFrame,
+    *,
+    confidence_level: float = 0.95,
+    replicate_count: int = 1000,
+    seed: int = 1,
+    fewest_respondents: int = FEWEST_RESPONDENTS,
+) -> pd.DataFrame:
+    """McDonald's omega of a one-factor model, with a bootstrap interval.
+
+    Unlike alpha it does not take every item to measure the common matter equally well.
+
+    Parameters
+    ----------
+    scores
+        As in ``cronbach_alpha``.
+    confidence_level
+        Between 0 and 1.
+    replicate_count
+        Bootstrap replicates; respondents are drawn.
+    seed
+        Seed of the bootstrap, so that the same table gives the same interval.
+    fewest_respondents
+        Complete respondents needed.
+
+    Returns
+    -------
+    DataFrame
+        One row: ``count`` (items), ``base`` (respondents), ``value``, percentile limits,
+        ``confidence_level``, ``method``, ``reason`` (as in ``cronbach_alpha``; a one-factor
+        model needs three items).
+
+    References
+    ----------
+    McDonald (1999), Test Theory, chapter 6; the factor by minimum residuals, Harman and Jones
+    (1966), Psychometrika 31, 351-368.
+    """
+    complete = scores.dropna().to_numpy(dtype=float)
+    n, items = complete.shape
+    reason = _refusal(complete, fewest_respondents) or (
+        None if items >= 3 else "design_cannot_answer"
+    )
+    value = lower = upper = np.nan
+    if reason is None:
+        value = float(_omega(np.cov(complete, rowvar=False)[None])[0])
+        generator = np.random.default_rng(seed)
+        drawn = generator.multinomial(n, np.full(n, 1 / n), size=replicate_count).astype(float)
+        means = drawn @ complete / n
+        products = np.einsum("bn,ni,nj->bij", drawn, complete, complete, optimize=True)
+        covariance = (products - n * means[:, :, None] * means[:, None, :]) / (n - 1)
+        usable = (np.diagonal(covariance, axis1=1, axis2=2) > 1e-12).all(axis=1)
+        replicates = _omega(covariance[usable])
+        tail = (1 - confidence_level) / 2
+        lower, upper = np.quantile(replicates, [tail, 1 - tail])
+    method = f"one factor, minimum residuals; bootstrap, {replicate_count} replicates"
+    row = (items, n, value, lower, upper, confidence_level, method, reason)
+    return pd.DataFrame([row], columns=_COLUMNS)
+
+
+def one_factor_loadings(correlation: np.ndarray, *, most_rounds: int = 500) -> np.ndarray:
+    """Loadings of a one-factor model by minimum residuals, for one or many matrices at once.
+
+    Parameters
+    ----------
+    correlation
+        Correlations, ``(items, items)`` or ``(matrices, items, items)``.
+    most_rounds
+        Rounds after which the loadings are taken as they are.
+
+    Returns
+    -------
+    ndarray
+        ``(items,)`` or ``(matrices, items)``, with a positive sum.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than three items.
+    """
+    single = correlation.ndim == 2
+    matrices = correlation[None] if single else correlation
+    items = matrices.shape[-1]
+    if items < 3:
+        raise DataError("a one-factor model needs at least three items")
+    off = ~np.eye(items, dtype=bool)
+    values, vectors = np.linalg.eigh(matrices)
+    loadings = vectors[:, :, -1] * np.sqrt(np.maximum(values[:, -1], 0))[:, None]
+    for _ in range(most_rounds):
+        previous = loadings.copy()
+        for item in range(items):  # least squares over the item's correlations with the rest
+            others = off[item]
+            rest = loadings[:, others]
+            loadings[:, item] = (matrices[:, item, others] * rest).sum(axis=1) / np.maximum(
+                (rest**2).sum(axis=1), 1e-12
+            )
+        if np.abs(loadings - previous).max() < 1e-10:
+            break
+    loadings = loadings * np.where(loadings.sum(axis=1) < 0, -1.0, 1.0)[:, None]
+    return loadings[0] if single else loadings
+
+
+_COLUMNS = ["count", "base", "value", "lower", "upper", "confidence_level", "method", "reason"]
+
+
+def _refusal(complete: np.ndarray, fewest: int) -> str | None:
+    n, items = complete.shape
+    if n < fewest:
+        return "base_too_small"
+    if items < 2 or (np.ptp(complete, axis=0) == 0).any():
+        return "design_cannot_answer"
+    return None
+
+
+def _omega(covariance: np.ndarray) -> np.ndarray:
+    """Omega of each covariance matrix: common variance of the sum over its modelled variance."""
+    spread = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    correlation = covariance / (spread[:, :, None] * spread[:, None, :])
+    standard = one_factor_loadings(correlation)
+    loadings = standard * spread
+    common = loadings.sum(axis=1) ** 2
+    own = (spread**2 * np.maximum(1 - standard**2, 0)).sum(axis=1)
+    return common / (common + own)

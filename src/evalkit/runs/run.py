@@ -1,0 +1,411 @@
+"""The run itself: which jobs, by whom, in what order of safety, and what is told about it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from evalkit.errors import ConfigError, EvalkitError
+from evalkit.runs.environment import run_environment
+from evalkit.runs.execute import Outcome, task_of
+from evalkit.runs.files import remove_leftovers, says_why, write_whole
+from evalkit.runs.jobs import Job, Place, checked_jobs, relative_name, run_place
+from evalkit.runs.lock import study_lock
+from evalkit.runs.progress import JobResult, RunEvent, RunSummary
+from evalkit.runs.record import (
+    Hashes,
+    JobState,
+    changed_since,
+    hash_of_bytes,
+    made_from_now,
+    states_of,
+    write_record,
+)
+from evalkit.runs.runners import Runners
+
+__all__ = ["ENGINES", "job_states", "run_jobs"]
+
+ENGINES = ("auto", "fork", "kernel", "papermill")
+TIMEOUT_SECONDS = 600.0
+MEMORY_MB = 2048
+
+
+def job_states(
+    jobs: Sequence[Job],
+    *,
+    project_dir: Path,
+    study: str,
+    code_paths: Iterable[Path] | None = None,
+    output_dirs: Iterable[Path] | None = None,
+) -> list[JobState]:
+    """What is fresh, stale, failed or never run, and why, without running anything.
+
+    Parameters
+    ----------
+    jobs, project_dir, study, code_paths, output_dirs
+        As for `run_jobs`.
+
+    Raises
+    ------
+    ConfigError
+        If a job cannot be run as it is asked for.
+    """
+    place = run_place(project_dir, study, output_dirs)
+    checked = checked_jobs(jobs, place)
+    hashes = Hashes()
+    return states_of(checked, place, hashes, made_from_now(checked, place, hashes, code_paths))
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    *,
+    project_dir: Path,
+    study: str,
+    workers: int | None = None,
+    engine: str = "auto",
+    progress: Callable[[RunEvent], None] | None = None,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    memory_mb: int = MEMORY_MB,
+    log: Path | None = None,
+    cluster: str | None = None,
+    code_paths: Iterable[Path] | None = None,
+    output_dirs: Iterable[Path] | None = None,
+    preload: Sequence[str] | None = None,
+    wait_for_others: bool = True,
+) -> RunSummary:
+    """Run the jobs that are out of date, each in a process of its own.
+
+    One job's failure is its own: its notebook with the error is kept as
+    ``data/processed/<study>/runs/<output>.failed.ipynb``, never where the book embeds
+    it, and the result of an earlier run stays where it is. Killed at any moment, the next
+    call does what is left.
+
+    Parameters
+    ----------
+    jobs
+        What is wanted; those that are up to date are left alone.
+    project_dir
+        The project's folder; job paths may be relative to it.
+    study
+        The study's folder name.
+    workers
+        Notebooks at a time; by default as many as there are processors.
+    engine
+        ``"fork"``: IPython in a child forked from a warmed process. ``"kernel"``: a real
+        kernel forked from it (widgets, comms). ``"papermill"``: papermill's own. ``"auto"``:
+        ``"fork"`` where the system can, otherwise ``"papermill"``.
+    progress
+        Called with every `RunEvent`, from this thread.
+    timeout_seconds, memory_mb
+        Limits for one notebook: seconds, and megabytes beyond the libraries' own.
+    log
+        The run's log file; by default one per run under ``data/processed/<study>/runs/logs``.
+    cluster
+        Address of a dask scheduler, or ``"local:N"`` for one with N processes here.
+    code_paths
+        Modules the results depend on; by default evalkit's own.
+    output_dirs
+        Folders that may hold outputs; by default the study's ``reports`` and
+        ``data/processed`` folders.
+    preload
+        Modules that are imported once, before a process is forked for each notebook; by
+        default evalkit's own and the libraries for numbers, tables and figures.
+    wait_for_others
+        Wait while another process runs this study, or raise at once.
+
+    Returns
+    -------
+    RunSummary
+        One result per job, in the order asked.
+
+    Raises
+    ------
+    ConfigError
+        If any job cannot be run as asked; nothing has then been run.
+    RunError
+        If another process runs the study and ``wait_for_others`` is False, or the cluster
+        is lost.
+    """
+    if engine not in ENGINES:
+        raise ConfigError(f"engine {engine!r}; expected one of: {', '.join(ENGINES)}")
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers: {workers}; expected 1 or more")
+    place = run_place(project_dir, study, output_dirs)
+    checked = checked_jobs(jobs, place)
+    teller = _Teller(progress)
+    started = time.monotonic()
+    with study_lock(place.runs_dir, wait=wait_for_others, on_wait=teller.notice):
+        hashes = Hashes()
+        made_from = made_from_now(checked, place, hashes, code_paths)
+        states = states_of(checked, place, hashes, made_from)
+        results = {s.job.output: JobResult(s.job, "fresh") for s in states if s.state == "fresh"}
+        left = [state.job for state in states if state.state != "fresh"]
+        if left:
+            _remove_leftovers(place, left)
+            keeper = _Keeper(place, hashes, made_from)
+            limits = {"timeout_seconds": float(timeout_seconds), "memory_mb": memory_mb}
+            log_path = log or place.runs_dir / "logs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
+            with _log_file(log_path) as log_stream:
+                teller.begin(len(left), log_stream)
+                if cluster is None:
+                    count = min(workers or os.cpu_count() or 1, len(left))
+                    _run_here(left, keeper, teller, engine, count, limits, preload)
+                else:
+                    _run_on_cluster(left, keeper, teller, engine, cluster, limits, preload)
+            results |= {result.job.output: result for result in teller.results}
+    return RunSummary(
+        tuple(results[job.output] for job in checked), seconds=time.monotonic() - started
+    )
+
+
+def _remove_leftovers(place: Place, jobs: Iterable[Job]) -> None:
+    for folder in {place.runs_dir, *(job.output.parent for job in jobs)}:
+        remove_leftovers(folder)
+
+
+@contextlib.contextmanager
+def _log_file(path: Path) -> Iterator[TextIO | None]:
+    """The run's log; a log that cannot be written is no reason not to run."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+    except OSError:
+        yield None
+        return
+    try:
+        yield stream
+    finally:
+        with contextlib.suppress(OSError):
+            stream.close()
+
+
+class _Teller:
+    """Counts what is done and tells it: to the caller's function and to the log."""
+
+    def __init__(self, progress: Callable[[RunEvent], None] | None) -> None:
+        self._progress = progress
+        self._log: TextIO | None = None
+        self._total_count = 0
+        self._begun = time.monotonic()
+        self.results: list[JobResult] = []
+
+    def notice(self, text: str) -> None:
+        self._tell("notice", text=text)
+        self._write(text)
+
+    def begin(self, total_count: int, log: TextIO | None) -> None:
+        self._total_count, self._log = total_count, log
+        self._begun = time.monotonic()
+        self._tell("begun")
+        self._write(f"begun: {total_count} to run")
+
+    def start(self, job: Job) -> None:
+        self._tell("started", job=job)
+
+    def finish(self, result: JobResult) -> None:
+        self.results.append(result)
+        self._tell("finished", job=result.job, result=result)
+        said = [result.state, result.job.name, result.job.title, f"{result.seconds:.2f} s"]
+        self._write("\t".join([*said, result.reason]).rstrip())
+
+    def _tell(self, kind: str, **details: Any) -> None:
+        if self._progress is None:
+            return
+        done = len(self.results)
+        rate = done / max(time.monotonic() - self._begun, 1e-9) if done else None
+        event = RunEvent(
+            kind,
+            done_count=done,
+            failed_count=sum(result.state == "failed" for result in self.results),
+            total_count=self._total_count,
+            rate=rate,
+            left_seconds=(self._total_count - done) / rate if rate else None,
+            **details,
+        )
+        self._progress(event)
+
+    def _write(self, text: str) -> None:
+        if self._log is not None:
+            with contextlib.suppress(OSError):
+                self._log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\t{text}\n")
+
+
+class _Keeper:
+    """Puts what a run left in its place, or says why it cannot stand."""
+
+    def __init__(
+        self, place: Place, hashes: Hashes, made_from: Mapping[Path, Mapping[str, Any]]
+    ) -> None:
+        self.place = place
+        self._hashes = hashes
+        self._made_from = made_from
+
+    def refusal(self, job: Job) -> str:
+        """Why a job cannot be run at all; empty where it can."""
+        for path in job.inputs:
+            if self._hashes.of(path) is None:
+                return f"cannot read {self._name(path)}: {_why_unreadable(path)}"
+        return ""
+
+    def files_read_by(self, job: Job) -> dict[str, str | None]:
+        """Content hashes of a job's notebook and inputs, by absolute path."""
+        return {str(path): self._hashes.of(path) for path in (job.notebook, *job.inputs)}
+
+    def keep(self, job: Job, outcome: Outcome) -> JobResult:
+        """Write the output and then its record, or the failed notebook and its record."""
+        reason = outcome.reason
+        if outcome.succeeded:
+            changed = changed_since(self._hashes, [job.notebook, *job.inputs])
+            if changed is None:
+                return self._keep_output(job, outcome)
+            reason = f"{self._name(changed)} changed while the notebook ran; run it again"
+        return self._keep_failure(job, reason, outcome)
+
+    def _keep_output(self, job: Job, outcome: Outcome) -> JobResult:
+        content = outcome.notebook.encode()
+        try:
+            write_whole(job.output, content)
+            write_record(
+                self.place,
+                job,
+                self._made_from[job.output],
+                state="made",
+                output_hash=hash_of_bytes(content),
+            )
+        except OSError as error:
+            reason = f"cannot write {self._name(job.output)}: {says_why(error)}"
+            return JobResult(job, "failed", reason, outcome.seconds)
+        with contextlib.suppress(OSError):
+            self.place.failed_path(job).unlink()
+        return JobResult(job, "made", "", outcome.seconds)
+
+    def _keep_failure(self, job: Job, reason: str, outcome: Outcome) -> JobResult:
+        try:
+            if outcome.notebook is None:
+                self.place.failed_path(job).unlink(missing_ok=True)
+            else:
+                write_whole(self.place.failed_path(job), outcome.notebook.encode())
+            made_from = self._made_from[job.output]
+            write_record(self.place, job, made_from, state="failed", reason=reason)
+        except OSError as error:
+            folder = self._name(self.place.runs_dir)
+            reason = f"{reason} (and cannot write in {folder}: {says_why(error)})"
+        return JobResult(job, "failed", reason, outcome.seconds)
+
+    def _name(self, path: Path) -> str:
+        return relative_name(path, self.place.project_dir)
+
+
+def _why_unreadable(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            file.read(1)
+    except OSError as error:
+        return says_why(error)
+    return "it could not be read when the run began"
+
+
+def _run_here(
+    jobs: Sequence[Job],
+    keeper: _Keeper,
+    teller: _Teller,
+    engine: str,
+    count: int,
+    limits: Mapping[str, Any],
+    preload: Sequence[str] | None,
+) -> None:
+    """Run jobs in ``count`` threads, each of which waits for one process at a time."""
+    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    for job in jobs:
+        waiting.put(job)
+    told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    stopped = threading.Event()
+    root = keeper.place.project_dir
+
+    with run_environment() as environment:
+        runners = Runners(
+            engine,
+            environment,
+            notice=lambda text: told.put(("notice", text)),
+            preload=preload,
+        )
+
+        def work() -> None:
+            try:
+                with runners.for_one_thread() as run:
+                    while not stopped.is_set():
+                        job = waiting.get_nowait()
+                        told.put(("start", job))
+                        refusal = keeper.refusal(job)
+                        outcome = (
+                            Outcome(False, refusal, None, 0.0)
+                            if refusal
+                            else run(task_of(job, root=root, engine=None, **limits))
+                        )
+                        if not stopped.is_set():
+                            told.put(("finish", keeper.keep(job, outcome)))
+            except queue.Empty:
+                pass
+            except BaseException as error:  # handed to the thread that waits
+                told.put(("error", error))
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
+        try:
+            for thread in threads:
+                thread.start()
+            while len(teller.results) < len(jobs):
+                kind, content = told.get()
+                if kind == "error":
+                    raise content
+                {"notice": teller.notice, "start": teller.start, "finish": teller.finish}[kind](
+                    content
+                )
+        finally:
+            stopped.set()
+            runners.stop()
+            for thread in threads:
+                thread.join()
+
+
+def _run_on_cluster(
+    jobs: Sequence[Job],
+    keeper: _Keeper,
+    teller: _Teller,
+    engine: str,
+    address: str,
+    limits: Mapping[str, Any],
+    preload: Sequence[str] | None,
+) -> None:
+    """Send jobs to a dask scheduler and keep what comes back, as it comes."""
+    from evalkit.runs.cluster import ClusterTask, outcomes_from_cluster
+
+    able = []
+    for job in jobs:
+        refusal = keeper.refusal(job)
+        if refusal:
+            teller.finish(keeper.keep(job, Outcome(False, refusal, None, 0.0)))
+        else:
+            able.append(job)
+    root = keeper.place.project_dir
+    tasks = [
+        ClusterTask(
+            task=task_of(job, root=root, engine=None, **limits),
+            files=keeper.files_read_by(job),
+            engine=engine,
+            preload=None if preload is None else tuple(preload),
+        )
+        for job in able
+    ]
+    try:
+        for index, outcome in outcomes_from_cluster(tasks, address, notice=teller.notice):
+            teller.finish(keeper.keep(able[index], outcome))
+    except EvalkitError as error:
+        teller.notice(str(error))
+        raise

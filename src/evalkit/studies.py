@@ -1,0 +1,273 @@
+"""From a study's folder to its report: check, process, run, render; what the commands call."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pypandoc
+
+from evalkit.book import RenderedBook, install_extension, list_of_floats, render_book
+from evalkit.errors import ConfigError, RunError
+from evalkit.facts import claims, fact_entries
+from evalkit.readers import Study, read_study
+from evalkit.runs import Job, JobState, RunSummary, job_states, run_jobs
+from evalkit.runs.jobs import notebook_parameters, read_source
+from evalkit.store import write_processed
+
+__all__ = [
+    "Project",
+    "process_study",
+    "render_study",
+    "run_study",
+    "study_jobs",
+    "study_states",
+]
+
+READS = re.compile(r"read_processed\(\s*[\"'](\w+)[\"']")
+LISTS = "_tabeller-og-figurer.qmd"  # included by the book, made before every render
+DERIVED = {"claims", "sources", "model_findings"}
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where a project's files lie: the folder that holds ``data``, ``notebooks``, ``reports``."""
+
+    root: Path
+
+    @classmethod
+    def found_from(cls, start: Path) -> Project:
+        """The project that a folder lies in.
+
+        Raises
+        ------
+        ConfigError
+            If neither the folder nor one above it holds ``data/raw``.
+        """
+        for folder in (start, *start.parents):
+            if (folder / "data" / "raw").is_dir():
+                return cls(folder)
+        raise ConfigError(f"no data/raw in {start} or above it; go to the project's folder first")
+
+    def raw(self, study: str) -> Path:
+        return self.root / "data" / "raw" / study
+
+    @property
+    def processed(self) -> Path:
+        return self.root / "data" / "processed"
+
+    @property
+    def notebooks(self) -> Path:
+        return self.root / "notebooks"
+
+    def report(self, study: str) -> Path:
+        return self.root / "reports" / study
+
+    def shown(self, path: Path) -> str:
+        """A path as a user in the project's folder would write it."""
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+
+def process_study(project: Project, study: str) -> Study:
+    """Check a study and write its processed tables and its book's facts and sources.
+
+    Raises
+    ------
+    ConfigError, DataError
+        With everything that is wrong with the study's files.
+    """
+    read = read_study(project.raw(study))
+    every = claims(read.tables)
+    settings = pd.DataFrame(
+        [
+            {
+                "study": read.settings.study,
+                "title": read.settings.title,
+                "language": read.settings.language,
+                "smallest_count": read.settings.smallest_count,
+                "synthetic": read.settings.synthetic,
+                "first_year": read.settings.period[0],
+                "last_year": read.settings.period[1],
+                "report_codes": ";".join(read.settings.municipality_codes),
+            }
+        ]
+    )
+    book_dir = project.report(study)
+    references = formatted_references(project.raw(study) / "sources.bib", read.sources)
+    write_processed(
+        {**read.tables, "claims": every, "sources": references, "study": settings},
+        study,
+        project.processed,
+    )
+    if (book_dir / "_quarto.yml").is_file():
+        install_extension(book_dir)
+        replace_text(
+            book_dir / "facts.json",
+            json.dumps(
+                fact_entries(every, read.sources), ensure_ascii=False, indent=1, sort_keys=True
+            ),
+        )
+        replace_text(
+            book_dir / "sources.bib",
+            (project.raw(study) / "sources.bib").read_text(encoding="utf-8"),
+        )
+    return read
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all; a file that already holds the text is left alone."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def formatted_references(bibliography: Path, sources: pd.DataFrame) -> pd.DataFrame:
+    """The sources with their full reference as Markdown, in the report's citation style."""
+    style = Path(__file__).parent / "extension" / "evalkit.csl"
+    document = json.loads(
+        pypandoc.convert_text(
+            "---\nnocite: '@*'\nlang: nb\n---\n",
+            "json",
+            format="markdown",
+            extra_args=["--citeproc", f"--bibliography={bibliography}", f"--csl={style}"],
+        )
+    )
+    texts = {}
+    entries = next(
+        (block["c"][1] for block in document["blocks"] if block["c"][0][0] == "refs"), []
+    )
+    for entry in entries:
+        key = entry["c"][0][0].removeprefix("ref-")
+        one = {
+            **document,
+            "meta": {},
+            "blocks": [{"t": "Plain", "c": b["c"]} for b in entry["c"][1]],
+        }
+        texts[key] = one["blocks"]
+    marker = {"t": "HorizontalRule"}
+    blocks = [block for key in texts for block in (*texts[key], marker)]
+    markdown = pypandoc.convert_text(
+        json.dumps({**document, "meta": {}, "blocks": blocks}),
+        "markdown-smart",
+        format="json",
+        extra_args=["--wrap=none"],
+    )
+    parts = re.split(r"^-{5,}$", markdown, flags=re.MULTILINE)
+    formatted = {key: part.strip() for key, part in zip(texts, parts, strict=False)}
+    return sources.assign(reference=sources["key"].map(formatted).fillna(sources["title"]))
+
+
+def study_jobs(project: Project, read: Study, codes: list[str] | None = None) -> list[Job]:
+    """The runs of a study's notebooks: per municipality, per logic model, and once for all.
+
+    A notebook with the parameter ``model_id`` runs for every logic model of each municipality,
+    one with ``municipality_code`` for every municipality, any other once.
+    """
+    settings = read.settings
+    wanted = settings.municipality_codes if codes is None else codes
+    municipalities = read.tables["municipalities"].set_index("municipality_code")
+    models = read.tables.get("logic_models")
+    jobs = []
+    for notebook in notebook_paths(project, settings.notebooks):
+        parameters = notebook_parameters(read_source(notebook))
+        common = {"study": settings.study, "processed_dir": "../data/processed"}
+        inputs = notebook_inputs(project, settings.study, notebook)
+        if "municipality_code" not in parameters:
+            if codes is None:
+                jobs.append(_job(project, notebook, common, inputs, "", settings.title))
+            continue
+        for code in wanted:
+            own = {**common, "municipality_code": code}
+            slug, name = municipalities.loc[code, ["slug", "name"]]
+            if "model_id" not in parameters:
+                jobs.append(_job(project, notebook, own, inputs, slug, f"{code} {name}"))
+                continue
+            if models is not None:
+                for model in models.loc[models["municipality_code"] == code, "model_id"]:
+                    given = {**own, "model_id": model}
+                    jobs.append(_job(project, notebook, given, inputs, model, f"{code} {name}"))
+    return jobs
+
+
+def _job(project, notebook, parameters, inputs, suffix, title) -> Job:
+    name = f"{notebook.stem}-{suffix}" if suffix else notebook.stem
+    output = project.report(parameters["study"]) / "notebooks" / f"{name}.ipynb"
+    return Job(notebook, parameters, output, suffix, inputs, title)
+
+
+def notebook_paths(project: Project, names: tuple[str, ...]) -> list[Path]:
+    """The study's notebooks, or all but those for exploring (``00-...``)."""
+    if not names:
+        return [
+            p for p in sorted(project.notebooks.glob("[0-9][0-9]-*.ipynb")) if p.name[:2] != "00"
+        ]
+    paths = [project.notebooks / f"{name}.ipynb" for name in names]
+    missing = [project.shown(p) for p in paths if not p.is_file()]
+    if missing:
+        raise ConfigError(f"study.toml names notebooks that are not there: {', '.join(missing)}")
+    return paths
+
+
+def notebook_inputs(project: Project, study: str, notebook: Path) -> tuple[Path, ...]:
+    """The raw files behind the processed tables that a notebook reads."""
+    read = set(READS.findall(notebook.read_text(encoding="utf-8").replace('\\"', '"')))
+    raw = project.raw(study)
+    paths = {raw / f"{table}.csv" for table in read - DERIVED - {"study"}}
+    if read & DERIVED:
+        paths |= {*raw.glob("*.csv"), raw / "sources.bib"}
+    return tuple(sorted(p for p in {*paths, raw / "study.toml"} if p.is_file()))
+
+
+def study_states(project: Project, read: Study, codes: list[str] | None = None) -> list[JobState]:
+    """What is up to date of a study's runs, and why the rest is not."""
+    jobs = study_jobs(project, read, codes)
+    return job_states(jobs, project_dir=project.root, study=read.settings.study)
+
+
+def run_study(
+    project: Project, read: Study, codes: list[str] | None = None, **options
+) -> RunSummary:
+    """Run a processed study's notebooks; ``options`` are those of ``run_jobs``."""
+    jobs = study_jobs(project, read, codes)
+    if not jobs:
+        raise RunError(f"{read.settings.study} has no notebooks in {project.notebooks} to run")
+    return run_jobs(
+        jobs,
+        project_dir=project.root,
+        study=read.settings.study,
+        timeout_seconds=read.settings.timeout_seconds,
+        memory_mb=read.settings.memory_mb,
+        **options,
+    )
+
+
+def render_study(
+    project: Project, read: Study, *, allow_incomplete: bool = False, **options
+) -> RenderedBook:
+    """Render a processed study's book; refused while notebooks behind it are not up to date.
+
+    Raises
+    ------
+    RunError
+        If runs are missing, failed or out of date, naming each and why.
+    BookError
+        If the book's parts do not fit together.
+    """
+    study = read.settings.study
+    wrong = [state for state in study_states(project, read) if state.state != "fresh"]
+    if wrong and not allow_incomplete:
+        lines = [f"{state.job.output.stem}: {state.state}, {state.reason}" for state in wrong[:20]]
+        more = [f"... and {len(wrong) - 20} more"] if len(wrong) > 20 else []
+        raise RunError(
+            f"{len(wrong)} notebooks behind the book are not up to date; "
+            f"run: evalkit run {study}\n  " + "\n  ".join([*lines, *more])
+        )
+    book_dir = project.report(study)
+    replace_text(book_dir / LISTS, list_of_floats(book_dir))
+    return render_book(book_dir, **options)

@@ -1,0 +1,1000 @@
+"""Survey answers: who answered, what they said, and what changed since the baseline.
+
+Answers come as rows of ``AnswersTable``: ``municipality_code``, ``wave``, ``respondent_id``,
+``item`` and ``score``, with ``service`` and other background where there is any. Blank scores
+count nowhere. Every result has ``count``, ``base``, ``value``, ``lower``, ``upper``,
+``confidence_level``, ``method`` and ``reason``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.miscmodels.ordinal_model import OrderedModel
+
+from evalkit.comparability import (
+    comparable_answers,
+    comparisons_between_municipalities,
+    comparisons_between_waves,
+)
+from evalkit.errors import DataError
+from evalkit.reasons import RESULT_COLUMNS, withhold
+from evalkit.uncertainty import (
+    newcombe_difference_interval,
+    newcombe_paired_interval,
+    phi_coefficient,
+    share_limits,
+    square_and_add,
+    wilson_interval,
+    z_value,
+)
+
+__all__ = [
+    "AGREES_FROM",
+    "LINKAGES",
+    "agreement_share",
+    "cliffs_delta",
+    "comparable_shares",
+    "item_shares",
+    "mcnemar_test",
+    "nonresponse_difference",
+    "ordinal_regression",
+    "paired_shift",
+    "probability_of_superiority",
+    "response_rate",
+    "score_distribution",
+    "share_change",
+]
+
+AGREES_FROM = 4  # on the scale from 1 (not at all) to 5 (fully)
+LINKAGES = ("linked", "partly_linked", "unlinked")
+ENOUGH_PAIRS = 10  # linked persons from which their correlation is used for the rest
+EXACT_UNDER = 25  # discordant persons under which McNemar's test is exact
+ANSWERS_PER_TERM = 10  # answers wanted per coefficient of a regression
+
+
+def response_rate(
+    surveys: pd.DataFrame,
+    *,
+    by: Sequence[str] = ("municipality_code", "wave"),
+    confidence_levels: Iterable[float] = (0.95,),
+) -> pd.DataFrame:
+    """Share of those invited who answered, by municipality and wave, or by service too.
+
+    Parameters
+    ----------
+    surveys
+        ``invited_count`` and ``answered_count`` (persons) with the columns of ``by``; rows
+        of the same group are added up.
+    by
+        Columns that make a row, such as ``("municipality_code", "wave", "service")``.
+    confidence_levels
+        Levels wanted.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``by``; ``count`` (answered), ``base`` (invited), ``value`` (0 to 1),
+        limits; ``nonresponse_count`` and ``nonresponse_share``. The limits treat answering
+        as the chance event; the rate itself is counted, not estimated. A group with a blank
+        number keeps its row, with reason ``missing``.
+
+    Raises
+    ------
+    DataError
+        If more answered than were invited.
+    """
+    totals = surveys.groupby(list(by), as_index=False, dropna=False)[
+        ["answered_count", "invited_count"]
+    ].agg(lambda column: column.sum(skipna=False))
+    known = totals[["answered_count", "invited_count"]].notna().all(axis=1)
+    over = known & (totals["answered_count"] > totals["invited_count"])
+    if over.any():
+        group = totals.loc[over, list(by)].iloc[0].to_dict()
+        raise DataError(f"more answered than were invited in {group}")
+    counts = totals.assign(
+        count=totals["answered_count"].where(known), base=totals["invited_count"].where(known)
+    ).drop(columns=["answered_count", "invited_count"])
+    rows = share_limits(counts, confidence_levels=confidence_levels)
+    return rows.assign(
+        nonresponse_count=rows["base"] - rows["count"], nonresponse_share=1 - rows["value"]
+    )
+
+
+def nonresponse_difference(
+    surveys: pd.DataFrame, *, group: str = "service", confidence_level: float = 0.95
+) -> pd.DataFrame:
+    """How much each service's response rate differs from the rest of its municipality's.
+
+    Parameters
+    ----------
+    surveys
+        ``municipality_code``, ``wave``, the column ``group``, ``invited_count`` and
+        ``answered_count`` (persons).
+    group
+        What the rates are compared across.
+    confidence_level
+        Between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        One row per municipality, wave and group: ``count`` and ``base`` of the group, its
+        ``response_share``, ``rest_share``, ``answers_share`` (its share of all answers)
+        beside ``invited_share`` (of all invited), and ``value``, the group's rate minus the
+        rest's, with its limits. Reason ``missing`` where there is no rest.
+
+    References
+    ----------
+    Newcombe (1998), Stat. Med. 17, 873-890, method 10.
+    """
+    places = ["municipality_code", "wave"]
+    rows = surveys.groupby([*places, group], as_index=False)[
+        ["answered_count", "invited_count"]
+    ].sum()
+    whole = rows.groupby(places)[["answered_count", "invited_count"]].transform("sum")
+    rest_count = whole["answered_count"] - rows["answered_count"]
+    rest_base = whole["invited_count"] - rows["invited_count"]
+    own = rows["answered_count"] / rows["invited_count"].where(rows["invited_count"] > 0)
+    rest = rest_count / rest_base.where(rest_base > 0)
+    lower, upper = newcombe_difference_interval(
+        rows["answered_count"],
+        rows["invited_count"],
+        rest_count,
+        rest_base,
+        confidence_level=confidence_level,
+    )
+    value = own - rest
+    return rows[[*places, group]].assign(
+        count=rows["answered_count"],
+        base=rows["invited_count"],
+        response_share=own,
+        rest_share=rest,
+        answers_share=rows["answered_count"] / whole["answered_count"],
+        invited_share=rows["invited_count"] / whole["invited_count"],
+        value=value,
+        lower=lower,
+        upper=upper,
+        confidence_level=confidence_level,
+        method="Newcombe, independent shares",
+        reason=_missing(value),
+    )
+
+
+def agreement_share(answers: pd.DataFrame, *, item: str) -> pd.DataFrame:
+    """Share of respondents in each municipality who agree with an item.
+
+    Blank answers count neither in the share nor in its base. A municipality with
+    only blank answers keeps its row, with base 0 and missing shares.
+
+    Parameters
+    ----------
+    answers
+        Rows of ``AnswersTable``: one per respondent and item.
+    item
+        The item to summarise, such as ``"anchoring_leadership"``.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``municipality_code``, in that order: ``answered_count`` and
+        ``agreed_count`` (persons); ``agreed_share``, ``lower_share`` and
+        ``upper_share`` (0 to 1; the 95 % Wilson interval).
+
+    Raises
+    ------
+    DataError
+        If ``answers`` holds no row for ``item``.
+
+    References
+    ----------
+    Wilson (1927), J. Am. Stat. Assoc. 22, 209-212.
+    """
+    asked = answers.loc[answers["item"] == item]
+    if asked.empty:
+        known = ", ".join(sorted(answers["item"].unique()))
+        raise DataError(f"no answers to item {item!r}; the table holds: {known}")
+
+    counts = (
+        asked.assign(agreed=asked["score"] >= AGREES_FROM)
+        .groupby("municipality_code", as_index=False)
+        .agg(answered_count=("score", "count"), agreed_count=("agreed", "sum"))
+    )
+    lower, upper = wilson_interval(counts["agreed_count"], counts["answered_count"])
+    share = counts["agreed_count"] / counts["answered_count"]
+    return counts.assign(agreed_share=share, lower_share=lower, upper_share=upper)
+
+
+def item_shares(
+    answers: pd.DataFrame,
+    *,
+    by: Sequence[str] = ("municipality_code", "wave", "item"),
+    agrees_from: float = AGREES_FROM,
+    confidence_levels: Iterable[float] = (0.95,),
+    population: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Shares who agree with every item at once, in every group.
+
+    Parameters
+    ----------
+    answers
+        Rows of ``AnswersTable``.
+    by
+        Columns that make a row.
+    agrees_from
+        Lowest score that counts as agreement.
+    confidence_levels
+        Levels wanted.
+    population
+        ``population_count`` (persons invited) with some columns of ``by``, when the
+        finite-population correction is wanted: the question is then about exactly these
+        persons. Left out, the interval is about the workplace they speak for.
+
+    Returns
+    -------
+    DataFrame
+        One row per group and level, ordered by group.
+
+    References
+    ----------
+    Wilson (1927), J. Am. Stat. Assoc. 22, 209-212.
+    """
+    groups, codes = _grouped(answers, by)
+    answered = answers["score"].notna().to_numpy()
+    agreed = (answers["score"] >= agrees_from).to_numpy()
+    counts = groups.assign(
+        count=np.bincount(codes, weights=agreed, minlength=len(groups)),
+        base=np.bincount(codes, weights=answered, minlength=len(groups)),
+    )
+    if population is None:
+        return share_limits(counts, confidence_levels=confidence_levels)
+    keys = [name for name in by if name in population]
+    merged = counts.merge(population, on=keys, how="left", validate="many_to_one")
+    if merged["population_count"].isna().any():
+        raise DataError("population_count is missing for some groups of the answers")
+    return share_limits(
+        merged, confidence_levels=confidence_levels, population_column="population_count"
+    )
+
+
+def score_distribution(
+    answers: pd.DataFrame,
+    *,
+    scores: Sequence[float] = (1, 2, 3, 4, 5),
+    by: Sequence[str] = ("municipality_code", "wave", "item"),
+    confidence_levels: Iterable[float] = (0.95,),
+) -> pd.DataFrame:
+    """Share of answers at every step of an ordinal scale, for diverging bars.
+
+    Parameters
+    ----------
+    answers
+        Rows of ``AnswersTable``.
+    scores
+        The steps, lowest first. Every group gets a row for each, answered or not.
+    by
+        Columns that make a group.
+    confidence_levels
+        Levels wanted; each step's limits hold for it alone.
+
+    Returns
+    -------
+    DataFrame
+        One row per group, ``score`` and level; ``cumulative_share`` is the share at the step
+        or below, ``median_score`` the group's median step (lower of two).
+
+    Raises
+    ------
+    DataError
+        If an answer is not one of ``scores``.
+    """
+    given = answers.loc[answers["score"].notna()]
+    steps = np.asarray(scores, dtype=float)
+    position = np.searchsorted(steps, given["score"].to_numpy(dtype=float)).clip(max=len(steps) - 1)
+    if (steps[position] != given["score"].to_numpy(dtype=float)).any():
+        strange = sorted(set(given["score"]) - set(scores))
+        raise DataError(f"scores {strange} are not on the scale {list(scores)}")
+    groups, all_codes = _grouped(answers, by)
+    codes = all_codes[answers["score"].notna().to_numpy()]
+    table = np.bincount(codes * len(steps) + position, minlength=len(groups) * len(steps))
+    table = table.reshape(len(groups), len(steps))
+    base = table.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cumulative = table.cumsum(axis=1) / base[:, None]
+    median = np.where(base > 0, steps[np.argmax(cumulative >= 0.5, axis=1)], np.nan)
+    rows = groups.loc[groups.index.repeat(len(steps))].reset_index(drop=True)
+    counts = rows.assign(
+        score=np.tile(steps, len(groups)),
+        count=table.ravel(),
+        base=base.repeat(len(steps)),
+        cumulative_share=cumulative.ravel(),
+        median_score=median.repeat(len(steps)),
+    )
+    return share_limits(counts, confidence_levels=confidence_levels)
+
+
+def comparable_shares(
+    answers: pd.DataFrame,
+    *,
+    crosswalk: pd.DataFrame,
+    wave: Any,
+    agrees_from: float = AGREES_FROM,
+    confidence_levels: Iterable[float] = (0.95,),
+) -> pd.DataFrame:
+    """Shares who agree, side by side across municipalities, for items that were asked alike.
+
+    Parameters
+    ----------
+    answers
+        Rows of ``AnswersTable``.
+    crosswalk
+        What each municipality asked; see ``evalkit.comparability``.
+    wave
+        The wave to compare in.
+    agrees_from, confidence_levels
+        As in ``item_shares``.
+
+    Returns
+    -------
+    DataFrame
+        One row per municipality, item and level. Refused rows have no value, ``reason``
+        ``not_asked`` or ``not_comparable``, and the ``explanation`` in words.
+    """
+    chosen = answers.loc[answers["wave"] == wave]
+    comparisons = comparisons_between_municipalities(crosswalk, wave=wave)
+    kept, refused = comparable_answers(chosen, comparisons)
+    shares = item_shares(
+        kept,
+        by=("municipality_code", "item"),
+        agrees_from=agrees_from,
+        confidence_levels=confidence_levels,
+    )
+    return _with_refused(shares, refused, confidence_levels, ["municipality_code", "item"])
+
+
+def share_change(
+    answers: pd.DataFrame,
+    *,
+    linkage: str,
+    before: Any = 0,
+    after: Any = 1,
+    by: Sequence[str] = ("municipality_code", "item"),
+    agrees_from: float = AGREES_FROM,
+    confidence_levels: Iterable[float] = (0.95,),
+    crosswalk: pd.DataFrame | None = None,
+    smallest_base: int = 1,
+) -> pd.DataFrame:
+    """Change in the share who agree, from one wave to another, follow-up minus baseline.
+
+    What is known of who answered twice decides the interval:
+
+    ``linked``
+        every person can be followed; only those who answered the item in both waves count,
+        and their two answers are compared as a pair
+    ``partly_linked``
+        some can be followed and others may have answered twice without our knowing; all
+        answers count, and the limits are the widest over every overlap that is possible
+    ``unlinked``
+        nobody can be followed; all answers count as if from different persons, which is too
+        cautious where the same persons answered alike
+
+    Parameters
+    ----------
+    answers
+        Rows of ``AnswersTable``; the same ``respondent_id`` in two waves is one person
+        (not used when unlinked).
+    linkage
+        One of ``LINKAGES``.
+    before, after
+        The waves.
+    by
+        Columns that make a row.
+    agrees_from
+        Lowest score that counts as agreement.
+    confidence_levels
+        Levels wanted.
+    crosswalk
+        What was asked where; when given, items that were not asked alike are refused.
+    smallest_base
+        Answers needed in each wave (pairs when linked); fewer give ``base_too_small``.
+
+    Returns
+    -------
+    DataFrame
+        One row per group and level: ``before_count``, ``before_base``, ``after_count``,
+        ``after_base``, ``linked_count`` (persons in both), ``linkage_share`` (of those in the
+        smaller wave), ``count`` and ``base`` (at follow-up, or of pairs when linked),
+        ``value`` (-1 to 1) and the rest. Partly linked results also have
+        ``narrowest_lower`` and ``narrowest_upper``: the limits if as many as possible, or as
+        few, answered twice, whichever is narrower.
+
+    Raises
+    ------
+    DataError
+        If ``linkage`` is unknown or a person has two answers to an item in one wave.
+
+    References
+    ----------
+    Newcombe (1998), Stat. Med. 17, 873-890 and 2635-2650; Zou and Donner (2008), Stat. Med.
+    27, 1693-1702, for the correlation that an overlap gives.
+    """
+    if linkage not in LINKAGES:
+        raise DataError(f"linkage {linkage!r}; expected one of: {', '.join(LINKAGES)}")
+    refused = None
+    if crosswalk is not None:
+        comparisons = comparisons_between_waves(crosswalk, before=before, after=after)
+        answers, refused = comparable_answers(answers, comparisons)
+    tallies = _tallies(answers, before, after, by, agrees_from, linked=linkage != "unlinked")
+    blocks = [_change_at(tallies, linkage, level) for level in confidence_levels]
+    rows = pd.concat(blocks).sort_index(kind="stable").reset_index(drop=True)
+    smallest = rows[["before_base", "after_base"]].min(axis=1)
+    small = (rows["linked_count"] if linkage == "linked" else smallest) < smallest_base
+    rows = withhold(
+        rows,
+        small & rows["reason"].isna(),
+        "base_too_small",
+        columns=("value", "lower", "upper", "narrowest_lower", "narrowest_upper"),
+    )
+    if refused is None:
+        return rows
+    return _with_refused(rows, refused, confidence_levels, list(by))
+
+
+def cliffs_delta(
+    answers: pd.DataFrame,
+    *,
+    column: str = "wave",
+    first: Any = 0,
+    second: Any = 1,
+    by: Sequence[str] = ("municipality_code", "item"),
+    confidence_levels: Iterable[float] = (0.95,),
+) -> pd.DataFrame:
+    """Cliff's delta between two groups of answers, second against first.
+
+    The share of pairs of one answer from each group in which the second is higher, minus the
+    share in which it is lower; nothing but the order of the scale is used.
+
+    Parameters
+    ----------
+    answers
+        Rows of ``AnswersTable``; the groups are taken to be different persons.
+    column, first, second
+        The column that parts the answers, and its two values.
+    by
+        Columns that make a row.
+    confidence_levels
+        Levels wanted.
+
+    Returns
+    -------
+    DataFrame
+        One row per group and level: ``first_base``, ``count`` (answers in the second group),
+        ``base`` (both together), ``value`` (-1 to 1). ``base_too_small`` with fewer than two
+        answers in a group.
+
+    References
+    ----------
+    Cliff (1996), Multivar. Behav. Res. 31, 331-350 (asymmetric interval from the unbiased
+    variance); Feng and Cliff (2004), J. Mod. Appl. Stat. Methods 3, 322-332 (Student's t).
+    """
+    return _dominance(answers, column, first, second, by, confidence_levels)
+
+
+def probability_of_superiority(
+    answers: pd.DataFrame,
+    *,
+    column: str = "wave",
+    first: Any = 0,
+    second: Any = 1,
+    by: Sequence[str] = ("municipality_code", "item"),
+    confidence_levels: Iterable[float] = (0.95,),
+) -> pd.DataFrame:
+    """Chance that an answer from the second group is higher than one from the first.
+
+    Ties count half; 0.5 means no difference. It is Cliff's delta on another scale, with the
+    interval carried over.
+
+    Parameters
+    ----------
+    answers, column, first, second, by, confidence_levels
+        As in ``cliffs_delta``.
+
+    Returns
+    -------
+    DataFrame
+        As ``cliffs_delta``, with ``value`` and limits from 0 to 1.
+
+    References
+    ----------
+    Vargha and Delaney (2000), J. Educ. Behav. Stat. 25, 101-132.
+    """
+    delta = _dominance(answers, column, first, second, by, confidence_levels)
+    halves = {name: (delta[name] + 1) / 2 for name in ("value", "lower", "upper")}
+    return delta.assign(**halves)
+
+
+def paired_shift(
+    answers: pd.DataFrame,
+    *,
+    before: Any = 0,
+    after: Any = 1,
+    by: Sequence[str] = ("municipality_code", "item"),
+    confidence_level: float = 0.95,
+) -> pd.DataFrame:
+    """How many linked persons moved up and down the scale, with Wilcoxon's signed-rank test.
+
+    Parameters
+    ----------
+    answers
+        Rows of ``AnswersTable``; the same ``respondent_id`` in both waves is one person.
+    before, after
+        The waves.
+    by
+        Columns that make a row.
+    confidence_level
+        Between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        One row per group: ``up_count``, ``down_count``, ``same_count``; ``count`` (those who
+        moved), ``base`` (pairs); ``value``, the share who moved up minus the share who moved
+        down, with Wald limits for paired shares; ``statistic`` (rank sum of those who moved
+        up) and ``p_value``. Exact without ties up to 50 who moved, else normal with tie
+        correction and without continuity correction; ``base_too_small`` where no one moved.
+
+    References
+    ----------
+    Wilcoxon (1945), Biometrics Bull. 1, 80-83; Agresti (2013), Categorical Data Analysis,
+    section 11.1.1.
+    """
+    pairs = _pairs(answers, before, after, by)
+    z = z_value(confidence_level)
+    rows = []
+    for key, group in pairs.groupby(list(by), sort=True):
+        change = (group["after"] - group["before"]).to_numpy(dtype=float)
+        up, down = int((change > 0).sum()), int((change < 0).sum())
+        n, moved = len(change), up + down
+        statistic = p_value = np.nan
+        if moved:
+            size = np.abs(change[change != 0])
+            exact = moved <= 50 and len(np.unique(size)) == moved
+            test = stats.wilcoxon(change[change != 0], method="exact" if exact else "asymptotic")
+            ranks = stats.rankdata(size)
+            statistic, p_value = ranks[change[change != 0] > 0].sum(), test.pvalue
+        value = (up - down) / n
+        half = z * np.sqrt(moved - (up - down) ** 2 / n) / n
+        rows.append(
+            (
+                *key,
+                up,
+                down,
+                n - moved,
+                moved,
+                n,
+                value,
+                max(value - half, -1),
+                min(value + half, 1),
+                statistic,
+                p_value,
+            )
+        )
+    names = ["up_count", "down_count", "same_count", "count", "base", "value", "lower", "upper"]
+    result = pd.DataFrame(rows, columns=[*by, *names, "statistic", "p_value"]).assign(
+        confidence_level=confidence_level,
+        method="share up minus share down, Wald; Wilcoxon signed-rank test",
+        reason=None,
+    )
+    return withhold(result, result["count"] == 0, "base_too_small", columns=("lower", "upper"))
+
+
+def mcnemar_test(
+    answers: pd.DataFrame,
+    *,
+    before: Any = 0,
+    after: Any = 1,
+    by: Sequence[str] = ("municipality_code", "item"),
+    agrees_from: float = AGREES_FROM,
+    confidence_level: float = 0.95,
+) -> pd.DataFrame:
+    """McNemar's test of whether linked persons agree more, or less, than they did.
+
+    Parameters
+    ----------
+    answers
+        Rows of ``AnswersTable``; the same ``respondent_id`` in both waves is one person.
+    before, after
+        The waves.
+    by
+        Columns that make a row.
+    agrees_from
+        Lowest score that counts as agreement.
+    confidence_level
+        Between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        One row per group: ``both_count``, ``before_only_count``, ``after_only_count``,
+        ``neither_count``; ``count`` (those who changed), ``base`` (pairs); ``value``, the
+        change in share, with Newcombe's paired limits; ``statistic`` and ``p_value`` (exact
+        binomial under 25 who changed, chi-squared without correction from 25; ``test`` says
+        which).
+
+    References
+    ----------
+    McNemar (1947), Psychometrika 12, 153-157.
+    """
+    pairs = _pairs(answers, before, after, by)
+    pairs = pairs.assign(was=pairs["before"] >= agrees_from, now=pairs["after"] >= agrees_from)
+    table = (
+        pairs.assign(
+            both_count=pairs["was"] & pairs["now"],
+            before_only_count=pairs["was"] & ~pairs["now"],
+            after_only_count=~pairs["was"] & pairs["now"],
+            neither_count=~pairs["was"] & ~pairs["now"],
+        )
+        .groupby(list(by), as_index=False)[
+            ["both_count", "before_only_count", "after_only_count", "neither_count"]
+        ]
+        .sum()
+    )
+    a, b, c, d = (table[name].to_numpy(dtype=float) for name in table.columns[-4:])
+    n, moved = a + b + c + d, b + c
+    lower, upper = newcombe_paired_interval(a, c, b, d, confidence_level=confidence_level)
+    exact = np.minimum(1.0, 2 * stats.binom.cdf(np.minimum(b, c), moved, 0.5))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        chi_squared = np.where(moved > 0, (b - c) ** 2 / moved, np.nan)
+    small = moved < EXACT_UNDER
+    p_value = np.where(small, exact, stats.chi2.sf(chi_squared, 1))
+    return table.assign(
+        count=moved,
+        base=n,
+        value=(c - b) / n,
+        lower=lower,
+        upper=upper,
+        confidence_level=confidence_level,
+        statistic=np.where(small, np.minimum(b, c), chi_squared),
+        p_value=p_value,
+        test=np.where(small, "exact binomial", "chi-squared"),
+        method="Newcombe, paired shares; McNemar",
+        reason=None,
+    )
+
+
+def ordinal_regression(
+    answers: pd.DataFrame,
+    *,
+    covariates: Sequence[str],
+    outcome: str = "score",
+    cluster: str | None = None,
+    confidence_level: float = 0.95,
+    smallest_cluster_count: int = 10,
+) -> pd.DataFrame:
+    """Proportional-odds regression of an answer on background and wave.
+
+    Parameters
+    ----------
+    answers
+        One row per answer with ``outcome`` and the covariates. Text becomes indicator
+        columns against its first value in sorted order; numbers and yes-or-no stay as they are.
+    covariates
+        Columns to adjust for, the one of interest among them.
+    outcome
+        The ordinal answer.
+    cluster
+        Column of services or workplaces, when the limits are to allow for answers that go
+        together there.
+    confidence_level
+        Between 0 and 1.
+    smallest_cluster_count
+        Clusters needed; with fewer the limits are withheld as ``too_few_clusters``.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``term``: ``value`` and limits (log odds of a higher answer),
+        ``odds_ratio``, ``p_value``, ``standard_error``, ``count`` (answers on which the term
+        is not 0), ``base`` (answers used). All values are withheld, ``base_too_small``, with
+        fewer than ten answers per coefficient or an outcome that does not vary, and
+        ``design_cannot_answer`` where the terms cannot be told apart.
+
+    References
+    ----------
+    McCullagh (1980), J. R. Stat. Soc. B 42, 109-142.
+    """
+    needed = [outcome, *covariates, *([cluster] if cluster else [])]
+    used = answers[needed].dropna()
+    text = [
+        name
+        for name in covariates
+        if not pd.api.types.is_numeric_dtype(used[name])
+        and not pd.api.types.is_bool_dtype(used[name])
+    ]
+    design = pd.get_dummies(used[list(covariates)], columns=text, drop_first=True, dtype=float)
+    design = design.astype(float)
+    levels = np.sort(used[outcome].unique())
+    method = "proportional odds" + (f", robust to clusters of {cluster}" if cluster else "")
+    frame = pd.DataFrame(
+        {
+            "term": design.columns,
+            "count": (design != 0).sum().to_numpy(),
+            "base": len(used),
+            "confidence_level": confidence_level,
+            "method": method,
+            "reason": None,
+        }
+    )
+    empty = dict.fromkeys(("value", "lower", "upper", "odds_ratio", "standard_error", "p_value"))
+    parameters = design.shape[1] + len(levels) - 1
+    refusal = None
+    if len(levels) < 2 or len(used) < ANSWERS_PER_TERM * parameters:
+        refusal = "base_too_small"
+    elif np.linalg.matrix_rank(np.column_stack([np.ones(len(design)), design])) <= design.shape[1]:
+        refusal = "design_cannot_answer"
+    elif cluster and used[cluster].nunique() < smallest_cluster_count:
+        refusal = "too_few_clusters"
+    if refusal:
+        return frame.assign(**dict.fromkeys(empty, np.nan), reason=refusal)
+    position = np.searchsorted(levels, used[outcome])
+    model = OrderedModel(position, design.to_numpy(), distr="logit")
+    robust = (
+        {"cov_type": "cluster", "cov_kwds": {"groups": pd.factorize(used[cluster])[0]}}
+        if cluster
+        else {}
+    )
+    fit = model.fit(method="bfgs", maxiter=500, disp=False, gtol=1e-8, **robust)
+    terms = design.shape[1]
+    value, error = np.asarray(fit.params)[:terms], np.asarray(fit.bse)[:terms]
+    half = z_value(confidence_level) * error
+    return frame.assign(
+        value=value,
+        lower=value - half,
+        upper=value + half,
+        odds_ratio=np.exp(value),
+        standard_error=error,
+        p_value=np.asarray(fit.pvalues)[:terms],
+    )
+
+
+def _missing(value: pd.Series) -> pd.Series:
+    return pd.Series(np.where(value.isna(), "missing", None), index=value.index, dtype=object)
+
+
+def _codes(values: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    codes, names = pd.factorize(values, sort=True)
+    if (codes < 0).any():
+        raise DataError(f"{values.name} is blank in some rows; expected a value in each")
+    return codes, names
+
+
+def _grouped(answers: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
+    """The groups in order, and each row's place among them; faster than a groupby on text."""
+    combined = np.zeros(len(answers), dtype=np.int64)
+    names = []
+    for column in by:
+        codes, values = _codes(answers[column])
+        combined = combined * max(len(values), 1) + codes
+        names.append(values)
+    present, place = np.unique(combined, return_inverse=True)
+    columns, rest = {}, present
+    for column, values in reversed(list(zip(by, names, strict=True))):
+        columns[column] = values.take(rest % max(len(values), 1))
+        rest = rest // max(len(values), 1)
+    return pd.DataFrame({column: columns[column] for column in by}), place
+
+
+def _tallies(
+    answers: pd.DataFrame,
+    before: Any,
+    after: Any,
+    by: Sequence[str],
+    agrees_from: float,
+    *,
+    linked: bool,
+) -> pd.DataFrame:
+    """Per group: counts and bases of both waves, and the four cells of those in both."""
+    in_waves = answers.loc[answers["wave"].isin([before, after])]
+    groups, codes = _grouped(in_waves, by)
+    score = in_waves["score"].to_numpy(dtype=float)
+    given, agreed = ~np.isnan(score), score >= agrees_from
+    is_before = (in_waves["wave"] == before).to_numpy()
+    size = len(groups)
+
+    def tally(rows: np.ndarray) -> np.ndarray:
+        return np.bincount(codes[rows], minlength=size).astype(float)
+
+    table = groups.assign(
+        before_count=tally(given & is_before & agreed),
+        before_base=tally(given & is_before),
+        after_count=tally(given & ~is_before & agreed),
+        after_base=tally(given & ~is_before),
+    )
+    cells = {name: np.zeros(size) for name in ("both", "before_only", "after_only", "neither")}
+    if linked:
+        named = in_waves["respondent_id"].notna().to_numpy() & given
+        persons = pd.factorize(in_waves["respondent_id"])[0].astype(np.int64)
+        key = codes.astype(np.int64) * (persons.max(initial=0) + 1) + persons
+        first, second = key[named & is_before], key[named & ~is_before]
+        if any((np.diff(np.sort(keys)) == 0).any() for keys in (first, second)):
+            raise DataError("a respondent has two answers to one item in the same wave")
+        _, place_1, place_2 = np.intersect1d(first, second, assume_unique=True, return_indices=True)
+        was = agreed[named & is_before][place_1]
+        now = agreed[named & ~is_before][place_2]
+        group = codes[named & is_before][place_1]
+        for name, rows in (
+            ("both", was & now),
+            ("before_only", was & ~now),
+            ("after_only", ~was & now),
+            ("neither", ~was & ~now),
+        ):
+            cells[name] = np.bincount(group[rows], minlength=size).astype(float)
+    table = table.assign(**cells)
+    pairs = table[list(cells)].sum(axis=1)
+    smaller = table[["before_base", "after_base"]].min(axis=1)
+    share = pairs / smaller.where(smaller > 0)
+    return table.assign(
+        linked_count=pairs if linked else np.nan, linkage_share=share if linked else np.nan
+    )
+
+
+def _change_at(tallies: pd.DataFrame, linkage: str, level: float) -> pd.DataFrame:
+    """Change, limits and method at one confidence level."""
+    cells = [tallies[name].to_numpy() for name in ("both", "before_only", "after_only", "neither")]
+    a, b, c, d = cells
+    k1, n1 = tallies["before_count"].to_numpy(), tallies["before_base"].to_numpy()
+    k2, n2 = tallies["after_count"].to_numpy(), tallies["after_base"].to_numpy()
+    extra = {}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if linkage == "linked":
+            n = a + b + c + d
+            value, count, base = (c - b) / n, a + c, n
+            lower, upper = newcombe_paired_interval(a, c, b, d, confidence_level=level)
+            method = "Newcombe, paired shares"
+        else:
+            value, count, base = k2 / n2 - k1 / n1, k2, n2
+            lower, upper = newcombe_difference_interval(k2, n2, k1, n1, confidence_level=level)
+            method = "Newcombe, independent shares"
+        if linkage == "partly_linked":
+            limits_1 = wilson_interval(k1, n1, confidence_level=level)
+            limits_2 = wilson_interval(k2, n2, confidence_level=level)
+            candidates = [
+                square_and_add(k2 / n2, limits_2, k1 / n1, limits_1, correlation=r)
+                for r in _possible_correlations(cells, k1, n1, k2, n2)
+            ]
+            width = np.array([high - low for low, high in candidates])
+            lows = np.array([low for low, _ in candidates])
+            highs = np.array([high for _, high in candidates])
+            lower, upper = lows.min(axis=0), highs.max(axis=0)
+            tightest = np.argmin(np.where(np.isnan(width), np.inf, width), axis=0)
+            columns = np.arange(len(k1))
+            extra = {
+                "narrowest_lower": lows[tightest, columns],
+                "narrowest_upper": highs[tightest, columns],
+            }
+            method = "Newcombe, widest over the possible overlap"
+    table = tallies.drop(columns=["both", "before_only", "after_only", "neither"])
+    changes = table.assign(
+        count=count, base=base, value=value, lower=lower, upper=upper, **extra
+    ).assign(confidence_level=level, method=method)
+    return changes.assign(reason=_missing(changes["value"]))
+
+
+def _possible_correlations(
+    cells: list[np.ndarray], k1: np.ndarray, n1: np.ndarray, k2: np.ndarray, n2: np.ndarray
+) -> list[np.ndarray]:
+    """Correlations between the two shares at the ends of what the unknown overlap allows.
+
+    ``m`` persons in both waves whose answers correlate by phi give the shares the correlation
+    ``phi * m / sqrt(n1 * n2)``. At least the linked persons overlap, at most the smaller wave.
+    Phi is that of the linked persons where there are enough, else anything the shares allow.
+    """
+    linked = sum(cells)
+    fewest, most = linked, np.minimum(n1, n2)
+    p1, p2 = k1 / n1, k2 / n2
+    spread = np.sqrt(p1 * (1 - p1) * p2 * (1 - p2))
+    highest = np.where(spread > 0, (np.minimum(p1, p2) - p1 * p2) / spread, 0.0)
+    lowest = np.where(spread > 0, (np.maximum(p1 + p2 - 1, 0) - p1 * p2) / spread, 0.0)
+    known = linked >= ENOUGH_PAIRS
+    observed = np.asarray(phi_coefficient(*cells))
+    phis = (np.where(known, observed, lowest), np.where(known, observed, highest))
+    return [phi * m / np.sqrt(n1 * n2) for phi in phis for m in (fewest, most)]
+
+
+def _pairs(answers: pd.DataFrame, before: Any, after: Any, by: Sequence[str]) -> pd.DataFrame:
+    """One row per person and group with both scores, named ``before`` and ``after``."""
+    keys = [*by, "respondent_id"]
+    given = answers.loc[answers["score"].notna() & answers["respondent_id"].notna()]
+    first = given.loc[given["wave"] == before, [*keys, "score"]].rename(columns={"score": "before"})
+    second = given.loc[given["wave"] == after, [*keys, "score"]].rename(columns={"score": "after"})
+    return first.merge(second, on=keys, how="inner", validate="one_to_one")
+
+
+def _dominance(
+    answers: pd.DataFrame,
+    column: str,
+    first: Any,
+    second: Any,
+    by: Sequence[str],
+    confidence_levels: Iterable[float],
+) -> pd.DataFrame:
+    """Cliff's delta of every group from its tables of scores, all groups in one pass."""
+    chosen = answers.loc[answers[column].isin([first, second]) & answers["score"].notna()]
+    groups, codes = _grouped(chosen, by)
+    step, steps = _codes(chosen["score"])
+    in_second = (chosen[column] == second).to_numpy()
+    size = len(groups) * len(steps)
+    place = codes * len(steps) + step
+    table_1, table_2 = (
+        np.bincount(place[rows], minlength=size).reshape(len(groups), len(steps)).astype(float)
+        for rows in (~in_second, in_second)
+    )
+    n1, n2 = table_1.sum(axis=1), table_2.sum(axis=1)
+    enough = (n1 >= 2) & (n2 >= 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        delta, variance = _delta_and_variance(table_1, table_2)
+    blocks = []
+    for level in confidence_levels:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            pairs = n1 * n2
+            inner = np.where(np.abs(delta) == 1, delta * (pairs - 1) / pairs, delta)
+            t = stats.t.ppf((1 + level) / 2, n1 + n2 - 2)
+            root = t * np.sqrt(variance) * np.sqrt((1 - inner**2) ** 2 + t**2 * variance)
+            below = 1 - inner**2 + t**2 * variance
+            lower = (inner - inner**3 - root) / below
+            upper = (inner - inner**3 + root) / below
+        block = groups.assign(
+            first_base=n1,
+            count=n2,
+            base=n1 + n2,
+            value=delta,
+            lower=np.where(delta == -1, -1.0, lower),
+            upper=np.where(delta == 1, 1.0, upper),
+            confidence_level=level,
+            method="Cliff's delta, unbiased variance, Student's t",
+            reason=None,
+        )
+        blocks.append(withhold(block, pd.Series(~enough, index=block.index), "base_too_small"))
+    return pd.concat(blocks).sort_index(kind="stable").reset_index(drop=True)
+
+
+def _delta_and_variance(table_1: np.ndarray, table_2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Delta (second over first) and its unbiased variance from tables of group by score."""
+    n1, n2 = table_1.sum(axis=1), table_2.sum(axis=1)
+    steps = table_1.shape[1]
+    sign = np.sign(np.subtract.outer(np.arange(steps), np.arange(steps)))
+    of_second = table_1 @ sign.T / n1[:, None]  # how a second answer at each step stands
+    of_first = table_2 @ sign / n2[:, None]  # how a first answer at each step is stood against
+    delta = (of_second * table_2).sum(axis=1) / n2
+    inner = np.where(np.abs(delta) == 1, delta * (n1 * n2 - 1) / (n1 * n2), delta)
+    rows = (table_2 * (of_second - inner[:, None]) ** 2).sum(axis=1)
+    columns = (table_1 * (of_first - inner[:, None]) ** 2).sum(axis=1)
+    squares = (sign[None, :, :] - inner[:, None, None]) ** 2
+    cells = (table_2[:, :, None] * table_1[:, None, :] * squares).sum(axis=(1, 2))
+    variance = (n1**2 * rows + n2**2 * columns - cells) / (n1 * n2 * (n1 - 1) * (n2 - 1))
+    return delta, np.maximum(variance, 0)
+
+
+def _with_refused(
+    results: pd.DataFrame,
+    refused: pd.DataFrame,
+    confidence_levels: Iterable[float],
+    keys: list[str],
+) -> pd.DataFrame:
+    """Results with a row, without value, for every comparison that was refused."""
+    levels = pd.DataFrame({"confidence_level": list(confidence_levels)})
+    extra = refused.merge(levels, how="cross").assign(method="none")
+    blank = {name: np.nan for name in results if name not in extra}
+    complete = extra.assign(**blank)[[*results.columns, "explanation"]]
+    missing = [name for name in RESULT_COLUMNS if name not in complete]
+    if missing:
+        raise DataError(f"results lack the columns {missing}")
+    given = results.assign(explanation=None)
+    if complete.empty:
+        return given
+    joined = pd.concat([given, complete.astype(given.dtypes.to_dict(), errors="ignore")])
+    return joined.sort_values([*keys, "confidence_level"], kind="stable").reset_index(drop=True)

@@ -1,0 +1,331 @@
+"""Synthetic control: a weighted mix of untreated municipalities as the missing comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize, nnls
+
+from evalkit.errors import DataError
+from evalkit.reasons import checked_reason
+from evalkit.uncertainty import COMMON_LEVELS
+
+__all__ = ["synthetic_control", "synthetic_control_path", "synthetic_control_weights"]
+
+MINIMUM_DONORS = 10
+MINIMUM_PRE_PERIODS = 5
+SUM_WEIGHT = 1e3  # pull of the row that makes the weights add up, relative to the data's scale
+
+
+def synthetic_control_weights(
+    values: pd.DataFrame,
+    *,
+    municipality_code: str,
+    treated_from: int,
+    donors: Sequence[str],
+    predictors: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Weights of the donors that together resemble the municipality before the change.
+
+    Without ``predictors``, the weights make the donors' mix as close as possible to the
+    municipality in every year before the change. With them, the mix is matched on the predictors,
+    each scaled by its standard deviation, and the importance of each predictor is chosen so that
+    the mix also follows the outcome before the change.
+
+    Parameters
+    ----------
+    values
+        Rows of ``municipality_code``, ``year`` and ``value``; a donor with a missing year is left
+        out.
+    municipality_code
+        The treated municipality.
+    treated_from
+        First year with the measure.
+    donors
+        Codes of untreated municipalities.
+    predictors
+        One row per ``municipality_code`` with numbers from before the change, or ``None``.
+
+    Returns
+    -------
+    DataFrame
+        One row per usable donor: ``municipality_code``, ``donor_code``, ``weight`` (0 to 1, sums
+        to 1), largest first.
+
+    Raises
+    ------
+    DataError
+        If the municipality lacks a year before the change or no donor is complete.
+
+    References
+    ----------
+    Abadie, Diamond and Hainmueller (2010), J. Am. Stat. Assoc. 105, 493-505.
+    """
+    table = _complete_table(values, municipality_code, donors)
+    before = table.index < treated_from
+    codes = table.columns.drop(municipality_code)
+    own, others = table[municipality_code].to_numpy(), table[codes].to_numpy()
+    if predictors is None:
+        weights = _nearest_mix(own[before], others[before])
+    else:
+        matched = predictors.set_index("municipality_code")
+        kept = codes.intersection(matched.dropna().index, sort=False)
+        if municipality_code not in matched.dropna().index or kept.empty:
+            raise DataError("predictors: the municipality or all its donors lack a value")
+        codes, others = kept, table[kept].to_numpy()
+        profile = matched.loc[[municipality_code, *kept]].to_numpy(dtype=float)
+        scaled = (profile / profile.std(axis=0, ddof=1)).T
+        weights = _predictor_mix(own[before], others[before], scaled[:, 0], scaled[:, 1:])
+    frame = pd.DataFrame(
+        {"municipality_code": municipality_code, "donor_code": codes, "weight": weights}
+    )
+    return frame.sort_values("weight", ascending=False, ignore_index=True, kind="stable")
+
+
+def synthetic_control_path(values: pd.DataFrame, weights: pd.DataFrame) -> pd.DataFrame:
+    """The municipality beside its synthetic control, year by year.
+
+    Parameters
+    ----------
+    values
+        As for ``synthetic_control_weights``.
+    weights
+        From ``synthetic_control_weights``.
+
+    Returns
+    -------
+    DataFrame
+        One row per year: ``municipality_code``, ``year``, ``value`` (observed),
+        ``synthetic_value`` and ``gap`` (observed minus synthetic), in the outcome's unit.
+    """
+    code = weights["municipality_code"].iloc[0]
+    table = values.pivot(index="year", columns="municipality_code", values="value")
+    synthetic = table[weights["donor_code"]].to_numpy() @ weights["weight"].to_numpy()
+    path = pd.DataFrame({"value": table[code], "synthetic_value": synthetic})
+    path["gap"] = path["value"] - path["synthetic_value"]
+    path.insert(0, "municipality_code", code)
+    return path.reset_index()[["municipality_code", "year", "value", "synthetic_value", "gap"]]
+
+
+def synthetic_control(
+    values: pd.DataFrame,
+    *,
+    treated: Sequence[str],
+    treated_from: int,
+    donors: Sequence[str],
+    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    minimum_donors: int = MINIMUM_DONORS,
+    minimum_pre_periods: int = MINIMUM_PRE_PERIODS,
+) -> pd.DataFrame:
+    """Mean gap after the change for each treated municipality, ranked among placebos.
+
+    Every donor is in turn treated as if it had the measure, with the other donors as its mix. The
+    rank is that of the ratio of the errors after and before the change; a rank of 1 among 20
+    donors is a p value of 1/21. The limits invert the placebo test: they hold the constant
+    effects whose mean gap, in units of the fit before the change, is not among the most extreme.
+    They are withheld when there are too few donors for the level to be reached at all.
+
+    Parameters
+    ----------
+    values
+        Rows of ``municipality_code``, ``year`` and ``value``.
+    treated
+        Codes of the treated municipalities; none is a donor of another.
+    treated_from
+        First year with the measure.
+    donors
+        Codes of untreated municipalities; those with a missing year are left out.
+    confidence_levels
+        One row is given per municipality and level.
+    minimum_donors, minimum_pre_periods
+        Below these the estimate is refused.
+
+    Returns
+    -------
+    DataFrame
+        ``municipality_code``, ``donor_count``, ``weighted_donor_count`` (with a weight above
+        0.001), ``pre_period_count``, ``post_period_count``, ``value`` (mean gap per year after
+        the change), ``lower``, ``upper``, ``pre_rmspe`` and ``post_rmspe`` (root mean squared gap,
+        in the outcome's unit), ``placebo_rank``, ``placebo_p_value``, ``confidence_level``,
+        ``method``, ``reason`` (``missing``, ``too_few_periods``, ``too_few_donors``; the last
+        also, with the value kept, where only the limits are withheld).
+
+    References
+    ----------
+    Abadie, Diamond and Hainmueller (2010), J. Am. Stat. Assoc. 105, 493-505; Firpo and Possebom
+    (2018), Journal of Causal Inference 6(2) (limits by inverting the test).
+    """
+    both = set(treated) & set(donors)
+    if both:
+        raise DataError(f"{', '.join(sorted(both))}: both treated and donor; expected one of them")
+    rows = []
+    placebo_cache: dict[tuple, tuple] = {}
+    for code in treated:
+        found = _placebo_study(
+            values, code, treated_from, donors, minimum_donors, minimum_pre_periods, placebo_cache
+        )
+        rows += [_level_row(found, level) for level in confidence_levels]
+    return pd.DataFrame(rows)[
+        [
+            "municipality_code",
+            "donor_count",
+            "weighted_donor_count",
+            "pre_period_count",
+            "post_period_count",
+            "value",
+            "lower",
+            "upper",
+            "pre_rmspe",
+            "post_rmspe",
+            "placebo_rank",
+            "placebo_p_value",
+            "confidence_level",
+            "method",
+            "reason",
+        ]
+    ]
+
+
+def _placebo_study(values, code, treated_from, donors, minimum_donors, minimum_pre, cache) -> dict:
+    found = {
+        "municipality_code": code,
+        "donor_count": 0,
+        "weighted_donor_count": 0,
+        "pre_period_count": 0,
+        "post_period_count": 0,
+        "method": "synthetic control on the outcome before the change, placebo test",
+        "reason": None,
+    }
+    own = values.loc[(values["municipality_code"] == code) & values["value"].notna()]
+    if own.empty:
+        return {**found, "reason": checked_reason("missing")}
+    try:
+        table = _complete_table(values, code, donors)
+    except DataError:
+        return {**found, "reason": checked_reason("too_few_donors")}
+    before = np.asarray(table.index < treated_from)
+    found["donor_count"] = table.shape[1] - 1
+    found["pre_period_count"] = int(before.sum())
+    found["post_period_count"] = int((~before).sum())
+    if before.sum() < minimum_pre or before.all():
+        return {**found, "reason": checked_reason("too_few_periods")}
+    if found["donor_count"] < minimum_donors:
+        return {**found, "reason": checked_reason("too_few_donors")}
+
+    outcome = table.to_numpy()
+    others = outcome[:, 1:]
+    weights = _nearest_mix(outcome[before, 0], others[before])
+    gap = outcome[:, 0] - others @ weights
+    key = (tuple(table.columns[1:]), tuple(table.index), treated_from)
+    if key not in cache:
+        cache[key] = _placebo_gaps(others, before)
+    return {**found, **_against_placebos(gap, cache[key], before, weights)}
+
+
+def _placebo_gaps(others: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Gap of each donor from a mix of the other donors; one column per donor."""
+    gaps = np.empty_like(others)
+    for place in range(others.shape[1]):
+        rest = np.delete(others, place, axis=1)
+        weights = _nearest_mix(others[before, place], rest[before])
+        gaps[:, place] = others[:, place] - rest @ weights
+    return gaps
+
+
+def _against_placebos(gap, placebo_gaps, before, weights) -> dict:
+    pre, post = _root_mean_square(gap[before]), _root_mean_square(gap[~before])
+    placebo_pre = _root_mean_square(placebo_gaps[before])
+    placebo_post = _root_mean_square(placebo_gaps[~before])
+    smallest = np.finfo(float).tiny
+    ratio = post / max(pre, smallest)
+    placebo_ratio = placebo_post / np.maximum(placebo_pre, smallest)
+    rank = 1 + int((placebo_ratio >= ratio).sum())
+    return {
+        "weighted_donor_count": int((weights > 1e-3).sum()),
+        "value": float(gap[~before].mean()),
+        "pre_rmspe": float(pre),
+        "post_rmspe": float(post),
+        "placebo_rank": rank,
+        "placebo_p_value": rank / (len(placebo_ratio) + 1),
+        "standardised": np.abs(placebo_gaps[~before].mean(axis=0))
+        / np.maximum(placebo_pre, smallest),
+    }
+
+
+def _level_row(found: dict, level: float) -> dict:
+    blank = (
+        "value",
+        "lower",
+        "upper",
+        "pre_rmspe",
+        "post_rmspe",
+        "placebo_rank",
+        "placebo_p_value",
+    )
+    row = {**dict.fromkeys(blank, np.nan), **found, "confidence_level": level}
+    placebos = row.pop("standardised", None)
+    if placebos is None:
+        return row
+    allowed = int(np.floor((1 - level) * (len(placebos) + 1) + 1e-9))  # extremes one may leave out
+    if allowed < 1:
+        return {**row, "reason": checked_reason("too_few_donors")}
+    margin = np.sort(placebos)[len(placebos) - allowed] * row["pre_rmspe"]
+    return {**row, "lower": row["value"] - margin, "upper": row["value"] + margin}
+
+
+def _complete_table(values: pd.DataFrame, code: str, donors: Sequence[str]) -> pd.DataFrame:
+    """Years by municipality, the treated first, its missing years and gappy donors gone."""
+    wanted = values.loc[values["municipality_code"].isin([code, *donors])]
+    table = wanted.pivot(index="year", columns="municipality_code", values="value").sort_index()
+    if code not in table:
+        raise DataError(f"municipality {code} has no value; expected one for each year")
+    table = table.loc[table[code].notna()].dropna(axis=1)
+    kept = [donor for donor in donors if donor in table]
+    if not kept:
+        raise DataError(f"municipality {code}: no donor has a value for each of its years")
+    return table[[code, *kept]]
+
+
+def _nearest_mix(target: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Weights, not negative and adding up to 1, whose mix is nearest to the target.
+
+    Subtracting the target from every donor turns the problem into the point of a hull nearest
+    to the origin, which keeps a large common level from drowning the differences.
+    """
+    shifted = others - target[:, None]
+    scale = np.abs(shifted).max() or 1.0
+    heavy = np.full((1, others.shape[1]), SUM_WEIGHT)
+    stacked = np.vstack([shifted / scale, heavy])
+    aim = np.append(np.zeros(len(target)), SUM_WEIGHT)
+    weights, _ = nnls(stacked, aim, maxiter=50 * others.shape[1])
+    return weights / weights.sum()
+
+
+def _predictor_mix(own, others, own_profile, other_profiles) -> np.ndarray:
+    """Weights matched on predictors whose importance makes the outcome fit before the change."""
+
+    def mix(importance: np.ndarray) -> np.ndarray:
+        share = np.abs(importance) / np.abs(importance).sum()
+        root = np.sqrt(share)
+        return _nearest_mix(root * own_profile, root[:, None] * other_profiles)
+
+    def loss(importance: np.ndarray) -> float:
+        return float(((own - others @ mix(importance)) ** 2).mean())
+
+    start = np.full(len(own_profile), 1 / len(own_profile))
+    tried = [start]
+    for place in range(len(start)):
+        single = np.full(len(start), 0.02)
+        single[place] = 1.0
+        tried.append(single)
+    best = min(tried, key=loss)
+    found = minimize(
+        loss, best, method="Nelder-Mead", options={"maxiter": 1000, "fatol": 1e-12, "xatol": 1e-6}
+    )
+    return mix(found.x if found.fun < loss(best) else best)
+
+
+def _root_mean_square(gaps: np.ndarray) -> np.ndarray:
+    return np.sqrt((gaps**2).mean(axis=0))

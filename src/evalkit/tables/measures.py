@@ -1,0 +1,296 @@
+"""Tables about measures: what they are, who took part, their logic models and the gaps."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from evalkit import vocabulary as words
+from evalkit.display import ReportTable
+from evalkit.markdown import Cell, bullets, grid_table
+from evalkit.municipalities import Municipality
+from evalkit.norwegian import date_span_text, date_text, number_text, qualified_text, quantity_text
+from evalkit.references import source_line
+from evalkit.tables.context import listed_texts, of
+from evalkit.tables.layout import PERSON_UNITS, Column, present, report_table, sentence, text_of
+from evalkit.tables.surveys import fewer_than
+
+__all__ = [
+    "STATUS_SYMBOLS",
+    "findings_table",
+    "logic_model_table",
+    "measures_table",
+    "model_name",
+    "participants_table",
+    "recommendations_table",
+]
+
+STATUS_SYMBOLS = {"done": "✓", "partly_done": "◐", "not_done": "✗"}
+STATUS_WORDS = {"done": "gjennomført", "partly_done": "delvis", "not_done": "ikke gjennomført"}
+
+FINDINGS = {
+    "activity-without-outcome": "Aktivitet uten resultat eller virkning",
+    "outcome-without-indicator": "Resultat eller virkning uten indikator",
+    "indicator-without-source": "Indikator uten kilde",
+    "indicator-without-baseline": "Indikator uten verdi fra starten",
+    "indicator-without-target": "Indikator uten måltall",
+    "indicator-too-general": "Indikator som er for generell til å måles",
+    "target-without-date": "Måltall uten frist",
+    "target-met-at-baseline": "Måltall som var nådd fra starten",
+    "goal-without-measure": "Mål uten tiltak",
+    "measure-without-goal": "Tiltak uten mål",
+}
+SHOWN_SUBJECTS = 5
+
+
+def measures_table(measures: pd.DataFrame, municipality: Municipality) -> ReportTable:
+    """The measures of a municipality, parts of a measure under the measure itself."""
+    own = of(measures, municipality).sort_values("position", kind="stable")
+    main = own.loc[~own["parent_measure_id"].isin(own["measure_id"])]
+    ordered = pd.concat(
+        [
+            part
+            for measure in main["measure_id"]
+            for part in (
+                own.loc[own["measure_id"] == measure],
+                own.loc[own["parent_measure_id"] == measure],
+            )
+        ]
+        or [own]
+    )
+    rows = [
+        (
+            ("– " if row.measure_id not in set(main["measure_id"]) else "") + text_of(row.name),
+            text_of(row.description),
+            words.MEASURE_STATUS[row.status] if present(row.status) else "",
+            date_span_text(row.start, row.end),
+        )
+        for row in ordered.itertuples(index=False)
+    ]
+    return report_table(
+        [Column("Tiltak", 25), Column("Hva det er", 45), Column("Status", 15), Column("Når", 15)],
+        rows,
+        empty=f"Ingen tiltak er registrert for {municipality.name}.",
+        caption=f"Tiltak i {municipality.name}",
+        source=source_line(own),
+    )
+
+
+def participants_table(
+    participants: pd.DataFrame,
+    municipality: Municipality,
+    *,
+    measures: pd.DataFrame,
+    smallest_count: int = 5,
+) -> ReportTable:
+    """Who took part in a municipality's measures.
+
+    Parameters
+    ----------
+    participants
+        Rows of ``ParticipantsTable``.
+    municipality
+        The municipality.
+    measures
+        Rows of ``MeasuresTable``, for their names.
+    smallest_count
+        Smaller counts of persons, children or families are hidden.
+    """
+    own = of(participants, municipality)
+    names = measures.set_index("measure_id")["name"]
+    rows = []
+    for row in own.itertuples(index=False):
+        few = row.unit in PERSON_UNITS and 0 < row.count < smallest_count
+        shown = qualified_text(quantity_text(row.count, row.unit), row.qualifier)
+        rows.append(
+            (
+                text_of(names.get(row.measure_id, "")),
+                sentence(text_of(row.group)),
+                date_text(row.period),
+                fewer_than(smallest_count) if few else shown,
+                "" if few else text_of(row.note),
+            )
+        )
+    return report_table(
+        [
+            Column("Tiltak", 20),
+            Column("Hvem", 28),
+            Column("Når", 14),
+            Column("Antall", 14, "r"),
+            Column("Merknad", 24),
+        ],
+        rows,
+        empty=f"Ingen deltakertall er oppgitt for {municipality.name}.",
+        caption=f"Deltakere i tiltakene i {municipality.name}",
+        source=source_line(own),
+    )
+
+
+def recommendations_table(
+    recommendations: pd.DataFrame, municipality: Municipality | None = None
+) -> ReportTable:
+    """Recommendations in a municipality; the programme's own where none is given."""
+    if municipality is None:
+        own = recommendations.loc[recommendations["municipality_code"].isna()]
+        where = "programmet"
+    else:
+        own, where = of(recommendations, municipality), municipality.name
+    rows = [
+        (
+            number_text(row.number),
+            sentence(text_of(row.title)),
+            text_of(row.text),
+            sentence(text_of(row.addressed_to)),
+            sentence(text_of(row.by)),
+        )
+        for row in own.itertuples()
+    ]
+    return report_table(
+        [
+            Column("Nr.", 6, "r"),
+            Column("Tema", 20),
+            Column("Anbefaling", 42),
+            Column("Til", 16),
+            Column("Fra", 16),
+        ],
+        rows,
+        empty=f"Ingen anbefalinger er registrert for {where}.",
+        caption=f"Anbefalinger for {where}",
+        source=source_line(own),
+    )
+
+
+def model_name(title: str, municipality: Municipality) -> str:
+    """A logic model as captions name it: ``Logisk modell: Skolenærvær, Horten``."""
+    said = title if "logisk modell" in title.lower() else f"Logisk modell: {title}"
+    return said if municipality.name in said else f"{said}, {municipality.name}"
+
+
+def logic_model_table(
+    frame: pd.DataFrame, municipality: Municipality, *, title: str
+) -> ReportTable:
+    """A logic model in the report's six columns.
+
+    The status of an activity stands as a symbol and a word after it; rows of indicators begin
+    with the word «Indikatorer».
+
+    Parameters
+    ----------
+    frame
+        As from ``logic_model_frame``.
+    municipality
+        The municipality whose model it is.
+    title
+        The model's title.
+    """
+    header = [
+        [
+            Cell(("Ressurser",), row_span=2),
+            Cell(("Gjennomføring",), column_span=2),
+            Cell(("Utfall og effekt",), column_span=3),
+        ],
+        [Cell((label,)) for label in list(words.LOGIC_COLUMNS.values())[1:]],
+    ]
+    rows: list[list[Cell]] = []
+    for _, group in frame.groupby("row"):
+        title_column = indicator_title_column(group)
+        cells = []
+        for cell in group.itertuples():
+            blocks = statement_blocks(cell)
+            if cell.column_number == title_column:
+                blocks = ("**Indikatorer**", *blocks)
+            cells.append(Cell(blocks, cell.row_span, cell.column_span))
+        rows.append(cells)
+    return ReportTable(
+        grid_table(header, rows, widths=column_widths(frame), align="llllll"),
+        caption=text_of(model_name(title, municipality)),
+        source=source_line(frame),
+    )
+
+
+def indicator_title_column(row: pd.DataFrame) -> int | None:
+    """Where a row of indicators says that it is one: its empty first cell, or its indicators."""
+    own = row.loc[row["row_kind"] == "indicator"]
+    if own.empty:
+        return None
+    first = own.iloc[0]
+    filled = own.loc[own["texts"].map(len) > 0]
+    if filled.empty or (first["column"] == "resources" and not first["texts"]):
+        return int(first["column_number"])
+    measured = filled.loc[(filled["indicator_ids"].map(len) > 0) | (filled["column_number"] > 2)]
+    return int((filled if measured.empty else measured)["column_number"].iloc[0])
+
+
+def statement_blocks(cell) -> tuple[str, ...]:
+    """The statements of a cell as a paragraph or a list, activities with their status."""
+    texts = []
+    for text, status in zip(cell.texts, cell.statuses, strict=True):
+        mark = f" ({STATUS_SYMBOLS[status]} {STATUS_WORDS[status]})" if status else ""
+        texts.append(sentence(text_of(text)) + mark)
+    return listed_texts(texts)
+
+
+LEAST_WIDTH, MOST_WIDTH = 11.0, 24.0
+
+
+def column_widths(frame: pd.DataFrame) -> list[float]:
+    """Shares of the width for six columns: more to columns with more text, within limits."""
+    letters = {
+        number: sum(
+            sum(map(len, cell.texts)) / cell.column_span
+            for cell in frame.itertuples()
+            if cell.column_number <= number < cell.column_number + cell.column_span
+        )
+        for number in range(1, len(words.LOGIC_COLUMNS) + 1)
+    }
+    roots = {number: count**0.5 for number, count in letters.items()}
+    total = sum(roots.values()) or 1.0
+    return [
+        min(MOST_WIDTH, max(LEAST_WIDTH, 100 * roots[number] / total)) for number in sorted(roots)
+    ]
+
+
+def findings_table(
+    findings: pd.DataFrame, municipality: Municipality, *, logic_models: pd.DataFrame
+) -> ReportTable:
+    """Gaps in a municipality's logic models, and what would mend them.
+
+    Parameters
+    ----------
+    findings
+        As from ``logic_model_findings``.
+    municipality
+        The municipality.
+    logic_models
+        Rows of ``LogicModelsTable``, for their titles.
+    """
+    own = of(findings, municipality)
+    titles = logic_models.set_index("model_id")["title"]
+    rows = []
+    for code, group in own.groupby("code", sort=False):
+        rows.append(
+            (
+                f"{FINDINGS[code]} ({number_text(len(group))})",
+                bullets(finding_subjects(group, titles)),
+                text_of(group["sentence"].iloc[0]),
+            )
+        )
+    return report_table(
+        [Column("Hva som mangler", 25), Column("Hvor", 50), Column("Hva som retter det", 25)],
+        rows,
+        empty=f"Ingen mangler er funnet i de logiske modellene for {municipality.name}.",
+        caption=f"Mangler i kjeden fra tiltak til mål i {municipality.name}",
+        source=source_line(own),
+    )
+
+
+def finding_subjects(group: pd.DataFrame, titles: pd.Series) -> list[str]:
+    """What findings of one kind concern: each, if they are few; else how many per model."""
+    if len(group) <= SHOWN_SUBJECTS:
+        return [sentence(text_of(text)) for text in group["subject_text"]]
+    shown = []
+    for model, part in group.groupby(group["model_id"].fillna(""), sort=False):
+        first = "; ".join(text_of(text) for text in part["subject_text"].iloc[:2])
+        more = f"; og {number_text(len(part) - 2)} til" if len(part) > 2 else ""
+        named = f"{text_of(titles[model])}: " if model in titles.index else ""
+        shown.append(sentence(f"{named}{first}{more}"))
+    return shown

@@ -1,0 +1,234 @@
+"""Tables about the programme: goals, roles, schemes, municipalities, workshops and meetings."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from evalkit import vocabulary as words
+from evalkit.display import ReportTable
+from evalkit.markdown import bullets
+from evalkit.norwegian import date_span_text
+from evalkit.references import source_line
+from evalkit.tables.context import event_details, event_name
+from evalkit.tables.layout import Column, report_table, sentence, text_of
+
+__all__ = [
+    "calendar_table",
+    "criteria_table",
+    "gatherings_table",
+    "goals_table",
+    "meetings_table",
+    "municipalities_table",
+    "resource_groups_table",
+    "result_goals_table",
+    "roles_table",
+    "schemes_table",
+]
+
+LEVELS = {"national": "Nasjonalt", "regional": "Regionalt", "local": "Lokalt"}
+
+
+def programme_rows(goals: pd.DataFrame, kind: str) -> pd.DataFrame:
+    own = goals.loc[goals["municipality_code"].isna() & (goals["kind"] == kind)]
+    return own.sort_values("position", kind="stable")
+
+
+def goals_table(goals: pd.DataFrame) -> ReportTable:
+    """The programme's effect goals in the study's own wording."""
+    own = programme_rows(goals, "effect_goal")
+    own = own.loc[own["version"].isna()]
+    rows = [(str(number), text_of(text)) for number, text in enumerate(own["text"], start=1)]
+    return report_table(
+        [Column("Nr.", 6, "r"), Column("Effektmål", 94)],
+        rows,
+        empty="Programmet har ingen effektmål.",
+        caption="Effektmålene for programmet",
+        source=source_line(own),
+    )
+
+
+def result_goals_table(goals: pd.DataFrame) -> ReportTable:
+    """The programme's result goals, with the effect goals they serve."""
+    own = programme_rows(goals, "result_goal")
+    effect = programme_rows(goals, "effect_goal")
+    effect = effect.loc[effect["version"].isna()]
+    numbers = {goal: str(place) for place, goal in enumerate(effect["goal_id"], start=1)}
+    served = own["parent_goal_ids"].fillna("").str.split(r";\s*", regex=True)
+    rows = [
+        (
+            str(place),
+            text_of(text),
+            ", ".join(sorted(numbers[goal] for goal in parents if goal in numbers)),
+        )
+        for place, (text, parents) in enumerate(zip(own["text"], served, strict=True), start=1)
+    ]
+    known = any(row[2] for row in rows)
+    columns = [Column("Nr.", 6, "r"), Column("Resultatmål", 76), Column("Effektmål nr.", 18)]
+    return report_table(
+        columns if known else columns[:2],
+        rows if known else [row[:2] for row in rows],
+        empty="Programmet har ingen resultatmål.",
+        caption="Resultatmålene for programmet",
+        source=source_line(own),
+    )
+
+
+def roles_table(roles: pd.DataFrame) -> ReportTable:
+    """Who was to do what in the programme."""
+    place = {level: number for number, level in enumerate(LEVELS)}
+    own = roles.iloc[roles["level"].map(place).argsort(kind="stable")]
+    rows = [
+        (LEVELS[row.level], text_of(row.actor), text_of(row.responsibility))
+        for row in own.itertuples()
+    ]
+    return report_table(
+        [Column("Nivå", 13), Column("Hvem", 25), Column("Ansvar", 62)],
+        rows,
+        empty="Ingen roller er beskrevet.",
+        caption="Roller og ansvar i programmet",
+        source=source_line(own),
+        grouped=len(rows) > 1,
+    )
+
+
+def schemes_table(grant_schemes: pd.DataFrame) -> ReportTable:
+    """The grant schemes that the programme gathers."""
+    rows = [
+        (text_of(row.name), sentence(text_of(row.agency)), text_of(row.note))
+        for row in grant_schemes.itertuples(index=False)
+    ]
+    return report_table(
+        [Column("Ordning", 45), Column("Forvaltes av", 25), Column("Merknad", 30)],
+        rows,
+        empty="Ingen tilskuddsordninger er registrert.",
+        caption="Tilskuddsordningene som inngår i programmet",
+        source=source_line(grant_schemes),
+    )
+
+
+def criteria_table(selection_criteria: pd.DataFrame) -> ReportTable:
+    """How the municipalities were chosen."""
+    own = selection_criteria.sort_values("position", kind="stable")
+    rows = [(str(place), text_of(text)) for place, text in enumerate(own["text"], start=1)]
+    return report_table(
+        [Column("Nr.", 6, "r"), Column("Kriterium", 94)],
+        rows,
+        empty="Ingen kriterier er oppgitt.",
+        caption="Kriterier for å velge kommuner",
+        source=source_line(own),
+    )
+
+
+def municipalities_table(municipalities: pd.DataFrame, *, regions: pd.DataFrame) -> ReportTable:
+    """The municipalities by region, and who evaluates them."""
+    names = regions.set_index("region_id")["name"]
+    order = {region: number for number, region in enumerate(regions["region_id"])}
+    own = municipalities.iloc[municipalities["region_id"].map(order).argsort(kind="stable")]
+    rows = [
+        (
+            text_of(names[row.region_id]),
+            text_of(row.name),
+            row.municipality_code,
+            words.EVALUATORS[row.evaluated_by],
+            text_of(row.note),
+        )
+        for row in own.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Region", 21),
+            Column("Kommune", 17),
+            Column("Nummer", 10),
+            Column("Evaluert av", 19),
+            Column("Merknad", 33),
+        ],
+        rows,
+        empty="Ingen kommuner er registrert.",
+        caption="Kommunene i programmet",
+        source=source_line(own),
+        grouped=len(rows) > 1,
+    )
+
+
+def calendar_table(calendar: pd.DataFrame, *, caption: str) -> ReportTable:
+    """When something took place in each municipality, such as the first learning workshop.
+
+    Parameters
+    ----------
+    calendar
+        As from ``event_calendar``, of one kind of event.
+    caption
+        What took place.
+    """
+    rows = [
+        (
+            text_of(row.municipality_name),
+            date_span_text(row.start, row.end) or "ikke avholdt",
+            event_details(row),
+        )
+        for row in calendar.itertuples()
+    ]
+    return report_table(
+        [Column("Kommune", 20), Column("Tidspunkt", 30), Column("Merknad", 50)],
+        rows,
+        empty="Ingen tidspunkter er registrert.",
+        caption=caption,
+        source=source_line(calendar),
+    )
+
+
+def meetings_table(calendar: pd.DataFrame) -> ReportTable:
+    """Talks and meetings, one row per municipality with its dates.
+
+    Parameters
+    ----------
+    calendar
+        As from ``event_calendar``, of meetings.
+    """
+    named = calendar.loc[calendar["municipality_name"].notna()]
+    rows = []
+    for name, group in named.groupby("municipality_name"):
+        dates = [
+            date_span_text(row.start, row.end)
+            + (f" ({text_of(row.note)})" if event_details(row) else "")
+            for row in group.itertuples()
+        ]
+        rows.append((text_of(name), str(len(dates)), bullets(dates)))
+    return report_table(
+        [Column("Kommune", 25), Column("Antall", 15, "r"), Column("Datoer", 60)],
+        rows,
+        empty="Ingen møter er registrert.",
+        caption="Samtaler og møter med kommunene (ikke fullstendig)",
+        source=source_line(named),
+    )
+
+
+def gatherings_table(calendar: pd.DataFrame) -> ReportTable:
+    """Gatherings that the evaluators took part in, in the order of time."""
+    rows = [
+        (sentence(event_name(row)), date_span_text(row.start, row.end), event_details(row))
+        for row in calendar.itertuples()
+    ]
+    return report_table(
+        [Column("Samling", 38), Column("Når", 30), Column("Merknad", 32)],
+        rows,
+        empty="Ingen samlinger er registrert.",
+        caption="Samlinger som evaluatorene deltok på",
+        source=source_line(calendar),
+    )
+
+
+def resource_groups_table(calendar: pd.DataFrame, *, regions: pd.DataFrame) -> ReportTable:
+    """Meetings of the regions' resource groups, one row per region."""
+    names = regions.set_index("region_id")["name"]
+    rows = []
+    for region, group in calendar.groupby("region_id"):
+        dates = [date_span_text(row.start, row.end) for row in group.itertuples()]
+        rows.append((text_of(names.get(region, region)), str(len(dates)), bullets(dates)))
+    return report_table(
+        [Column("Region", 30), Column("Antall", 15, "r"), Column("Datoer", 55)],
+        rows,
+        empty="Ingen ressursgruppemøter er registrert.",
+        caption="Ressursgruppemøter som evaluatorene deltok på (ikke fullstendig)",
+        source=source_line(calendar),
+    )

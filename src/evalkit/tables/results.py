@@ -1,0 +1,189 @@
+"""Tables about indicators, their coverage, and goal attainment."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from evalkit import vocabulary as words
+from evalkit.display import ReportTable
+from evalkit.municipalities import Municipality
+from evalkit.norwegian import date_text, qualified_text, quantity_text
+from evalkit.references import source_line
+from evalkit.tables.context import of
+from evalkit.tables.layout import PERSON_UNITS, Column, present, report_table, sentence, text_of
+from evalkit.tables.surveys import fewer_than
+
+__all__ = ["JUDGEMENT_SYMBOLS", "attainment_table", "coverage_table", "indicators_table"]
+
+DIRECTIONS = {"at_least": "minst", "at_most": "høyst"}
+JUDGEMENT_SYMBOLS = {
+    "reached": "✓",
+    "partly_reached": "◐",
+    "promising": "↗",
+    "too_early": "…",
+    "not_reached": "✗",
+    "not_judged": "–",
+}
+
+
+def shown_value(value: float, unit: str, qualifier: str | None, smallest_count: int) -> str:
+    """A value with its unit, hidden where it counts too few persons."""
+    if unit in PERSON_UNITS and present(value) and 0 < value < smallest_count:
+        return fewer_than(smallest_count)
+    return qualified_text(quantity_text(value, unit), qualifier)
+
+
+def indicators_table(
+    overview: pd.DataFrame, municipality: Municipality, *, smallest_count: int = 5
+) -> ReportTable:
+    """Indicators of a municipality with value, target and what is left.
+
+    Parameters
+    ----------
+    overview
+        As from ``indicator_overview``, of the municipality.
+    municipality
+        The municipality.
+    smallest_count
+        Smaller counts of persons, children or families are hidden.
+    """
+    rows = []
+    for row in overview.itertuples(index=False):
+        value = shown_value(row.latest_value, row.unit, row.latest_qualifier, smallest_count)
+        when = date_text(row.latest_period)
+        rows.append(
+            (
+                sentence(text_of(row.name)),
+                words.LOGIC_COLUMNS[row.level] if present(row.level) else "",
+                sentence(text_of(row.data_source)),
+                f"{value} ({when})" if value and when else value,
+                target_text(row),
+                distance_text(row, smallest_count),
+            )
+        )
+    return report_table(
+        [
+            Column("Indikator", 30),
+            Column("Nivå", 15),
+            Column("Kilde til tallene", 17),
+            Column("Siste verdi", 15),
+            Column("Mål", 12),
+            Column("Gjenstår", 11),
+        ],
+        rows,
+        empty=f"Ingen indikatorer er registrert for {municipality.name}.",
+        caption=f"Indikatorer i {municipality.name}: verdi, mål og avstand til målet",
+        source=source_line(overview),
+    )
+
+
+def target_text(row) -> str:
+    """A target with direction and year."""
+    if not present(row.target_value):
+        return ""
+    due = f" i {date_text(row.due)}" if present(row.due) else ""
+    return f"{DIRECTIONS[row.target_direction]} {quantity_text(row.target_value, row.target_unit)}{due}"
+
+
+def distance_text(row, smallest_count: int) -> str:
+    """What is left to the target, or that it is met."""
+    if not present(row.remaining_distance):
+        return ""
+    if row.unit in PERSON_UNITS and 0 < row.latest_value < smallest_count:
+        return ""
+    if row.reached:
+        return "målet er nådd"
+    unit = "percentage_points" if row.unit == "percent" else row.unit
+    return quantity_text(row.remaining_distance, unit)
+
+
+YES, NO = "✓ ja", "✗ nei"
+
+
+def coverage_table(coverage: pd.DataFrame, municipality: Municipality) -> ReportTable:
+    """Which indicators of a municipality have source, values, target and date.
+
+    Parameters
+    ----------
+    coverage
+        As from ``indicator_coverage``.
+    municipality
+        The municipality.
+    """
+    own = of(coverage, municipality)
+    rows = [
+        (
+            sentence(text_of(row.name)),
+            *(
+                YES if has else NO
+                for has in (
+                    row.has_source,
+                    row.has_baseline,
+                    row.has_later_value,
+                    row.has_target,
+                    row.has_due,
+                )
+            ),
+        )
+        for row in own.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Indikator", 40),
+            Column("Kilde", 11),
+            Column("Første verdi", 12),
+            Column("Senere verdi", 12),
+            Column("Måltall", 12),
+            Column("Frist", 11),
+        ],
+        rows,
+        empty=f"Ingen indikatorer er registrert for {municipality.name}.",
+        caption=f"Hva som er oppgitt for indikatorene i {municipality.name}",
+        source=source_line(own),
+    )
+
+
+def attainment_table(overview: pd.DataFrame, municipality: Municipality) -> ReportTable:
+    """How far each goal was reached in a municipality, and what the judgement rests on.
+
+    Parameters
+    ----------
+    overview
+        As from ``attainment_overview``, of the municipality.
+    municipality
+        The municipality.
+    """
+    rows = []
+    for row in overview.itertuples():
+        symbol = JUDGEMENT_SYMBOLS[row.judgement]
+        rows.append(
+            (
+                text_of(row.goal),
+                f"{symbol} {words.ATTAINMENT[row.judgement]}",
+                sentence(text_of(row.reason)),
+                evidence_text(row),
+                sentence(text_of(row.too_early)),
+            )
+        )
+    return report_table(
+        [
+            Column("Mål", 24),
+            Column("Vurdering", 14),
+            Column("Hvorfor", 24),
+            Column("Hva vurderingen bygger på", 22),
+            Column("For tidlig å si", 16),
+        ],
+        rows,
+        empty=f"Ingen mål er vurdert for {municipality.name}.",
+        caption=f"Måloppnåelse i {municipality.name}",
+        source=source_line(overview),
+    )
+
+
+def evidence_text(row) -> str:
+    """The grade of the evidence and what it is."""
+    grade = "" if row.evidence_grade == "none" else words.EVIDENCE_GRADES[row.evidence_grade]
+    evidence = sentence(text_of(row.evidence))
+    if grade and evidence:
+        return f"{sentence(grade)}. {evidence}"
+    return sentence(grade) or evidence

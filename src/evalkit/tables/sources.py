@@ -1,0 +1,167 @@
+"""Tables about the sources: what was read where, what disagrees, the original's tables."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from evalkit.display import ReportTable
+from evalkit.norwegian import date_text, number_text
+from evalkit.references import places_text, source_line
+from evalkit.tables.context import claim_text
+from evalkit.tables.layout import PERSON_UNITS, Column, present, report_table, sentence, text_of
+from evalkit.tables.surveys import fewer_than
+
+__all__ = ["claims_table", "conflicts_table", "original_tables_table", "source_sections"]
+
+
+def source_sections(claims: pd.DataFrame, *, sources: pd.DataFrame) -> ReportTable:
+    """Every source with its reference and what was read from it, one fenced div each.
+
+    Parameters
+    ----------
+    claims
+        Claims of the study.
+    sources
+        ``key`` and ``reference`` (Markdown) of each source.
+
+    Returns
+    -------
+    ReportTable
+        Markdown with a div ``#kilde-<key>`` per source, to link to.
+    """
+    parts = []
+    for source in sources.itertuples():
+        read = claims.loc[claims["source"] == source.key]
+        if read.empty:
+            what = "Ingen opplysning i tabellene er lest herfra."
+        else:
+            count = "Én opplysning" if len(read) == 1 else f"{number_text(len(read))} opplysninger"
+            what = f"{count} er lest herfra: {text_of(places_text(read['locator']))}."
+        parts.append(f"::: {{#kilde-{source.key}}}\n{source.reference}\n\n{what}\n:::")
+    return ReportTable("\n\n".join(parts) or "Ingen kilder er registrert.")
+
+
+def key_text(claim) -> str:
+    """The key of a claim, with a place where a narrow column may break it."""
+    return f"`{claim.subject}.` `{claim.quantity}`"
+
+
+def place_text(claim) -> str:
+    """Where a claim was read: a link to the source, and the place in it."""
+    return f"@{claim.source}, {text_of(claim.locator)}"
+
+
+COUNTING_TABLES = ("participants", "survey_results", "observations")
+
+
+def shown_values(claims: pd.DataFrame, smallest_count: int) -> pd.Series:
+    """Values as a reader sees them; counts of too few participants or answers are hidden.
+
+    Claims about a row of the tables that count participants or answers are hidden with it,
+    wherever they stand.
+    """
+    counted = claims.loc[claims["table"].isin(COUNTING_TABLES), "subject"]
+    number = pd.to_numeric(claims["value"], errors="coerce")
+    few = (
+        claims["subject"].isin(counted)
+        & claims["unit"].isin(PERSON_UNITS)
+        & number.between(0, smallest_count, inclusive="neither")
+    )
+    texts = [claim_text(claim.value, claim.unit, claim.qualifier) for claim in claims.itertuples()]
+    return pd.Series(texts, index=claims.index, dtype=object).mask(few, fewer_than(smallest_count))
+
+
+def claims_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTable:
+    """Every claim of the study: what, value, source, place.
+
+    Parameters
+    ----------
+    claims
+        Claims of the study.
+    smallest_count
+        Smaller counts of participants and answers are hidden.
+    """
+    rows = [
+        (
+            key_text(claim),
+            claim.shown
+            + (f" ({date_text(claim.as_of)})" if present(claim.as_of) else "")
+            + ("" if claim.chosen else " – ikke brukt"),
+            f"@{claim.source}",
+            text_of(claim.locator),
+        )
+        for claim in claims.assign(shown=shown_values(claims, smallest_count)).itertuples()
+    ]
+    return report_table(
+        [Column("Opplysning", 42), Column("Verdi", 26), Column("Kilde", 14), Column("Sted", 18)],
+        rows,
+        empty="Ingen opplysninger er registrert.",
+        caption="Alle opplysninger med kilde",
+    )
+
+
+def conflicts_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTable:
+    """Claims that disagree: what is claimed where, which is used and why.
+
+    Parameters
+    ----------
+    claims
+        Claims of the study; those in conflict are shown.
+    smallest_count
+        Smaller counts of participants and answers are hidden.
+    """
+    rows = []
+    told = claims.assign(shown=shown_values(claims, smallest_count))
+    disputed = told.loc[told["conflict"].astype(bool)]
+    for _, group in disputed.groupby("key", sort=False):
+        for claim in group.sort_values("chosen", ascending=False, kind="stable").itertuples():
+            rows.append(
+                (
+                    key_text(claim),
+                    claim.shown,
+                    place_text(claim),
+                    "✓ brukt" if claim.chosen else "✗ ikke brukt",
+                    sentence(text_of(claim.reason)),
+                )
+            )
+    return report_table(
+        [
+            Column("Opplysning", 30),
+            Column("Verdi", 16),
+            Column("Hvor det står", 19),
+            Column("Valg", 12),
+            Column("Hvorfor", 23),
+        ],
+        rows,
+        empty="Ingen opplysninger er i strid med hverandre.",
+        caption="Opplysninger som ikke stemmer overens, og hva som er valgt",
+        grouped=len(rows) > 1,
+    )
+
+
+def original_tables_table(original_tables: pd.DataFrame) -> ReportTable:
+    """The original report's tables and what answers to each in this one."""
+    own = original_tables.sort_values("number", kind="stable")
+    rows = [
+        (
+            number_text(row.number),
+            text_of(row.listed_number),
+            text_of(row.title),
+            f"@{row.label}" if present(row.label) else "",
+            text_of(row.locator),
+        )
+        for row in own.itertuples()
+    ]
+    return report_table(
+        [
+            Column("Nr.", 8, "r"),
+            Column("I tabelloversikten", 16),
+            Column("Tittel", 42),
+            Column("Hos oss", 18),
+            Column("Sted", 16),
+        ],
+        rows,
+        empty="Ingen tabeller er registrert.",
+        caption="Tabellene i den opprinnelige rapporten og hva som svarer til dem her",
+        source=source_line(own),
+    )

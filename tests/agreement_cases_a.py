@@ -1,0 +1,523 @@
+"""Values published by others that surveys, rates and intervals must agree with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from evalkit.detectable import detectable_mean_change, detectable_share_change
+from evalkit.multiplicity import adjusted_p_values
+from evalkit.rates import crude_rate, directly_standardised_rate, indirectly_standardised_ratio
+from evalkit.reliability import cronbach_alpha
+from evalkit.survey import (
+    cliffs_delta,
+    ordinal_regression,
+    paired_shift,
+    probability_of_superiority,
+)
+from evalkit.uncertainty import (
+    exact_interval,
+    exact_poisson_interval,
+    mean_interval,
+    newcombe_difference_interval,
+    newcombe_paired_interval,
+    wilson_interval,
+)
+from evalkit.weighting import cluster_robust_mean, post_stratification_weights, raking_weights
+
+PUBLISHED = Path(__file__).parent / "published"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One published value, and how evalkit computes it."""
+
+    statistic: str
+    case: str
+    published: float
+    tolerance: float
+    source: str
+    compute: Callable[[], float]
+
+
+FOUR = 5.1e-5  # published to four decimals
+
+NEWCOMBE_ONE = "Newcombe (1998), Stat. Med. 17, 857-872, table I, method 3"
+NEWCOMBE_TWO = "Newcombe (1998), Stat. Med. 17, 873-890, table II, method 10"
+NEWCOMBE_PAIRED = "Newcombe (1998), Stat. Med. 17, 2635-2650, table III, method 10"
+FAGERLAND = (
+    "R package contingencytables (Fagerland, Lydersen and Laake), tests/testthat/test-ch{}.R"
+)
+SURVEY = "R package survey, tests/api.Rout.save"
+SURVEY_FULL = "R package survey 4.5, as printed by Survey.jl test/r_reference/{}"
+EFFSIZE = "R package effsize, tests/testthat/testCliff.R"
+ORDINAL = "R package ordinal, clm(rating ~ temp + contact, data = wine), wine: Randall (1989)"
+PINGOUIN = "Python package pingouin (tested against R psych), cronbach_alpha, data {}"
+FLEISS = "R package tidyrates (epitools), README, data of Fleiss (1981, p. 249)"
+R_TESTS = "R documentation, {}"
+
+
+def limits(pairs: list[tuple], interval: Callable, statistic: str, source: str) -> list[Case]:
+    """Two cases, lower and upper limit, per row of arguments and published limits."""
+    return [
+        Case(
+            statistic,
+            f"{', '.join(map(str, arguments))}: {side}",
+            (low, high)[place],
+            FOUR,
+            source,
+            lambda arguments=arguments, place=place: interval(*arguments)[place],
+        )
+        for *arguments, low, high in pairs
+        for place, side in enumerate(("lower", "upper"))
+    ]
+
+
+def answers(first: list[float], second: list[float]) -> pd.DataFrame:
+    """Answers of two waves as rows; the n-th person of each wave has the same id."""
+    return pd.DataFrame(
+        {
+            "municipality_code": "0301",
+            "item": "plan",
+            "wave": [0] * len(first) + [1] * len(second),
+            "respondent_id": [*range(len(first)), *range(len(second))],
+            "score": [*first, *second],
+        }
+    )
+
+
+TREATMENT = [10, 10, 20, 20, 20, 30, 30, 30, 40, 50]
+CONTROL = [10, 20, 30, 40, 40, 50]
+NEGLIGIBLE = [10, 20, 20, 20, 30, 30, 30, 40, 50, 100]
+
+
+@cache
+def cliff() -> pd.Series:
+    return cliffs_delta(answers(CONTROL, TREATMENT)).iloc[0]
+
+
+DEPRESSION_BEFORE = [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30]
+DEPRESSION_AFTER = [0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29]
+
+
+@cache
+def depression() -> pd.Series:
+    return paired_shift(answers(DEPRESSION_AFTER, DEPRESSION_BEFORE)).iloc[0]
+
+
+WINE = {  # judges 1 to 9, two bottles each
+    ("cold", "no"): "212323121 323232122",
+    ("cold", "yes"): "313343223 432232232",
+    ("warm", "no"): "425332233 435234332",
+    ("warm", "yes"): "554535234 544334344",
+}
+
+
+@cache
+def wine() -> pd.DataFrame:
+    rows = [
+        {"temperature": temperature, "contact": contact, "rating": int(digit)}
+        for (temperature, contact), bottles in WINE.items()
+        for bottle in bottles.split()
+        for digit in bottle
+    ]
+    result = ordinal_regression(
+        pd.DataFrame(rows), outcome="rating", covariates=["temperature", "contact"]
+    )
+    return result.set_index("term")
+
+
+@cache
+def schools() -> pd.DataFrame:
+    return pd.read_csv(PUBLISHED / "apiclus1.csv").assign(municipality_code="all")
+
+
+@cache
+def school_mean(correction: bool) -> pd.Series:
+    return cluster_robust_mean(
+        schools(), value="api00", cluster="district", cluster_population=757 if correction else None
+    ).iloc[0]
+
+
+SCHOOL_TYPES = pd.Series({"E": 4421.0, "H": 755.0, "M": 1018.0})
+SCHOOL_WIDE = pd.Series({"No": 1072.0, "Yes": 5122.0})
+
+
+def one_standard_error(spread: float, base: int, population: int) -> float:
+    """Standard error implied by half the width of a t interval."""
+    lower, upper = mean_interval(0.0, spread, base, population_count=population)
+    return (upper - lower) / 2 / stats.t.ppf(0.975, base - 1)
+
+
+def weighted_school_mean(weights: pd.Series) -> float:
+    return float((weights * schools()["api00"]).sum() / weights.sum())
+
+
+QUESTIONS = """1 1 1 1 1 1 1 1 1 1 1
+1 1 1 1 1 1 1 1 0 1 0
+nan 0 1 1 nan 1 1 1 1 0 0
+1 1 1 0 1 1 0 1 1 0 0
+1 1 1 1 1 0 0 0 1 0 0
+0 1 nan 0 1 1 1 1 0 0 0
+1 1 1 1 0 0 1 0 0 0 0
+1 1 1 1 1 0 0 0 0 0 0
+0 1 0 1 1 0 0 0 0 1 0
+1 0 0 1 0 1 0 0 nan 0 0
+1 1 1 0 0 0 0 0 0 0 0
+1 0 0 1 0 0 0 0 0 0 0"""
+
+
+@cache
+def questions() -> pd.Series:
+    scores = pd.DataFrame([list(map(float, line.split())) for line in QUESTIONS.splitlines()])
+    return cronbach_alpha(scores, fewest_respondents=5).iloc[0]
+
+
+RATINGS = (
+    "357261426544564 243452345432553 465363545653655 135354335422245 456242571355323",
+    "514245226533321 123242125324213 453663242132442 356675463743463 255352352214554",
+)
+
+
+@cache
+def ratings() -> pd.Series:
+    columns = [list(map(float, item)) for half in RATINGS for item in half.split()]
+    return cronbach_alpha(pd.DataFrame(columns).T).iloc[0]
+
+
+FLEISS_BIRTHS = {  # per birth order: live births and cases of Down's syndrome, by mother's age
+    "1": ([230061, 329449, 114920, 39487, 14208, 3052], [107, 141, 60, 40, 39, 25]),
+    "2": ([72202, 326701, 208667, 83228, 28466, 5375], [25, 150, 110, 84, 82, 39]),
+    "3": ([15050, 175702, 207081, 117300, 45026, 8660], [3, 71, 114, 103, 108, 75]),
+    "4": ([2293, 68800, 132424, 98301, 46075, 9834], [1, 26, 64, 89, 137, 96]),
+    "5+": ([327, 30666, 123419, 149919, 104088, 34392], [0, 8, 63, 112, 262, 295]),
+}
+FLEISS_STANDARD = pd.Series([63986.6, 186263.6, 157302.2, 97647.0, 47572.6, 12262.6])
+
+
+@cache
+def births() -> pd.DataFrame:
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "municipality_code": order,
+                "age_group": range(6),
+                "event_count": cases,
+                "population_count": population,
+            }
+        )
+        for order, (population, cases) in FLEISS_BIRTHS.items()
+    )
+
+
+def birth_rate(order: str, *, adjusted: bool) -> float:
+    rates = (
+        directly_standardised_rate(births(), standard=FLEISS_STANDARD, per=1)
+        if adjusted
+        else crude_rate(births(), per=1)
+    )
+    return rates.set_index("municipality_code").loc[order, "value"]
+
+
+def nickel() -> pd.Series:
+    """One stratum whose reference rate gives the published expected deaths."""
+    events = pd.DataFrame(
+        {
+            "municipality_code": ["all"],
+            "age_group": ["all"],
+            "event_count": [137],
+            "population_count": [24_198.93],
+        }
+    )
+    reference = pd.DataFrame(
+        {"age_group": ["all"], "event_count": [1], "population_count": [1000.0]}
+    )
+    return indirectly_standardised_ratio(events, reference=reference).iloc[0]
+
+
+BENJAMINI = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240]
+BENJAMINI += [0.4262, 0.5719, 0.6528, 0.7590, 1.0000]
+
+CASES: list[Case] = [
+    *limits(
+        [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ],
+        wilson_interval,
+        "Wilson interval",
+        NEWCOMBE_ONE,
+    ),
+    *limits([(13, 16, 0.5699, 0.9341)], wilson_interval, "Wilson interval", FAGERLAND.format(2)),
+    *limits(
+        [(13, 16, 0.5435, 0.9595)], exact_interval, "Clopper-Pearson interval", FAGERLAND.format(2)
+    ),
+    *limits(
+        [
+            (56, 70, 48, 80, 0.0524, 0.3339),
+            (9, 10, 3, 10, 0.1705, 0.8090),
+            (6, 7, 2, 7, 0.0582, 0.8062),
+            (5, 56, 0, 29, -0.0381, 0.1926),
+            (0, 10, 0, 20, -0.1611, 0.2775),
+            (0, 10, 0, 10, -0.2775, 0.2775),
+            (10, 10, 0, 20, 0.6791, 1.0),
+            (10, 10, 0, 10, 0.6075, 1.0),
+        ],
+        newcombe_difference_interval,
+        "difference, independent shares",
+        NEWCOMBE_TWO,
+    ),
+    *limits(
+        [
+            (36, 12, 2, 0, 0.0569, 0.3404),
+            (20, 12, 2, 16, 0.0562, 0.3292),
+            (18, 12, 2, 18, 0.0562, 0.3290),
+            (36, 14, 0, 0, 0.1528, 0.4167),
+            (35, 14, 0, 1, 0.1461, 0.4175),
+            (18, 14, 0, 18, 0.1441, 0.3963),
+            (2, 97, 1, 0, 0.8721, 0.9854),
+            (0, 30, 0, 0, 0.8395, 1.0),
+            (54, 0, 0, 0, -0.0664, 0.0664),
+            (30, 0, 0, 24, -0.0358, 0.0358),
+        ],
+        newcombe_paired_interval,
+        "difference, paired shares",
+        NEWCOMBE_PAIRED,
+    ),
+    *limits(
+        [(59, 6, 16, 80, -0.1186, -0.0046)],
+        newcombe_paired_interval,
+        "difference, paired shares",
+        FAGERLAND.format(8),
+    ),
+    Case(
+        "Poisson limits, exact",
+        "0 events: upper",
+        3.689,
+        5e-4,
+        "R package epitools, pois.conf.int, details",
+        lambda: exact_poisson_interval(0)[1],
+    ),
+    *[
+        Case(
+            "Poisson limits, exact",
+            f"137 Welsh nickel workers' deaths against 24.19893: {side}",
+            value,
+            5.1e-7,
+            R_TESTS.format("poisson.test, data of package ISwR"),
+            lambda place=place: exact_poisson_interval(137)[place] / 24.19893,
+        )
+        for place, (side, value) in enumerate((("lower", 4.753125), ("upper", 6.692709)))
+    ],
+    Case(
+        "indirectly standardised ratio",
+        "Welsh nickel workers, expected as published",
+        5.661407,
+        5.1e-7,
+        R_TESTS.format("poisson.test, data of package ISwR"),
+        lambda: nickel()["value"],
+    ),
+    Case("Cliff's delta", "10 against 6", -0.25, 1e-9, EFFSIZE, lambda: cliff()["value"]),
+    Case("Cliff's delta", "lower", -0.7265846, 1e-7, EFFSIZE, lambda: cliff()["lower"]),
+    Case("Cliff's delta", "upper", 0.3890062, 1e-7, EFFSIZE, lambda: cliff()["upper"]),
+    Case(
+        "Cliff's delta",
+        "nearly alike",
+        -0.06666,
+        1e-5,
+        EFFSIZE,
+        lambda: cliffs_delta(answers(CONTROL, NEGLIGIBLE))["value"].item(),
+    ),
+    Case(
+        "probability of superiority",
+        "A, B, A, C, B against C, B, B, C, B: (1 - 0.44) / 2",
+        0.28,
+        1e-9,
+        EFFSIZE,
+        lambda: probability_of_superiority(answers([3, 2, 2, 3, 2], [1, 2, 1, 3, 2]))[
+            "value"
+        ].item(),
+    ),
+    Case(
+        "Wilcoxon signed-rank test",
+        "depression scale: V",
+        40,
+        0,
+        R_TESTS.format("wilcox.test (Hollander and Wolfe 1973, p. 29)"),
+        lambda: depression()["statistic"],
+    ),
+    Case(
+        "Wilcoxon signed-rank test",
+        "depression scale: one-sided p",
+        0.01953,
+        5e-6,
+        R_TESTS.format("wilcox.test (Hollander and Wolfe 1973, p. 29)"),
+        lambda: depression()["p_value"] / 2,
+    ),
+    *[
+        Case(
+            "ordinal regression",
+            f"{term}: {column}",
+            value,
+            FOUR,
+            ORDINAL,
+            lambda term=term, column=column: wine().loc[term, column],
+        )
+        for term, column, value in (
+            ("temperature_warm", "value", 2.5031),
+            ("temperature_warm", "standard_error", 0.5287),
+            ("contact_yes", "value", 1.5278),
+            ("contact_yes", "standard_error", 0.4766),
+        )
+    ],
+    Case(
+        "Cronbach's alpha",
+        "eleven yes-or-no questions, blanks left out",
+        0.8016949152542373,
+        1e-12,
+        PINGOUIN.format("cronbach_wide_missing"),
+        lambda: questions()["value"],
+    ),
+    *[
+        Case(
+            "Cronbach's alpha",
+            f"ten ratings: {name}",
+            value,
+            tolerance,
+            PINGOUIN.format("cronbach_alpha"),
+            lambda name=name: ratings()[name],
+        )
+        for name, value, tolerance in (
+            ("value", 0.5917188485995826, 1e-12),
+            ("lower", 0.195, 5.1e-4),
+            ("upper", 0.840, 5.1e-4),
+        )
+    ],
+    Case(
+        "cluster-robust mean",
+        "schools in 15 of 757 districts",
+        644.17,
+        5e-3,
+        SURVEY,
+        lambda: school_mean(True)["value"],
+    ),
+    Case(
+        "cluster-robust mean",
+        "standard error, finite population",
+        23.542,
+        5e-4,
+        SURVEY,
+        lambda: school_mean(True)["standard_error"],
+    ),
+    Case(
+        "cluster-robust mean",
+        "standard error, endless population",
+        23.7790107208869,
+        1e-9,
+        SURVEY_FULL.format("est_basic.csv"),
+        lambda: school_mean(False)["standard_error"],
+    ),
+    Case(
+        "mean, finite population",
+        "200 of 6,194 schools: standard error",
+        9.2497220392828,
+        1e-9,
+        SURVEY_FULL.format("est_basic.csv"),
+        lambda: one_standard_error(9.40277217088064 * np.sqrt(200), 200, 6194),
+    ),
+    Case(
+        "post-stratification",
+        "mean by school type",
+        642.310788211584,
+        1e-8,
+        SURVEY_FULL.format("poststratify_results.csv"),
+        lambda: weighted_school_mean(
+            post_stratification_weights(schools(), population=SCHOOL_TYPES, strata=["school_type"])
+        ),
+    ),
+    Case(
+        "raking",
+        "mean by school type and school-wide growth",
+        641.230246862208,
+        1e-3,
+        SURVEY_FULL.format("rake_results.csv"),
+        lambda: weighted_school_mean(
+            raking_weights(
+                schools(), margins={"school_type": SCHOOL_TYPES, "school_wide": SCHOOL_WIDE}
+            )
+        ),
+    ),
+    *[
+        Case(
+            "directly standardised rate" if adjusted else "crude rate",
+            f"birth order {order}",
+            value,
+            tolerance,
+            FLEISS,
+            lambda order=order, adjusted=adjusted: birth_rate(order, adjusted=adjusted),
+        )
+        for order, adjusted, value, tolerance in (
+            ("1", False, 0.000563, 5e-7),
+            ("4", False, 0.00115, 5e-6),
+            ("1", True, 0.000923, 5e-7),
+            ("2", True, 0.000912, 5e-7),
+            ("3", True, 0.000851, 5e-7),
+            ("4", True, 0.000927, 5e-7),
+            ("5+", True, 0.000755, 5e-7),
+        )
+    ],
+    Case(
+        "Benjamini-Hochberg",
+        "findings among 15 tests",
+        4,
+        0,
+        "Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57, 289-300, section 4",
+        lambda: int(
+            adjusted_p_values(pd.DataFrame({"p_value": BENJAMINI}), method="Benjamini-Hochberg")[
+                "significant"
+            ].sum()
+        ),
+    ),
+    Case(
+        "smallest detectable change, share",
+        "50 in each wave, from 0.5, power 0.9",
+        0.3026,
+        FOUR,
+        R_TESTS.format("power.prop.test (p2 = 0.8026)"),
+        lambda: detectable_share_change(50, 50, 0.5, power=0.9)["smallest_rise_share"].item(),
+    ),
+    Case(
+        "smallest detectable change, share",
+        "power that finds 0.5 to 0.75 with 50",
+        0.25,
+        1e-6,
+        R_TESTS.format("power.prop.test (power = 0.7401659)"),
+        lambda: detectable_share_change(50, 50, 0.5, power=0.7401659)["smallest_rise_share"].item(),
+    ),
+    Case(
+        "smallest detectable change, mean",
+        "22.0211 in each wave, power 0.9",
+        1.0,
+        1e-5,
+        R_TESTS.format("power.t.test (n = 22.02110 for delta = 1)"),
+        lambda: detectable_mean_change(22.02110, 22.02110, power=0.9)[
+            "smallest_change_mean"
+        ].item(),
+    ),
+    Case(
+        "smallest detectable change, mean",
+        "20 in each wave, power 0.8689528",
+        1.0,
+        1e-5,
+        R_TESTS.format("power.t.test (power = 0.8689528 for n = 20, delta = 1)"),
+        lambda: detectable_mean_change(20, 20, power=0.8689528)["smallest_change_mean"].item(),
+    ),
+]

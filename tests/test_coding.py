@@ -1,0 +1,135 @@
+import pandas as pd
+import pytest
+
+from evalkit.agreement import krippendorff_alpha
+from evalkit.coding import (
+    cleared_excerpts,
+    code_presence,
+    codings_by_municipality,
+    joint_display,
+    theme_matrix,
+)
+from evalkit.errors import DataError
+
+CODINGS = pd.DataFrame(
+    [
+        ("intervju 1", "u1", "forankring", "coder1", "Ledelsen sto bak.", "cleared"),
+        ("intervju 1", "u1", "forankring", "coder2", "Ledelsen sto bak.", "cleared"),
+        ("intervju 1", "u2", "tid", "coder1", "Vi rakk det ikke.", "not_checked"),
+        ("intervju 2", "u3", "tid", "coder1", "Kari hadde ikke tid.", "needs_change"),
+        ("intervju 3", "u4", "forankring", "coder1", "Rådet vedtok planen.", "cleared"),
+    ],
+    columns=["document", "unit", "code", "coder", "excerpt", "anonymity"],
+)
+DOCUMENTS = pd.DataFrame(
+    {
+        "document": ["intervju 1", "intervju 2", "intervju 3", "intervju 4"],
+        "municipality_code": ["0301", "0301", "1103", "1103"],
+    }
+)
+FINDINGS = pd.DataFrame(
+    {
+        "finding_id": ["f1", "f2"],
+        "municipality_code": ["0301", "1103"],
+        "finding": ["Flere opplever forankring", "Færre har tid"],
+        "value": [0.2, -0.1],
+    }
+)
+LINKS = pd.DataFrame({"finding_id": ["f1"], "code": ["forankring"], "fit": ["confirms"]})
+
+
+def test_a_theme_is_counted_once_per_document_and_unit():
+    result = theme_matrix(CODINGS, DOCUMENTS).set_index(["code", "municipality_code"])
+
+    assert result.loc[("forankring", "0301"), ["unit_count", "count", "base"]].tolist() == [1, 1, 2]
+    assert result.loc[("tid", "0301"), "value"] == 1.0
+
+
+def test_a_theme_nobody_raised_has_a_zero_with_its_base():
+    result = theme_matrix(CODINGS, DOCUMENTS).set_index(["code", "municipality_code"])
+
+    assert result.loc[("tid", "1103"), ["unit_count", "count", "base"]].tolist() == [0, 0, 2]
+
+
+def test_a_coded_document_without_municipality_is_refused_without_its_name():
+    with pytest.raises(DataError, match="1 coded documents") as caught:
+        codings_by_municipality(CODINGS, DOCUMENTS.iloc[1:])
+
+    assert "intervju" not in str(caught.value)
+
+
+def test_only_cleared_excerpts_pass_and_no_coder_with_them():
+    result = cleared_excerpts(CODINGS)
+
+    assert result["excerpt"].tolist() == ["Ledelsen sto bak.", "Rådet vedtok planen."]
+    assert "coder" not in result
+
+
+def test_an_excerpt_one_coder_holds_back_is_held_back():
+    doubtful = CODINGS.copy()
+    doubtful.loc[1, "anonymity"] = "withheld"
+
+    result = cleared_excerpts(doubtful)
+
+    assert "Ledelsen sto bak." not in set(result["excerpt"])
+
+
+def test_a_blank_anonymity_status_is_refused():
+    blank = CODINGS.assign(anonymity=None)
+
+    with pytest.raises(DataError, match="not_checked"):
+        cleared_excerpts(blank)
+
+
+def test_a_finding_stands_beside_its_excerpts():
+    placed = codings_by_municipality(CODINGS, DOCUMENTS)
+
+    result = joint_display(FINDINGS, LINKS, placed).set_index("finding_id")
+
+    assert result.loc["f1", "excerpts"] == ("Ledelsen sto bak.",)
+    assert result.loc["f1", "unit_count"] == 1
+    assert result.loc["f1", "fit"] == "confirms"
+
+
+def test_a_finding_without_coded_text_says_so():
+    placed = codings_by_municipality(CODINGS, DOCUMENTS)
+
+    result = joint_display(FINDINGS, LINKS, placed).set_index("finding_id")
+
+    assert result.loc["f2", "excerpts"] == ()
+    assert result.loc["f2", "text_reason"] == "missing"
+
+
+def test_uncleared_text_is_counted_but_not_shown():
+    placed = codings_by_municipality(CODINGS, DOCUMENTS)
+    links = LINKS.assign(code="tid", fit="contradicts")
+
+    result = joint_display(FINDINGS, links, placed).set_index("finding_id")
+
+    assert result.loc["f1", "excerpts"] == ()
+    assert result.loc["f1", "uncleared_count"] == 2
+
+
+def test_coders_who_used_the_same_codes_agree_fully():
+    same = pd.DataFrame(
+        [
+            ("d", f"u{n}", code, coder)
+            for n in range(12)
+            for coder in ("coder1", "coder2")
+            for code in [["tid", "forankring"][n % 2]]
+        ],
+        columns=["document", "unit", "code", "coder"],
+    )
+
+    presence = code_presence(same)
+
+    one_theme = presence[presence["theme"] == "tid"]
+    assert one_theme["code"].sum() == 12
+    assert krippendorff_alpha(one_theme)["value"].iloc[0] == 1.0
+
+
+def test_a_coder_who_never_opened_a_document_is_not_counted_as_disagreeing():
+    presence = code_presence(CODINGS)
+
+    in_third = presence[presence["unit"] == "u4"]
+    assert set(in_third["coder"]) == {"coder1"}

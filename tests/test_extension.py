@@ -1,0 +1,135 @@
+"""The Quarto extension: what is put into a book, and its filters under plain pandoc."""
+
+import json
+import os
+import subprocess
+
+import pypandoc
+import pytest
+from book_helpers import small_book
+
+from evalkit.book import install_extension
+from evalkit.book.extension import EXTENSION
+
+
+def pandoc(folder, text, *filters, to="html", meta=()):
+    arguments = [pypandoc.get_pandoc_path(), "-f", "markdown", "-t", to]
+    for name in filters:
+        arguments += ["--lua-filter", str(EXTENSION / name)]
+    for name in meta:
+        arguments += ["--metadata", name]
+    return subprocess.run(
+        arguments, input=text, cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def facts(tmp_path):
+    content = {
+        "a.count": {"value": 1234567.5, "decimals": 1, "title": "Regnskap", "source": "regnskap"},
+        "a.change": {"value": -1.25, "decimals": 2},
+        "a.year": {"value": 2023},
+        "a.date": {"text": "24. mars 2023", "title": "Rapport, s. 2", "source": "rapport"},
+    }
+    (tmp_path / "facts.json").write_text(json.dumps(content), encoding="utf-8")
+    return tmp_path
+
+
+def test_the_extension_is_put_into_a_book_and_kept_in_step(tmp_path):
+    book = small_book(tmp_path / "book")
+
+    install_extension(book)
+    copied = book / "_extensions" / "evalkit"
+    stale = copied / "old.lua"
+    stale.write_text("--", encoding="utf-8")
+    (copied / "facts.lua").write_text("-- changed", encoding="utf-8")
+
+    assert {path.name for path in install_extension(book)} == {"old.lua", "facts.lua"}
+    assert install_extension(book) == []
+    assert (copied / "facts.lua").read_bytes() == (EXTENSION / "facts.lua").read_bytes()
+    assert (book / "evalkit.csl").read_bytes() == (EXTENSION / "evalkit.csl").read_bytes()
+
+
+def test_what_only_the_embedded_engine_needs_is_not_put_into_a_book(tmp_path):
+    book = small_book(tmp_path / "book")
+
+    install_extension(book)
+
+    assert not (book / "_extensions" / "evalkit" / "embedded").exists()
+    named = (EXTENSION / "_extension.yml").read_text(encoding="utf-8")
+    for path in (book / "_extensions" / "evalkit").iterdir():
+        assert path.name in (*named.split(), "_extension.yml", "evalkit.css")
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no symbolic links on this system")
+def test_a_linked_extension_is_left_as_it_is(tmp_path):
+    book = small_book(tmp_path / "book")
+    other = tmp_path / "other"
+    other.mkdir()
+    (book / "_extensions").mkdir()
+    (book / "_extensions" / "evalkit").symlink_to(other)
+
+    install_extension(book)
+
+    assert list(other.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        ('[]{fact="a.count"}', "1\u00a0234\u00a0567,5"),
+        ('[]{fact="a.count" form="millions"}', "1,2"),
+        ('[]{fact="a.change"}', "−1,25"),
+        ('[]{fact="a.year" form="plain"}', "2023"),
+        ('[]{fact="a.date"}', "24. mars 2023"),
+    ],
+)
+def test_a_fact_is_written_in_norwegian(facts, span, expected):
+    done = pandoc(facts, span, "facts.lua", to="plain")
+
+    assert done.stdout.strip() == expected
+
+
+def test_a_fact_links_to_its_source_but_not_in_headings_and_links(facts):
+    text = '# T []{fact="a.date"}\n\n[]{fact="a.date"} [se []{fact="a.date"}](x.html)\n'
+
+    done = pandoc(facts, text, "facts.lua", meta=["facts-page=kilder.html"])
+
+    assert done.stdout.count("kilder.html#kilde-rapport") == 1
+    assert 'title="Rapport, s. 2"' in done.stdout
+
+
+def test_a_fact_that_is_not_there_stops_with_the_files_name(facts):
+    (facts / "a.md").write_text('[]{fact="b"} []{fact="c"}', encoding="utf-8")
+    arguments = [pypandoc.get_pandoc_path(), "a.md", "--lua-filter", str(EXTENSION / "facts.lua")]
+
+    done = subprocess.run(arguments, cwd=facts, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.strip() == "Error: a.md names facts that facts.json lacks: b, c"
+
+
+def test_a_form_that_is_not_known_stops(facts):
+    done = pandoc(facts, '[]{fact="a.year" form="kort"}', "facts.lua")
+
+    assert done.returncode == 1
+    assert 'forms that are not known (millions, plain): a.year form="kort"' in done.stderr
+
+
+def test_a_cells_source_becomes_a_line_after_it(tmp_path):
+    text = "::: {.cell kilde=\"Kilde: *A*\"}\nTabell\n:::\n"
+
+    html = pandoc(tmp_path, text, "sources.lua").stdout
+    typst = pandoc(tmp_path, text, "sources.lua", to="typst").stdout
+
+    assert '<span class="kilde">Kilde: <em>A</em></span>' in html
+    assert "#source-line[Kilde: #emph[A]]" in typst
+
+
+def test_a_draft_is_marked_above_the_chapter_in_html(tmp_path):
+    text = "---\nevalkit: {label: utkast}\n---\n\n# T\n\nTekst.\n"
+
+    html = pandoc(tmp_path, text, "banner.lua").stdout
+
+    assert html.index("<h1") < html.index("evalkit-label") < html.index("Tekst")
+    assert "utkast" not in pandoc(tmp_path, text, "banner.lua", to="typst").stdout

@@ -1,0 +1,120 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from evalkit.errors import DataError
+from evalkit.pooling import forest_rows, meta_regression, pooled_estimate
+
+
+def estimates(*values, error=1.0, **more):
+    return pd.DataFrame(
+        {
+            "municipality_code": [f"{n:04d}" for n in range(len(values))],
+            "indicator_id": "falls",
+            "value": values,
+            "standard_error": error,
+        }
+    ).assign(**more)
+
+
+def test_equal_effects_pool_to_themselves_without_heterogeneity():
+    result = pooled_estimate(estimates(2.0, 2.0, 2.0), interval="wald", confidence_levels=[0.95])
+
+    row = result.iloc[0]
+    assert row["value"] == pytest.approx(2.0)
+    assert row["tau2"] == pytest.approx(0.0, abs=1e-6)
+    assert row["standard_error"] == pytest.approx(1 / np.sqrt(3), rel=1e-4)
+
+
+@pytest.mark.parametrize("estimator", ["reml", "dersimonian_laird", "paule_mandel"])
+def test_with_equal_errors_all_estimators_give_the_excess_variance(estimator):
+    table = estimates(0.0, 4.0, 8.0, 12.0)
+
+    result = pooled_estimate(table, estimator=estimator, confidence_levels=[0.95])
+
+    assert result["tau2"].item() == pytest.approx(np.var([0, 4, 8, 12], ddof=1) - 1, rel=1e-4)
+
+
+def test_one_municipality_is_not_pooled():
+    result = pooled_estimate(estimates(2.0))
+
+    assert result["reason"].tolist() == ["too_few_clusters"] * 2
+    assert result["value"].isna().all()
+
+
+def test_few_municipalities_carry_a_warning():
+    result = pooled_estimate(estimates(1.0, 2.0, 3.0, 4.0))
+
+    assert result["small_k_warning"].all()
+
+
+def test_two_municipalities_have_no_prediction_interval():
+    result = pooled_estimate(estimates(1.0, 2.0))
+
+    assert result["prediction_lower"].isna().all()
+    assert result["lower"].notna().all()
+
+
+def test_the_modified_interval_is_never_narrower_than_the_wald_error():
+    alike = estimates(1.0, 1.01, 0.99)
+
+    plain = pooled_estimate(alike, interval="hartung_knapp")
+    modified = pooled_estimate(alike, interval="modified_hartung_knapp")
+    wald = pooled_estimate(alike, interval="wald")
+
+    assert (plain["standard_error"] < wald["standard_error"]).all()
+    assert modified["standard_error"].tolist() == pytest.approx(wald["standard_error"].tolist())
+
+
+def test_the_effect_of_one_more_municipality_is_less_certain_than_the_average():
+    result = pooled_estimate(estimates(0.0, 4.0, 8.0, 12.0)).iloc[0]
+
+    assert (
+        result["prediction_lower"] < result["lower"] < result["upper"] < result["prediction_upper"]
+    )
+
+
+def test_the_forest_ends_with_the_pooled_effect_and_its_weights_add_up():
+    table = estimates(0.0, 4.0, np.nan, 12.0)
+
+    result = forest_rows(table)
+
+    assert result["row"].tolist() == ["municipality"] * 4 + ["pooled", "prediction"]
+    assert result["weight_share"].sum() == pytest.approx(1.0)
+    assert result["reason"].tolist()[2] == "missing"
+
+
+def test_a_moderator_that_explains_everything_leaves_no_heterogeneity():
+    table = estimates(0.0, 4.0, 8.0, 12.0, 16.0, 20.0, error=0.5, dose=[0, 1, 2, 3, 4, 5])
+
+    result = meta_regression(table, moderators=["dose"], interval="wald", confidence_levels=[0.95])
+
+    assert result["value"].tolist() == pytest.approx([0.0, 4.0], abs=1e-6)
+    assert result["tau2"].tolist() == pytest.approx([0.0, 0.0], abs=1e-6)
+    assert result["explained_share"].tolist() == pytest.approx([1.0, 1.0])
+
+
+def test_too_few_municipalities_for_the_moderators_are_refused():
+    table = estimates(0.0, 4.0, 8.0, 9.0, dose=[0, 1, 2, 3])
+
+    result = meta_regression(table, moderators=["dose"])
+
+    assert set(result["reason"]) == {"too_few_clusters"}
+
+
+def test_moderators_that_determine_each_other_are_refused():
+    table = estimates(*range(8), dose=range(8), double=[2 * n for n in range(8)])
+
+    result = meta_regression(table, moderators=["dose", "double"])
+
+    assert set(result["reason"]) == {"design_cannot_answer"}
+
+
+def test_a_standard_error_of_zero_is_refused():
+    with pytest.raises(DataError, match="standard_error"):
+        pooled_estimate(estimates(1.0, 2.0, error=0.0))
+
+
+def test_an_unknown_estimator_is_refused_with_the_known_ones():
+    with pytest.raises(DataError, match="paule_mandel"):
+        pooled_estimate(estimates(1.0, 2.0), estimator="best")

@@ -1,0 +1,142 @@
+import zipfile
+
+import pytest
+
+from evalkit.errors import DataError
+from evalkit.qda_files import read_codebook, read_qdpx
+
+CODES = """
+<CodeBook><Codes>
+  <Code guid="C1" name="Forankring" isCodable="true">
+    <Description>Ledelse og planer</Description>
+    <Code guid="C2" name="Ledelse" isCodable="true"/>
+  </Code>
+  <Code guid="C3" name="Tid" isCodable="false"/>
+</Codes></CodeBook>
+"""
+PROJECT = f"""<?xml version="1.0" encoding="utf-8"?>
+<Project xmlns="urn:QDA-XML:project:1.0" name="laeringshistorie">
+  <Users>
+    <User guid="U1" name="Kari Nordmann"/>
+    <User guid="U2" name="Ola Nordmann"/>
+  </Users>
+  {CODES}
+  <Sources>
+    <TextSource guid="S1" name="intervju 1" plainTextPath="internal://S1.txt">
+      <PlainTextSelection guid="P1" startPosition="0" endPosition="18" creatingUser="U1">
+        <Coding guid="K1" creatingUser="U1"><CodeRef targetGUID="C2"/></Coding>
+        <Coding guid="K2" creatingUser="U2"><CodeRef targetGUID="C1"/></Coding>
+      </PlainTextSelection>
+      <Coding guid="K3" creatingUser="U2"><CodeRef targetGUID="C3"/></Coding>
+    </TextSource>
+    <TextSource guid="S2" name="intervju 2">
+      <PlainTextContent>Rådet sa ja.</PlainTextContent>
+      <PlainTextSelection guid="P2" startPosition="0" endPosition="5" creatingUser="U1">
+        <Coding guid="K4"><CodeRef targetGUID="C1"/></Coding>
+      </PlainTextSelection>
+    </TextSource>
+    <PictureSource guid="S3" name="bilde">
+      <PictureSelection guid="P3" firstX="0" firstY="0" secondX="9" secondY="9">
+        <Coding guid="K5" creatingUser="U1"><CodeRef targetGUID="C3"/></Coding>
+      </PictureSelection>
+    </PictureSource>
+  </Sources>
+</Project>
+"""
+
+
+@pytest.fixture
+def project_file(tmp_path):
+    path = tmp_path / "studie.qdpx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("project.qde", PROJECT)
+        archive.writestr("sources/S1.txt", "\ufeffLedelsen sto bak. Resten vet vi ikke.")
+    return path
+
+
+def test_every_coded_passage_is_a_row(project_file):
+    result = read_qdpx(project_file)
+
+    assert len(result) == 5
+    assert result.loc[0, "excerpt"] == "Ledelsen sto bak. "
+    assert result.loc[0, "code_path"] == "Forankring > Ledelse"
+
+
+def test_text_inside_the_project_is_read_as_well(project_file):
+    result = read_qdpx(project_file)
+
+    second = result[result["document"] == "intervju 2"]
+    assert second["excerpt"].item() == "Rådet"
+
+
+def test_two_coders_of_one_passage_share_its_unit(project_file):
+    result = read_qdpx(project_file)
+
+    assert result.loc[0, "unit"] == result.loc[1, "unit"]
+    assert result.loc[0, "coder"] != result.loc[1, "coder"]
+
+
+def test_no_name_of_a_coder_and_no_clearance_comes_out(project_file):
+    result = read_qdpx(project_file)
+
+    assert not result.to_csv().count("Nordmann")
+    assert set(result["anonymity"]) == {"not_checked"}
+
+
+def test_pictures_and_whole_sources_have_no_excerpt(project_file):
+    result = read_qdpx(project_file)
+
+    rest = result[result["code"] == "Tid"]
+    assert rest["excerpt"].isna().all()
+    assert rest["start"].isna().all()
+    assert len(rest) == 2
+
+
+def test_the_codebook_keeps_its_order_and_levels(tmp_path):
+    path = tmp_path / "koder.qdc"
+    path.write_text(
+        CODES.replace("<CodeBook>", '<CodeBook xmlns="urn:QDA-XML:codebook:1.0">'),
+        encoding="utf-8",
+    )
+
+    result = read_codebook(path)
+
+    assert result["code"].tolist() == ["Forankring", "Ledelse", "Tid"]
+    assert result["level"].tolist() == [1, 2, 1]
+    assert result["codable"].tolist() == [True, True, False]
+    assert result.loc[0, "description"] == "Ledelse og planer"
+
+
+def test_the_codebook_of_a_project_is_the_same(project_file):
+    assert read_codebook(project_file)["code"].tolist() == ["Forankring", "Ledelse", "Tid"]
+
+
+def test_a_file_that_is_no_project_is_refused(tmp_path):
+    path = tmp_path / "notat.qdpx"
+    path.write_text("ikke en zip")
+
+    with pytest.raises(DataError, match="not a zip file"):
+        read_qdpx(path)
+
+
+def test_a_zip_without_project_is_refused(tmp_path):
+    path = tmp_path / "tom.qdpx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("annet.txt", "x")
+
+    with pytest.raises(DataError, match=r"no project\.qde"):
+        read_qdpx(path)
+
+
+def test_an_entity_in_the_xml_is_not_followed(tmp_path):
+    secret = tmp_path / "hemmelig.txt"
+    secret.write_text("hemmelig")
+    bomb = PROJECT.replace(
+        "<Project ",
+        f'<!DOCTYPE Project [<!ENTITY x SYSTEM "{secret.as_uri()}">]><Project ',
+    ).replace("Rådet sa ja.", "&x;")
+    path = tmp_path / "angrep.qdpx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("project.qde", bomb)
+
+    assert "hemmelig" not in read_qdpx(path).to_csv()

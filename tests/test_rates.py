@@ -1,0 +1,98 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from evalkit.errors import DataError
+from evalkit.rates import (
+    crude_rate,
+    directly_standardised_rate,
+    indirectly_standardised_rate,
+    indirectly_standardised_ratio,
+)
+from evalkit.uncertainty import exact_poisson_interval
+
+EVENTS = pd.DataFrame(
+    {
+        "municipality_code": ["0301"] * 2 + ["1103"] * 2,
+        "age_group": ["young", "old"] * 2,
+        "event_count": [10, 20, 2, 3],
+        "population_count": [1000, 500, 400, 100],
+    }
+)
+STANDARD = pd.Series({"young": 600.0, "old": 400.0})
+
+
+def test_a_crude_rate_is_events_per_person_years():
+    rows = crude_rate(EVENTS, per=1000).set_index("municipality_code")
+
+    assert rows["value"].tolist() == [20, 10]
+    assert rows["method"].tolist() == ["Byar", "exact Poisson"]
+    assert rows.loc["1103", "upper"] == pytest.approx(exact_poisson_interval(5)[1] * 2)
+
+
+def test_a_direct_rate_weighs_each_age_group_as_the_standard_does():
+    row = directly_standardised_rate(EVENTS, standard=STANDARD, per=1000).iloc[0]
+
+    assert row["value"] == pytest.approx(0.6 * 10 + 0.4 * 40)
+    assert row["lower"] < row["value"] < row["upper"]
+
+
+def test_with_the_municipality_as_its_own_standard_dobson_is_byar():
+    own = pd.Series({"young": 1000.0, "old": 500.0})
+
+    direct = directly_standardised_rate(EVENTS.iloc[:2], standard=own).iloc[0]
+    crude = crude_rate(EVENTS.iloc[:2]).iloc[0]
+
+    assert direct[["value", "lower", "upper"]].tolist() == pytest.approx(
+        crude[["value", "lower", "upper"]].tolist()
+    )
+
+
+def test_a_direct_rate_of_under_ten_events_is_withheld():
+    row = directly_standardised_rate(EVENTS, standard=STANDARD).iloc[1]
+
+    assert row["reason"] == "too_few"
+    assert np.isnan(row["value"])
+    assert row["count"] == 5
+
+
+def test_both_levels_come_from_one_call():
+    rows = directly_standardised_rate(
+        EVENTS.iloc[:2], standard=STANDARD, confidence_levels=(0.95, 0.998)
+    )
+
+    assert rows["confidence_level"].tolist() == [0.95, 0.998]
+    assert rows["lower"].is_monotonic_decreasing
+
+
+def test_a_ratio_of_1_means_as_many_as_expected():
+    reference = pd.DataFrame(
+        {"age_group": ["young", "old"], "event_count": [10, 40], "population_count": [1000, 1000]}
+    )
+
+    rows = indirectly_standardised_ratio(EVENTS, reference=reference)
+
+    assert rows["expected_count"].tolist() == [30, 8]
+    assert rows["value"].tolist() == [1, 5 / 8]
+    assert rows["method"].tolist() == ["Byar", "exact Poisson"]
+
+
+def test_an_indirect_rate_is_the_ratio_times_the_reference_rate():
+    reference = pd.DataFrame(
+        {"age_group": ["young", "old"], "event_count": [10, 40], "population_count": [1000, 1000]}
+    )
+
+    rows = indirectly_standardised_rate(EVENTS, reference=reference, per=1000)
+
+    assert rows["value"].iloc[0] == pytest.approx(25)
+
+
+def test_a_lacking_age_group_is_refused():
+    with pytest.raises(DataError, match="0301 lacks some age_group; expected 2"):
+        directly_standardised_rate(EVENTS.iloc[:1], standard=STANDARD)
+
+
+def test_a_blank_count_is_missing():
+    blank = EVENTS.assign(event_count=[10, np.nan, 2, 3])
+
+    assert crude_rate(blank)["reason"].tolist() == ["missing", None]

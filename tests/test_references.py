@@ -1,0 +1,41 @@
+import pandas as pd
+import pytest
+
+from evalkit.references import places_text, source_line
+
+
+@pytest.mark.parametrize(
+    ("locators", "text"),
+    [
+        (["s. 44", "s. 45-46", "Tabell 11"], "tabell 11, s. 44–46"),
+        (["kap. 6.3", "kap. 6.1, s. 39"], "kap. 6.1 og 6.3, s. 39"),
+        (["Tabell 10", "Tabell 11", "Tabell 14"], "tabell 10–11 og 14"),
+        (["Tabell 2–4, s. 21–22"], "tabell 2–4, s. 21–22"),
+        (["kap. 1.4 og 1.5, s. 13–14"], "kap. 1.4 og 1.5, s. 13–14"),
+        ([f"kap. {chapter}.{part}" for chapter in (5, 6, 8) for part in (1, 2)], "kap. 5–6 og 8"),
+        (["sammendraget", "forordet, s. 4"], "sammendraget, forordet, s. 4"),
+        (["kap. 5, note 3"], "kap. 5"),
+        (["kap. 6.10", "kap. 6.9"], "kap. 6.9 og 6.10"),
+    ],
+)
+def test_places_are_gathered_by_kind(locators, text):
+    assert places_text(pd.Series(locators)) == text
+
+
+def rows(*pairs):
+    return pd.DataFrame(pairs, columns=["source", "locator"])
+
+
+def test_a_source_line_cites_the_source_with_its_places():
+    assert source_line(rows(("nf2024", "Tabell 9, s. 45"))) == "Kilde: @nf2024, tabell 9, s. 45."
+
+
+def test_several_sources_are_joined():
+    told = source_line(rows(("nf2024", "s. 4")), rows(("plan2019", "kap. 2"), (None, None)))
+
+    assert told == "Kilder: @nf2024, s. 4; @plan2019, kap. 2."
+
+
+def test_rows_without_a_source_have_no_line():
+    assert source_line(rows((None, None))) is None
+    assert source_line(rows()) is None

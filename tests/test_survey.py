@@ -1,0 +1,316 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from evalkit.errors import DataError
+from evalkit.reasons import REASONS, RESULT_COLUMNS
+from evalkit.survey import (
+    agreement_share,
+    cliffs_delta,
+    comparable_shares,
+    item_shares,
+    mcnemar_test,
+    nonresponse_difference,
+    ordinal_regression,
+    paired_shift,
+    probability_of_superiority,
+    response_rate,
+    score_distribution,
+    share_change,
+)
+
+
+def answers(*scores):
+    return pd.DataFrame({"municipality_code": "0301", "item": "plan", "score": scores})
+
+
+def waves(before, after, *, first_id=0, second_id=0):
+    """Two waves of one item; the n-th answers are one person unless the ids say otherwise."""
+    return pd.DataFrame(
+        {
+            "municipality_code": "0301",
+            "item": "plan",
+            "wave": [0] * len(before) + [1] * len(after),
+            "respondent_id": [f"p{first_id + n}" for n in range(len(before))]
+            + [f"p{second_id + n}" for n in range(len(after))],
+            "score": [*before, *after],
+        }
+    )
+
+
+SURVEYS = pd.DataFrame(
+    {
+        "municipality_code": "0301",
+        "wave": 0,
+        "service": ["school", "care", "technical"],
+        "invited_count": [50, 40, 10],
+        "answered_count": [40, 20, 5],
+    }
+)
+
+
+def test_blank_answers_leave_the_share_unchanged():
+    result = agreement_share(answers(5, 1, None, None), item="plan")
+
+    assert result["answered_count"].item() == 2
+    assert result["agreed_share"].item() == 0.5
+
+
+def test_only_blank_answers_keep_the_row_with_base_0():
+    result = agreement_share(answers(None, None), item="plan")
+
+    assert result["answered_count"].item() == 0
+    assert result[["agreed_share", "lower_share", "upper_share"]].isna().all(axis=None)
+
+
+def test_an_item_nobody_knows_is_refused_with_those_that_are_known():
+    with pytest.raises(DataError, match="no answers to item 'plna'; the table holds: plan"):
+        agreement_share(answers(5), item="plna")
+
+
+@pytest.mark.parametrize(
+    ("agreed", "answered", "lower", "upper"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611)],
+)
+def test_the_interval_matches_newcombe_1998(agreed, answered, lower, upper):
+    result = agreement_share(answers(*[5] * agreed, *[1] * (answered - agreed)), item="plan")
+
+    interval = result[["lower_share", "upper_share"]].iloc[0].tolist()
+    assert interval == pytest.approx([lower, upper], abs=5e-5)
+
+
+def test_a_response_rate_has_its_count_base_and_nonresponse():
+    row = response_rate(SURVEYS).iloc[0]
+
+    assert (row["count"], row["base"], row["value"]) == (65, 100, 0.65)
+    assert row["nonresponse_count"] == 35
+    assert set(RESULT_COLUMNS) <= set(row.index)
+
+
+def test_a_blank_number_of_invited_is_missing_not_nought():
+    blank = SURVEYS.assign(invited_count=[50, 40, np.nan])
+
+    row = response_rate(blank).iloc[0]
+
+    assert row["reason"] == "missing"
+    assert np.isnan(row["value"])
+
+
+def test_more_answers_than_invitations_are_refused():
+    with pytest.raises(DataError, match="more answered than were invited"):
+        response_rate(SURVEYS.assign(answered_count=200))
+
+
+def test_a_service_is_compared_with_the_rest_of_its_municipality():
+    rows = nonresponse_difference(SURVEYS).set_index("service")
+
+    assert rows.loc["school", "rest_share"] == 0.5
+    assert rows.loc["school", "value"] == pytest.approx(0.3)
+    assert rows.loc["school", "answers_share"] == pytest.approx(40 / 65)
+    assert rows.loc["school", "invited_share"] == 0.5
+
+
+def test_item_shares_agree_with_the_share_of_one_item():
+    both = pd.concat([answers(5, 4, 1), answers(1, 1).assign(item="time")]).assign(wave=0)
+
+    rows = item_shares(both).set_index("item")
+    one = agreement_share(both, item="plan").iloc[0]
+
+    assert rows.loc["plan", "value"] == one["agreed_share"]
+    assert rows.loc["plan", "lower"] == one["lower_share"]
+    assert rows.loc["time", "value"] == 0
+
+
+def test_a_census_of_everybody_has_no_sampling_error_when_asked_so():
+    population = pd.DataFrame({"municipality_code": ["0301"], "population_count": [4]})
+
+    row = item_shares(answers(5, 5, 1, 1).assign(wave=0), population=population).iloc[0]
+
+    assert row["lower"] == row["value"] == row["upper"] == 0.5
+
+
+def test_every_step_of_the_scale_has_a_row_even_when_nobody_chose_it():
+    rows = score_distribution(answers(1, 5, 5, None).assign(wave=0)).set_index("score")
+
+    assert rows["count"].tolist() == [1, 0, 0, 0, 2]
+    assert rows["base"].unique().tolist() == [3]
+    assert rows.loc[5, "value"] == pytest.approx(2 / 3)
+    assert rows["median_score"].unique().tolist() == [5]
+
+
+def test_a_score_outside_the_scale_is_refused():
+    with pytest.raises(DataError, match="not on the scale"):
+        score_distribution(answers(6).assign(wave=0))
+
+
+def test_linked_answers_count_only_those_in_both_waves():
+    followed = waves([5, 5, 1, 1, 1], [5, 5, 5, 1])  # the fifth person left
+
+    row = share_change(followed, linkage="linked").iloc[0]
+
+    assert (row["before_base"], row["after_base"], row["linked_count"]) == (5, 4, 4)
+    assert row["linkage_share"] == 1
+    assert row["value"] == 0.25
+    assert row["method"] == "Newcombe, paired shares"
+
+
+def test_unlinked_answers_count_everybody_as_different_persons():
+    row = share_change(waves([5, 5, 1, 1, 1], [5, 5, 5, 1]), linkage="unlinked").iloc[0]
+
+    assert row["value"] == pytest.approx(0.75 - 0.4)
+    assert np.isnan(row["linked_count"])
+
+
+def test_partly_linked_limits_lie_round_the_narrowest_and_hold_the_value():
+    before, after = [5] * 20 + [1] * 30, [5] * 30 + [1] * 20
+
+    row = share_change(waves(before, after, second_id=30), linkage="partly_linked").iloc[0]
+
+    assert row["linked_count"] == 20
+    assert row["linkage_share"] == 0.4
+    assert row["lower"] <= row["narrowest_lower"] <= row["value"]
+    assert row["value"] <= row["narrowest_upper"] <= row["upper"]
+
+
+def test_partly_linked_with_no_known_overlap_is_as_wide_as_any_overlap_allows():
+    before, after = [5] * 20 + [1] * 30, [5] * 30 + [1] * 20
+    apart = waves(before, after, second_id=1000)
+
+    partly = share_change(apart, linkage="partly_linked").iloc[0]
+    unlinked = share_change(apart, linkage="unlinked").iloc[0]
+
+    assert partly["upper"] - partly["lower"] > unlinked["upper"] - unlinked["lower"]
+
+
+def test_too_few_answers_give_a_reason_and_no_number():
+    row = share_change(waves([5, 1], [5, 5]), linkage="linked", smallest_base=10).iloc[0]
+
+    assert row["reason"] == "base_too_small"
+    assert row[["value", "lower", "upper"]].isna().all()
+
+
+def test_two_answers_of_one_person_in_one_wave_are_refused():
+    doubled = pd.concat([waves([5], [5]), waves([1], [])])
+
+    with pytest.raises(DataError, match="two answers to one item"):
+        share_change(doubled, linkage="linked")
+
+
+def test_an_unknown_linkage_is_refused():
+    with pytest.raises(DataError, match="expected one of: linked"):
+        share_change(waves([5], [5]), linkage="paired")
+
+
+def crosswalk(*rows):
+    return pd.DataFrame(rows, columns=["municipality_code", "wave", "item", "status"])
+
+
+def test_a_reworded_item_is_refused_in_a_change_with_its_reason():
+    two = pd.concat([waves([5, 1], [5, 5]), waves([5, 1], [5, 5]).assign(item="time")])
+    asked = crosswalk(
+        ("0301", 0, "plan", "same"),
+        ("0301", 1, "plan", "same"),
+        ("0301", 0, "time", "same"),
+        ("0301", 1, "time", "reworded"),
+    )
+
+    rows = share_change(two, linkage="unlinked", crosswalk=asked).set_index("item")
+
+    assert rows.loc["plan", "value"] == 0.5
+    assert rows.loc["time", "reason"] == "not_comparable"
+    assert np.isnan(rows.loc["time", "value"])
+    assert rows.loc["time", "explanation"] == "asked in other words"
+
+
+def test_municipalities_stand_side_by_side_only_where_they_asked_alike():
+    three = pd.concat(
+        answers(5, 1).assign(municipality_code=code, wave=0) for code in ("0301", "1103", "4601")
+    )
+    asked = crosswalk(
+        ("0301", 0, "plan", "same"),
+        ("1103", 0, "plan", "same"),
+        ("4601", 0, "plan", "other_scale"),
+    )
+
+    rows = comparable_shares(three, crosswalk=asked, wave=0).set_index("municipality_code")
+
+    assert rows["value"].tolist()[:2] == [0.5, 0.5]
+    assert rows.loc["4601", "reason"] == "not_comparable"
+    assert set(rows["reason"].dropna()) <= REASONS
+
+
+def test_delta_is_1_when_every_later_answer_is_higher():
+    row = cliffs_delta(waves([1, 1, 2], [3, 4, 5])).iloc[0]
+
+    assert row["value"] == 1
+    assert row["upper"] == 1
+    assert row["lower"] < 1
+
+
+def test_superiority_is_one_half_when_nothing_changed():
+    row = probability_of_superiority(waves([1, 2, 3, 4], [1, 2, 3, 4])).iloc[0]
+
+    assert row["value"] == 0.5
+    assert row["lower"] < 0.5 < row["upper"]
+
+
+def test_one_answer_in_a_group_is_too_small_a_base_for_delta():
+    assert cliffs_delta(waves([1], [2, 3])).iloc[0]["reason"] == "base_too_small"
+
+
+def test_moves_up_and_down_are_counted():
+    row = paired_shift(waves([1, 2, 3, 4], [2, 4, 3, 3])).iloc[0]
+
+    assert (row["up_count"], row["down_count"], row["same_count"]) == (2, 1, 1)
+    assert row["value"] == 0.25
+
+
+def test_mcnemar_is_exact_when_few_changed():
+    row = mcnemar_test(waves([5, 5, 1, 1, 1, 1], [5, 5, 5, 5, 5, 5])).iloc[0]
+
+    assert row["test"] == "exact binomial"
+    assert row["p_value"] == pytest.approx(2 * 0.5**4)
+    assert row["value"] == pytest.approx(4 / 6)
+
+
+def test_mcnemar_is_chi_squared_when_many_changed():
+    row = mcnemar_test(waves([5] * 10 + [1] * 30, [1] * 10 + [5] * 30)).iloc[0]
+
+    assert row["test"] == "chi-squared"
+    assert row["statistic"] == pytest.approx(20**2 / 40)
+
+
+def test_regression_needs_ten_answers_per_coefficient():
+    few = pd.DataFrame({"score": [1, 2, 3, 4, 5] * 4, "wave": [0, 1] * 10})
+
+    result = ordinal_regression(few, covariates=["wave"])
+
+    assert result["reason"].unique().tolist() == ["base_too_small"]
+
+
+def test_regression_refuses_terms_that_cannot_be_told_apart():
+    twin = pd.DataFrame({"score": [1, 2, 3] * 40, "wave": [0, 1] * 60, "again": [0, 1] * 60})
+
+    result = ordinal_regression(twin, covariates=["wave", "again"])
+
+    assert result["reason"].unique().tolist() == ["design_cannot_answer"]
+
+
+def test_regression_with_few_clusters_gives_no_limits():
+    rows = pd.DataFrame(
+        {"score": [1, 2, 3, 3, 1] * 40, "wave": [0, 1] * 100, "service": ["a", "b", "c", "d"] * 50}
+    )
+
+    result = ordinal_regression(rows, covariates=["wave"], cluster="service")
+
+    assert result["reason"].item() == "too_few_clusters"
+
+
+def test_the_callers_table_is_left_as_it_was():
+    table = waves([5, 1], [5, 5])
+    before = table.copy()
+
+    share_change(table, linkage="linked")
+    cliffs_delta(table)
+
+    pd.testing.assert_frame_equal(table, before)

@@ -1,0 +1,176 @@
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evalkit.errors import DataError
+from evalkit.synthetic_control import (
+    synthetic_control,
+    synthetic_control_path,
+    synthetic_control_weights,
+)
+
+YEARS = np.arange(2005, 2021)
+
+
+def panel(donor_count=20, effect=0.0, seed=1, noise=1.0):
+    """One treated municipality, an even mix of the first two donors, and its donors."""
+    generator = np.random.default_rng(seed)
+    shapes = generator.normal(size=(3, len(YEARS))).cumsum(axis=1) * 3
+    donors = generator.dirichlet(np.ones(3), size=donor_count) @ shapes
+    donors = 100 + donors + noise * generator.normal(size=donors.shape)
+    own = (donors[0] + donors[1]) / 2 + effect * (YEARS >= 2015)
+    table = pd.DataFrame(np.vstack([own, donors]), columns=YEARS)
+    table.insert(0, "municipality_code", [f"{n:04d}" for n in range(donor_count + 1)])
+    values = table.melt(id_vars="municipality_code", var_name="year", value_name="value")
+    return values.astype({"year": int}), table["municipality_code"].tolist()[1:]
+
+
+def test_an_exact_mix_is_found():
+    values, donors = panel()
+
+    weights = synthetic_control_weights(
+        values, municipality_code="0000", treated_from=2015, donors=donors
+    ).set_index("donor_code")["weight"]
+
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights[["0001", "0002"]].tolist() == pytest.approx([0.5, 0.5], abs=1e-4)
+
+
+def test_the_effect_is_the_gap_after_the_change():
+    values, donors = panel(effect=7.0)
+
+    result = synthetic_control(values, treated=["0000"], treated_from=2015, donors=donors).iloc[0]
+
+    assert result["value"] == pytest.approx(7.0, abs=1e-2)
+    assert result["placebo_rank"] == 1
+    assert result["placebo_p_value"] == pytest.approx(1 / 21)
+    assert result["donor_count"] == 20
+
+
+def test_the_path_holds_the_gap_of_every_year():
+    values, donors = panel(effect=7.0)
+    weights = synthetic_control_weights(
+        values, municipality_code="0000", treated_from=2015, donors=donors
+    )
+
+    path = synthetic_control_path(values, weights)
+
+    assert path.loc[path["year"] < 2015, "gap"].abs().max() < 0.05
+    assert path.loc[path["year"] >= 2015, "gap"].tolist() == pytest.approx([7.0] * 6, abs=0.05)
+
+
+def test_the_weights_fit_no_worse_than_those_of_pysyncon():
+    synth = pytest.importorskip("pysyncon").Synth()
+    values, donors = panel(donor_count=25, noise=4.0, seed=3)
+    table = values.pivot(index="year", columns="municipality_code", values="value").loc[:2014]
+    own = table["0003"]
+    others = [code for code in donors if code != "0003"]
+
+    weights = synthetic_control_weights(
+        values, municipality_code="0003", treated_from=2015, donors=others
+    ).set_index("donor_code")["weight"]
+
+    same_scale = np.full(len(table), 1 / len(table))
+    synth.fit(X0=table[others], X1=own, Z0=table[others], Z1=own, custom_V=same_scale)
+    ours = np.sqrt(((own - table[others] @ weights[others]) ** 2).mean())
+    theirs = np.sqrt(((own.to_numpy() - table[others].to_numpy() @ synth.W) ** 2).mean())
+    assert ours <= theirs + 1e-6
+    assert ours == pytest.approx(theirs, rel=0.05)
+
+
+def test_no_other_mix_of_two_donors_fits_better():
+    values, _ = panel(noise=5.0, seed=5)
+    table = values.pivot(index="year", columns="municipality_code", values="value").loc[:2014]
+
+    weights = synthetic_control_weights(
+        values, municipality_code="0004", treated_from=2015, donors=["0001", "0002"]
+    ).set_index("donor_code")["weight"]
+
+    shares = np.linspace(0, 1, 1001)
+    mixes = np.outer(table["0001"], shares) + np.outer(table["0002"], 1 - shares)
+    errors = ((table["0004"].to_numpy()[:, None] - mixes) ** 2).sum(axis=0)
+    assert weights["0001"] == pytest.approx(shares[errors.argmin()], abs=1e-3)
+
+
+def test_predictors_choose_the_mix_when_given():
+    values, donors = panel()
+    means = values[values["year"] < 2015].groupby("municipality_code")["value"]
+    predictors = means.agg(["mean", "first", "last"]).reset_index()
+
+    weights = synthetic_control_weights(
+        values, municipality_code="0000", treated_from=2015, donors=donors, predictors=predictors
+    )
+
+    assert weights["weight"].sum() == pytest.approx(1.0)
+    path = synthetic_control_path(values, weights)
+    assert path.loc[path["year"] < 2015, "gap"].abs().mean() < 1.0
+
+
+def test_too_few_donors_are_refused():
+    values, donors = panel(donor_count=5)
+
+    result = synthetic_control(values, treated=["0000"], treated_from=2015, donors=donors)
+
+    assert result["reason"].tolist() == ["too_few_donors"] * 2
+    assert result["value"].isna().all()
+    assert result["donor_count"].tolist() == [5, 5]
+
+
+def test_too_few_years_before_are_refused():
+    values, donors = panel()
+
+    result = synthetic_control(values, treated=["0000"], treated_from=2008, donors=donors)
+
+    assert set(result["reason"]) == {"too_few_periods"}
+
+
+def test_a_municipality_without_values_is_missing():
+    values, donors = panel()
+
+    result = synthetic_control(values, treated=["9999"], treated_from=2015, donors=donors)
+
+    assert set(result["reason"]) == {"missing"}
+
+
+def test_a_level_that_the_donors_cannot_reach_has_no_limits():
+    values, donors = panel(donor_count=20, effect=7.0)
+
+    result = synthetic_control(values, treated=["0000"], treated_from=2015, donors=donors)
+
+    assert result["lower"].notna().tolist() == [True, False]
+    assert result["reason"].isna().tolist() == [True, False]
+    assert result["value"].notna().all()
+
+
+def test_a_treated_municipality_is_no_donor():
+    values, donors = panel()
+
+    with pytest.raises(DataError, match="both treated and donor"):
+        synthetic_control(values, treated=["0001"], treated_from=2015, donors=donors)
+
+
+def test_placebos_over_356_donors_take_about_a_second():
+    values, donors = panel(donor_count=356)
+    started = time.perf_counter()
+
+    synthetic_control(values, treated=["0000"], treated_from=2015, donors=donors)
+
+    assert time.perf_counter() - started < 5  # half a second on a quiet machine
+
+
+def test_a_real_series_is_ranked_among_all_municipalities_with_a_full_series(shared_data):
+    table = pd.read_csv(
+        shared_data / "indicators" / "ssb05065_user_payments_homecare_2003_2016.csv",
+        dtype={"knr": str},
+    ).rename(columns={"knr": "municipality_code", "user_payment_hbc": "value"})
+    codes = sorted(table["municipality_code"].unique())
+
+    result = synthetic_control(
+        table, treated=codes[:1], treated_from=2012, donors=codes[1:], confidence_levels=[0.95]
+    ).iloc[0]
+
+    assert result["donor_count"] > 200
+    assert 1 <= result["placebo_rank"] <= result["donor_count"] + 1
+    assert result["lower"] < result["value"] < result["upper"]
