@@ -29,7 +29,7 @@ from evalkit.book.quarto import clean_html, log_failures
 from evalkit.errors import BookError
 
 CHAPTER = "# Metode {#sec-metode}\n\n"
-SOURCE = "\n[Kilde: []{fact=\"horten.population\"}, @sand2023.]{.kilde}\n"
+SOURCE = '\n[Kilde: []{fact="horten.population"}, @sand2023.]{.kilde}\n'
 
 
 def book_with_cells(folder, *cells, around="{}"):
@@ -91,9 +91,7 @@ def test_a_build_that_fails_leaves_what_was_there(tmp_path):
     book = small_book(tmp_path / "book")
     render_book(book, engine="embedded")
     before = (book / "_book" / "metode.html").read_bytes()
-    (book / "metode.qmd").write_text(
-        CHAPTER + "```{=typst}\n#borte()\n```\n", encoding="utf-8"
-    )
+    (book / "metode.qmd").write_text(CHAPTER + "```{=typst}\n#borte()\n```\n", encoding="utf-8")
 
     with pytest.raises(BookError, match="the PDF could not be made: unknown variable: borte"):
         render_book(book, engine="embedded")
@@ -194,9 +192,7 @@ def test_the_cell_option_kilde_becomes_a_line_under_a_figure(tmp_path):
 
 
 def test_figures_keep_their_alt_text_as_svg_and_png(tmp_path):
-    png = (
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-    )
+    png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
     source = '#| label: fig-png\n#| fig-cap: Punkt\n#| fig-alt: "Et «punkt»."\n1'
     book = book_with_cells(
         tmp_path / "book", figure_cell("fig-svg"), code_cell(source, shown("image/png", png))
@@ -209,6 +205,25 @@ def test_figures_keep_their_alt_text_as_svg_and_png(tmp_path):
     figures = [book / "_book" / image.get("src") for image in images]
     assert figures[0].read_text(encoding="utf-8") == SVG
     assert figures[1].read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_alt_text_of_a_figure_reaches_the_tags_of_the_pdf(tmp_path):
+    book = book_with_cells(tmp_path / "book", figure_cell())
+
+    reader = PdfReader(render_book(book, engine="embedded").pdf)
+
+    assert "To stolper." in alt_texts(reader.trailer["/Root"]["/StructTreeRoot"])
+
+
+def alt_texts(node):
+    """Alternative texts in a PDF's structure tree, from a node downwards."""
+    node = node.get_object()
+    if isinstance(node, list):
+        return [text for child in node for text in alt_texts(child)]
+    if not isinstance(node, dict):
+        return []
+    own = [str(node["/Alt"])] if "/Alt" in node else []
+    return own + (alt_texts(node["/K"]) if "/K" in node else [])
 
 
 def test_text_and_prose_of_a_cell_are_embedded(tmp_path):
@@ -242,7 +257,9 @@ def test_a_long_table_breaks_over_pages_with_its_header_on_each(tmp_path):
     rows = "".join(f"| Gruppe {number} | {number} |\n" for number in range(120))
     book = book_with_cells(tmp_path / "book", table_cell("tbl-lang", TABLE + rows + SOURCE))
 
-    texts = [one.extract_text() for one in PdfReader(render_book(book, engine="embedded").pdf).pages]
+    texts = [
+        one.extract_text() for one in PdfReader(render_book(book, engine="embedded").pdf).pages
+    ]
 
     with_rows = [text for text in texts if re.search(r"Gruppe \d", text)]
     assert len(with_rows) >= 2
@@ -348,7 +365,9 @@ def test_every_link_within_the_pages_leads_somewhere(tmp_path):
             if "//" in target or file.endswith(".pdf"):
                 continue
             assert (file or name) in roots, target
-            assert not anchor or roots[file or name].xpath("//*[@id=$anchor]", anchor=anchor), target
+            assert not anchor or roots[file or name].xpath("//*[@id=$anchor]", anchor=anchor), (
+                target
+            )
 
 
 def test_ids_are_given_once_on_a_page(tmp_path):

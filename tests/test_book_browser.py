@@ -56,7 +56,9 @@ def book(tmp_path_factory):
     )
     folder = small_book(tmp_path_factory.mktemp("browser") / "book", metode=text)
     write_notebook(
-        folder / "notebooks" / "a.ipynb", table_cell("tbl-bred", WIDE), table_cell("tbl-smal", TABLE)
+        folder / "notebooks" / "a.ipynb",
+        table_cell("tbl-bred", WIDE),
+        table_cell("tbl-smal", TABLE),
     )
     render_book(folder, engine="embedded", formats=("html",))
     return folder

@@ -52,8 +52,14 @@ def test_a_small_book_is_in_order(tmp_path):
             '[]{fact="horten.population" form="kort"}',
             "metode.qmd:3: fact form 'kort'; known: millions, plain",
         ),
-        ("{{< video x.mp4 >}}", "metode.qmd:3: unknown shortcode 'video'; known: include, embed, pagebreak"),
-        ("Se {{< include a.qmd >}}", "metode.qmd:3: {{< include a.qmd >}} must stand alone on its line"),
+        (
+            "{{< video x.mp4 >}}",
+            "metode.qmd:3: unknown shortcode 'video'; known: include, embed, pagebreak",
+        ),
+        (
+            "Se {{< include a.qmd >}}",
+            "metode.qmd:3: {{< include a.qmd >}} must stand alone on its line",
+        ),
         ("{{< include _a.qmd >}}", "metode.qmd:3: included file _a.qmd is not there"),
         ('![](a.png){fig-alt="En prikk."}', "metode.qmd:3: picture a.png is not there"),
         ("[her](borte.qmd)", "metode.qmd:3: link to borte.qmd, which is no chapter of the book"),
@@ -64,12 +70,15 @@ def test_a_small_book_is_in_order(tmp_path):
         ),
         ("### For dypt", "metode.qmd:3: heading level 3 after level 1; a level is left out"),
         ("# En til", "metode.qmd:3: a second title `#` in one chapter; sections begin at `##`"),
-        ("## A {#kilde-ssb}", "kilder.qmd:3: label kilde-ssb is given twice; first in metode.qmd:3"),
+        (
+            "## A {#kilde-ssb}",
+            "kilder.qmd:3: label kilde-ssb is given twice; first in metode.qmd:3",
+        ),
         ("::: {.callout-note}\nTekst.", "metode.qmd:4: a ::: block {.callout-note} is not closed"),
         (":::", "metode.qmd:3: ::: closes a block that was not opened"),
         (
             "::: {.panel-tabset}\n:::",
-            "metode.qmd:3: {.panel-tabset}: panels and margins are not known to both engines",
+            "metode.qmd:3: {.panel-tabset}: panels, columns and margins are not known to both engines",
         ),
         (
             '::: {.content-visible when-profile="x"}\n:::',
@@ -86,6 +95,10 @@ def test_a_small_book_is_in_order(tmp_path):
         (
             "| A |\n|---|\n| 1 |\n\n: Uten merke",
             "metode.qmd:7: a table caption without a label; expected {#tbl-...} at its end",
+        ),
+        (
+            "20. mai 2021 begynte arbeidet.",
+            "metode.qmd:3: a date that opens a paragraph becomes a list; write 20\\. mai",
         ),
         ("$$x$$ {#lst-x}", "metode.qmd:3: label lst-x: known kinds are fig, tbl, sec, eq"),
     ],
@@ -154,9 +167,7 @@ def test_a_breach_in_an_included_file_is_placed_there(tmp_path):
 def test_a_missing_notebook_and_a_missing_cell_are_told(tmp_path):
     book = small_book(tmp_path / "book", metode=embed("tbl-a"))
 
-    assert breaches(book) == [
-        "metode.qmd:3: notebooks/a.ipynb is missing; run the notebooks first"
-    ]
+    assert breaches(book) == ["metode.qmd:3: notebooks/a.ipynb is missing; run the notebooks first"]
 
     write_notebook(book / "notebooks" / "a.ipynb", table_cell("tbl-b"))
 

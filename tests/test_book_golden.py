@@ -84,7 +84,11 @@ def check_table(root, entry, position):
     assert (len(columns) or None) == entry["columns"]
     assert (widths or None) == entry["widths"]
     spans = [
-        [" ".join(one.text_content().split()), int(one.get("colspan", 1)), int(one.get("rowspan", 1))]
+        [
+            " ".join(one.text_content().split()),
+            int(one.get("colspan", 1)),
+            int(one.get("rowspan", 1)),
+        ]
         for one in table.xpath(".//td | .//th")
         if one.get("colspan") or one.get("rowspan")
     ]
@@ -92,8 +96,9 @@ def check_table(root, entry, position):
 
 
 def check_equation(root, entry, position):
-    assert text(by_id(root, entry["id"]).xpath(".//*[@class='equation-number']")[0]) == (
-        entry["number"]
+    assert (
+        text(by_id(root, entry["id"]).xpath(".//*[@class='equation-number']")[0])
+        == (entry["number"])
     )
 
 

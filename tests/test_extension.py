@@ -6,7 +6,8 @@ import subprocess
 
 import pypandoc
 import pytest
-from book_helpers import small_book
+import typst
+from book_helpers import pdf_text, small_book
 
 from evalkit.book import install_extension
 from evalkit.book.extension import EXTENSION
@@ -90,6 +91,47 @@ def test_a_fact_is_written_in_norwegian(facts, span, expected):
     assert done.stdout.strip() == expected
 
 
+def test_the_page_design_takes_what_quarto_hands_over(tmp_path):
+    """Callouts with colours and an icon, parts, appendices, figures and equations as Quarto calls them."""
+    names = ("numbering.typ", "typst-template.typ", "page.typ")
+    parts = [(EXTENSION / name).read_text(encoding="utf-8") for name in names]
+    design = (
+        "\n".join(parts)
+        .replace("$$", "$")
+        .replace('$if(papersize)$"$papersize$"$else$"a4"$endif$', '"a4"')
+    )
+    (tmp_path / "a.typ").write_text(
+        design
+        + """
+#show: report.with(title: [T], authors: ("A", ), label: [utkast], date: "2024-05-01")
+#part[Del 1] <del-1>
+= Kapittel <sec-a>
+#callout(body: [B.], title: [Merk], background_color: rgb("#dae6fb"), icon_color: rgb("#0758E5"),
+  icon: [i], body_background_color: white)
+#figure([#table(columns: 2, align: (auto, right), table.header([A], [B]), table.hline(), [1], [2])
+#source-line[Kilde: A.]
+], caption: figure.caption(position: top, [C]), kind: "quarto-float-tbl", supplement: "Tabell") <tbl-a>
+#math.equation(block: true, numbering: equation-numbering, [ $ x = 1 $ ])<eq-a>
+@tbl-a, #ref(<sec-a>, supplement: [Kapittel]), #ref(<eq-a>, supplement: [Likning]).
+#show: appendices
+#heading(level: 1, numbering: none)[Vedlegg]
+= Tillegg <sec-b>
+""",
+        encoding="utf-8",
+    )
+
+    typst.compile(
+        str(tmp_path / "a.typ"), output=str(tmp_path / "a.pdf"), pdf_standards=["ua-1"],
+        ignore_system_fonts=True,
+    )  # fmt: skip
+
+    text = pdf_text(tmp_path / "a.pdf")
+    assert "1. mai 2024" in text
+    assert "Tabell 1.1: C A B 1 2 Kilde: A." in text
+    assert "Tabell 1.1, Kapittel 1, Likning (1.1)." in text
+    assert "A Tillegg" in text
+
+
 def test_a_fact_links_to_its_source_but_not_in_headings_and_links(facts):
     text = '# T []{fact="a.date"}\n\n[]{fact="a.date"} [se []{fact="a.date"}](x.html)\n'
 
@@ -117,13 +159,33 @@ def test_a_form_that_is_not_known_stops(facts):
 
 
 def test_a_cells_source_becomes_a_line_after_it(tmp_path):
-    text = "::: {.cell kilde=\"Kilde: *A*\"}\nTabell\n:::\n"
+    text = '::: {.cell kilde="Kilde: *A*"}\nTabell\n:::\n'
 
     html = pandoc(tmp_path, text, "sources.lua").stdout
     typst = pandoc(tmp_path, text, "sources.lua", to="typst").stdout
 
     assert '<span class="kilde">Kilde: <em>A</em></span>' in html
     assert "#source-line[Kilde: #emph[A]]" in typst
+
+
+def test_a_date_in_a_table_cell_is_text_and_a_list_of_several_stays(tmp_path):
+    text = """
++-----------------+---------+
+| Dato            | Trinn   |
++=================+=========+
+| 20. oktober     | 1. plan |
+|                 | 2. kurs |
++-----------------+---------+
+| - 3. mai        | x       |
+| - uten dato     |         |
++-----------------+---------+
+"""
+
+    html = pandoc(tmp_path, text, "dates.lua").stdout
+
+    assert "<td>20. oktober</td>" in html
+    assert "<li>3. mai</li>" in html
+    assert html.count("<ol") == 1
 
 
 def test_a_draft_is_marked_above_the_chapter_in_html(tmp_path):

@@ -89,12 +89,12 @@ def test_cells_that_do_not_fill_the_grid_are_refused(rows):
         grid_table([], rows, widths=[1, 1])
 
 
-WORDS = st.text(
-    st.sampled_from("abæøå1.-+:()|*_#>@ ✓◐✗–«»\u00a0"), min_size=1, max_size=60
-).filter(lambda text: text.strip(" "))
+WORDS = st.text(st.sampled_from("abæøå1.-+:()|*_#>@ ✓◐✗–«»\u00a0"), min_size=1, max_size=60).filter(
+    lambda text: text.strip() and text.strip() == text.strip(" ")
+)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None, derandomize=True, database=None)
 @given(st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=4, max_size=8))
 def test_any_text_comes_back_from_a_grid_table_as_it_went_in(rows):
     table = grid_table(

@@ -34,8 +34,13 @@ def find_municipality(municipalities: pd.DataFrame, municipality_code: str) -> M
     Raises
     ------
     DataError
-        If no municipality of the study has the code.
+        If the code is not text, or no municipality of the study has it.
     """
+    if not isinstance(municipality_code, str):
+        raise DataError(
+            f"municipality code {municipality_code!r} is a number; expected four digits as text, "
+            "such as '0301'"
+        )
     found = municipalities.loc[municipalities["municipality_code"] == municipality_code]
     if found.empty:
         known = ", ".join(sorted(municipalities["municipality_code"]))

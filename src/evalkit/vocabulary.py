@@ -228,6 +228,9 @@ EVALUATORS = {
     "nordlandsforskning": "Nordlandsforskning",
     "ntnu": "NTNU",
     "pwc": "PwC",
+    "municipality": "kommunen selv",
+    "to_be_engaged": "forskningsmiljø som skal engasjeres",
+    "undecided": "ikke avgjort",
 }
 
 QUALIFIERS = {

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -42,6 +43,8 @@ def book_key(survey: Survey, engine: str) -> str:
             digest.update(len(data).to_bytes(8, "big") + data)
 
     add(engine, settings.timestamp.isoformat())
+    if engine == "quarto":
+        add(*_program("quarto"))
     for tool in TOOLS:
         add(tool, _version(tool))
     described = dataclasses.asdict(settings) | {"directory": ""}
@@ -61,6 +64,11 @@ def book_key(survey: Survey, engine: str) -> str:
     for path in [*paths, *_own_files()]:
         add(path.name, path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()
+
+
+def _program(name: str) -> tuple[str, ...]:
+    path = shutil.which(name)
+    return (path, str(os.stat(path).st_mtime_ns)) if path else ()
 
 
 def _own_files() -> Iterable[Path]:

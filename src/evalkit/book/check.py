@@ -40,7 +40,14 @@ CAPTION = re.compile(rf"^\s*:\s+\S.*?({ATTRIBUTES})\s*$")
 TABLE_CAPTION = re.compile(r"^\s*:\s+\S")
 TABLE_LINE = re.compile(r"^\s*(?:\||\+[-=:+]+|-{3,})")
 ENDS_A_BLOCK = re.compile(r"^\s*(?:#{1,6}\s|:{3,}|`{3,}|~{3,}|---|\.\.\.|<!--|.*-->\s*$)")
+MONTHS = "januar|februar|mars|april|mai|juni|juli|august|september|oktober|november|desember"
+DATE_AS_LIST = re.compile(rf"^\s{{0,3}}\d{{1,2}}\.\s+(?:{MONTHS})\b")
 CODE_CELL = re.compile(r"^\s*(?:`{3,}|~{3,})\s*\{(python|r|julia|ojs|mermaid|dot)\b")
+UNKNOWN_CLASS = re.compile(r"^(?:panel-|columns?$|column-|aside$)")
+UNKNOWN_ATTRIBUTES = (
+    *("when-profile", "unless-profile", "when-meta", "unless-meta"),
+    *("layout", "layout-nrow"),
+)
 BIB_KEY = re.compile(r"@\w+\s*\{\s*([^,\s]+)\s*,")
 SOURCE_LINE = re.compile(r"\]\{[^}]*\.kilde\b")
 
@@ -77,7 +84,6 @@ class Survey:
     pointers: list[tuple[Line, str]] = field(default_factory=list)
     pictures: dict[str, Path] = field(default_factory=dict)
     breaches: list[Breach] = field(default_factory=list)
-    unnumbered: set[str] = field(default_factory=set)
 
 
 def check_book(book_dir: Path) -> None:
@@ -176,6 +182,8 @@ class _Chapter:
             for found in BRACKETED.finditer(text):
                 self._label(line, found.group(0), text)
             self._table_caption(line, text)
+            if DATE_AS_LIST.match(text) and not (self.texts and self.texts[-1].strip()):
+                self.breach(line, "a date that opens a paragraph becomes a list; write 20\\. mai")
         self._pointers(line, text)
 
     def _table_caption(self, line: Line, text: str) -> None:
@@ -204,8 +212,6 @@ class _Chapter:
                 line, f"heading level {level} after level {self.level}; a level is left out"
             )
         self.level = level
-        if not self.numbered and level == 1:
-            self.survey.unnumbered.add(self.chapter.file)
         if identifier:
             numbered = self.numbered and "unnumbered" not in classes
             self._claim(line, identifier, "sec", numbered, re.sub(ATTRIBUTES, "", found.group(2)))
@@ -222,9 +228,9 @@ class _Chapter:
         if identifier:
             self._claim(line, identifier, _kind(identifier), self.numbered, "")
         self.divs.append(_Div(text, tuple(classes), identifier))
-        if {"panel-tabset", "column-margin"} & set(classes):
-            self.breach(line, f"{text}: panels and margins are not known to both engines")
-        for name in ("when-profile", "unless-profile", "when-meta", "unless-meta", "layout"):
+        if any(UNKNOWN_CLASS.match(name) for name in classes):
+            self.breach(line, f"{text}: panels, columns and margins are not known to both engines")
+        for name in UNKNOWN_ATTRIBUTES:
             if name in pairs:
                 self.breach(line, f"{text}: {name} is not known to both engines")
 
@@ -259,9 +265,7 @@ class _Chapter:
             lines.insert(0, text)
         return " ".join(line.strip() for line in lines).removeprefix(":").strip()
 
-    def _claim(
-        self, line: Line, identifier: str, kind: str, numbered: bool, caption: str
-    ) -> None:
+    def _claim(self, line: Line, identifier: str, kind: str, numbered: bool, caption: str) -> None:
         earlier = self.survey.labels.get(identifier)
         if earlier:
             self.breach(
@@ -313,7 +317,9 @@ class _Chapter:
             if not (pairs.get("fig-alt") or "").strip():
                 self.breach(line, f'picture {source} has no alt text; expected {{fig-alt="..."}}')
             if re.match(r"^(https?:|data:|//)", source):
-                self.breach(line, f"picture {source} is fetched from elsewhere; keep it in the book")
+                self.breach(
+                    line, f"picture {source} is fetched from elsewhere; keep it in the book"
+                )
                 continue
             path = self.survey.settings.directory / Path(self.chapter.file).parent / source
             if not path.is_file():

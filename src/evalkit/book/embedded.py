@@ -141,7 +141,7 @@ def job_for(survey: Survey, to: str, answer: Path) -> dict:
         "format": to,
         "extension": str(EXTENSION),
         "output": str(answer),
-        "words": settings.words | {"table_scroll": "Tabell som kan rulles sideveis"},
+        "words": settings.words,
         "metadata": "---\n" + yaml.safe_dump(kept, allow_unicode=True) + "---\n",
         "template": _template(),
         "variables": {
@@ -172,7 +172,9 @@ def _chapter(chapter: ChapterSource) -> dict:
 
 
 def _figure_name(key: str, number: int, kind: str) -> str:
-    name = re.sub(r"[^\w.-]+", "-", Path(key.partition("#")[0]).stem + "-" + key.partition("#")[2])
+    notebook, _, label = key.partition("#")
+    stem = notebook.removeprefix("notebooks/").removesuffix(".ipynb")
+    name = re.sub(r"[^\w-]+", "-", f"{stem}-{label}").strip("-")
     return f"{FIGURES}/{name}{'-' + str(number) if number else ''}.{kind}"
 
 

@@ -195,7 +195,7 @@ def _page(
 <div class="layout">
 <div class="sidebar" id="sidefelt">
 <p class="book-title"><a href="{up}index.html">{title}</a></p>
-<search class="search">
+<search class="search" role="search">
 <label for="sokefelt">Søk i rapporten</label>
 <input type="search" id="sokefelt" autocomplete="off" spellcheck="false">
 <p class="search-status" role="status"></p>

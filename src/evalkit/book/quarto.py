@@ -28,7 +28,7 @@ FAILURES = (
 )
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 PRIVATE = re.compile(
-    r"\s(?:data-notebook(?:-title|-cellId|-cellid)?|data-quarto-private-1)="
+    r"\s(?:data-notebook(?:-title|-cellId|-cellid)?|data-quarto-private-\d+)="
     r"(?:\"[^\"]*\"|'[^']*')"
 )
 
@@ -114,7 +114,7 @@ def _run(survey: Survey, copy: Path, arguments: list[str], progress) -> str:
     settings = survey.settings
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(int(settings.timestamp.timestamp()))}
     done = subprocess.run(
-        ["quarto", "render", "--no-execute", *arguments],
+        ["quarto", "render", *arguments],
         cwd=copy, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     log = ANSI.sub("", done.stdout + "\n" + done.stderr).replace(str(copy), ".")

@@ -20,7 +20,14 @@ from evalkit.book.extension import install_extension
 from evalkit.book.quarto import render_quarto
 from evalkit.errors import BookError
 
-__all__ = ["RenderedBook", "checked_engine", "checked_formats", "count_pages", "render_book", "with_banner"]
+__all__ = [
+    "RenderedBook",
+    "checked_engine",
+    "checked_formats",
+    "count_pages",
+    "render_book",
+    "with_banner",
+]
 
 FORMATS = ("html", "pdf")
 ENGINES = ("auto", "quarto", "embedded")

@@ -203,7 +203,9 @@ def _blank(found: re.Match) -> str:
 def attributes(text: str) -> tuple[str, list[str], dict[str, str]]:
     """Id, classes and key-value pairs of a pandoc attribute such as ``{#id .class key="v"}``."""
     identifier, classes, pairs = "", [], {}
-    pattern = r"#([^\s}]+)|\.([\w-]+)|([\w:-]+)=(?:\"([^\"]*)\"|'([^']*)'|([^\s}]+))|(?<=\s)(-)(?=\s)"
+    pattern = (
+        r"#([^\s}]+)|\.([\w-]+)|([\w:-]+)=(?:\"([^\"]*)\"|'([^']*)'|([^\s}]+))|(?<=\s)(-)(?=\s)"
+    )
     for found in re.finditer(pattern, f" {text.strip('{}')} "):
         if found.group(1):
             identifier = found.group(1)

@@ -32,6 +32,8 @@ PAD = 0.055  # inside a box
 ROW_GAP, PAIR_GAP = 0.11, 0.035  # between rows; between a row and its indicators
 HEADER, LEGEND = 0.36, 0.24
 NARROWEST = 0.95
+LONGEST = 90  # letters of a statement in a shortened model
+SHORTER = ((4, True), (2, True), (1, True), (2, False), (1, False))  # statements, indicators
 STEP = 0.08  # by which columns are widened and narrowed
 FIRST_MEASURED = 3  # participation: from here on, a row of indicators holds indicators
 
@@ -117,10 +119,19 @@ def arranged(cells: list[dict], widths: tuple[float, ...], size: float) -> Layou
     """Heights of the rows when the columns have these widths."""
     count = max(cell["row"] + cell["row_span"] - 1 for cell in cells)
     kinds = {cell["row"]: cell["row_kind"] for cell in cells}
+    filled = {
+        row
+        for cell in cells
+        if cell["texts"]
+        for row in (
+            [cell["row"]] if cell["row_span"] == 1 else [cell["row"] + cell["row_span"] - 1]
+        )
+    }
     gaps = [
         PAIR_GAP if kinds.get(row + 1) == "indicator" else ROW_GAP for row in range(1, count + 1)
     ]
-    heights = [0.2] * count
+    gaps = [gap if row in filled else 0.0 for row, gap in enumerate(gaps, start=1)]
+    heights = [0.2 if row in filled else 0.0 for row in range(1, count + 1)]
     for cell in sorted(cells, key=lambda c: c["row_span"]):
         if not cell["texts"]:
             continue
@@ -158,21 +169,51 @@ def best_layout(cells: list[dict], width: float, size: float) -> Layout:
         best = lowest
 
 
-def chosen_layout(cells: list[dict]) -> tuple[Layout, float]:
-    """The layout with the largest letters that fits a landscape page, and the figure's width.
+def shortened(cells: list[dict], *, most: int, indicators: bool) -> list[dict]:
+    """The model with at most so many statements in a box, and the number of those left out.
 
-    A model too long even for the smallest letters is drawn wider, in the page's proportions.
+    Without ``indicators``, the boxes of indicators are emptied, and rows that hold nothing
+    afterwards are drawn together.
     """
-    layout = best_layout(cells, WIDTH, FONT_SIZES[0])
+    short = []
+    for cell in cells:
+        texts, statuses = cell["texts"], cell["statuses"]
+        if cell["is_indicator"] and not indicators:
+            texts, statuses = (), ()
+        elif len(texts) > most:
+            more = f"… og {number_text(len(texts) - most)} til"
+            texts, statuses = (*texts[:most], more), (*statuses[:most], None)
+        texts = tuple(text if len(text) <= LONGEST else cut_short(text) for text in texts)
+        short.append({**cell, "texts": texts, "statuses": statuses})
+    return short
+
+
+def cut_short(text: str) -> str:
+    """The beginning of a text, up to a whole word."""
+    return text[:LONGEST].rpartition(" ")[0].rstrip(",;:") + " …"
+
+
+def chosen_layout(cells: list[dict]) -> tuple[list[dict], Layout, float]:
+    """What is drawn, how, and the figure's width.
+
+    The layout with the largest letters that fits a landscape page. A model too long even for
+    the smallest letters is shortened step by step; one that is then still too long is drawn
+    wider, in the page's proportions.
+    """
     for size in FONT_SIZES:
         layout = best_layout(cells, WIDTH, size)
         if layout.height <= MOST_HEIGHT:
-            return layout, WIDTH
+            return cells, layout, WIDTH
+    for most, indicators in SHORTER:
+        short = shortened(cells, most=most, indicators=indicators)
+        layout = best_layout(short, WIDTH, FONT_SIZES[-1])
+        if layout.height <= MOST_HEIGHT:
+            return short, layout, WIDTH
     width = WIDTH
     while layout.height > MOST_HEIGHT * width / WIDTH:
         width += 0.4
-        layout = best_layout(cells, width, FONT_SIZES[-1])
-    return layout, width
+        layout = best_layout(short, width, FONT_SIZES[-1])
+    return short, layout, width
 
 
 def logic_model_figure(
@@ -194,19 +235,19 @@ def logic_model_figure(
     """
     cells = drawn_cells(frame)
     with matplotlib.rc_context(SETTINGS):
-        layout, width = chosen_layout(cells)
+        drawn, layout, width = chosen_layout(cells)
         figure = Figure(figsize=(width, layout.height))
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_xlim(-0.03, width + 0.03)
         axes.set_ylim(layout.height, 0)
         axes.set_axis_off()
         draw_header(axes, layout)
-        for cell in cells:
+        for cell in drawn:
             if cell["texts"]:
                 draw_box(axes, cell, layout)
-        for start, end in steps(cells):
+        for start, end in steps(drawn):
             draw_arrow(axes, start, end, layout)
-        draw_legend(axes, cells, layout)
+        draw_legend(axes, drawn, layout, is_short=drawn is not cells)
         svg = as_svg(figure)
     name = model_name(title, municipality)
     return ReportFigure(
@@ -331,7 +372,7 @@ def draw_arrow(axes, start: dict, end: dict, layout: Layout) -> None:
     )
 
 
-def draw_legend(axes, cells: list[dict], layout: Layout) -> None:
+def draw_legend(axes, cells: list[dict], layout: Layout, *, is_short: bool) -> None:
     """What the marks mean, for those that occur."""
     used = {status for cell in cells for status in cell["statuses"] if status}
     parts = [
@@ -339,8 +380,10 @@ def draw_legend(axes, cells: list[dict], layout: Layout) -> None:
         for status, symbol in STATUS_SYMBOLS.items()
         if status in used
     ]
-    if any(cell["is_indicator"] for cell in cells):
+    if any(cell["is_indicator"] and cell["texts"] for cell in cells):
         parts.append("Stiplet ramme: indikatorer")
+    if is_short:
+        parts.append("Forkortet: tabellen over modellen har hele teksten")
     axes.text(
         0, layout.height - 0.06, "     ".join(parts), fontsize=layout.size, color=INK, va="baseline"
     )

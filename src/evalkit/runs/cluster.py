@@ -100,11 +100,8 @@ def outcomes_from_cluster(
             for index, task in enumerate(tasks)
         ]
         index_of = {future.key: index for index, future in enumerate(futures)}
-        count = 0
-        for future in as_completed(futures):
-            outcome = _outcome_of(future, address, count)
-            count += 1
-            yield index_of[future.key], outcome
+        for count, future in enumerate(as_completed(futures)):
+            yield index_of[future.key], _outcome_of(future, address, count)
 
 
 def _outcome_of(future: Any, address: str, count: int) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ __all__ = ["PERSON_UNITS", "Column", "laid_out", "present", "report_table", "sen
 
 MOST_FOR_A_WORD = 24.0  # per cent of the width; longer words are hyphenated
 WORD_MARGIN, LIST_MARGIN = 3.0, 2.5  # beside a word, where a letter takes about one
+LETTERS_PER_CENT = 1.25  # of small type across the text block
+STEP = 2.0  # per cent of the width
 NATURAL_WIDTH = 66  # the longest row that is left as wide as its text
 NOTHING = "–"
 PERSON_UNITS = ("persons", "children", "families")  # small counts of these are hidden
@@ -84,31 +87,48 @@ def unlisted(content: Content) -> Content:
 
 
 def fitted_widths(columns: Sequence[Column], rows: Sequence[Sequence[Content]]) -> list[float]:
-    """The columns' shares of the width, none narrower than its longest word needs.
+    """The columns' shares of the width, in per cent, that make the table as low as they can.
 
-    What narrow columns are given is taken from those with room to spare.
+    No column is narrower than its longest word needs; from there, each step of width goes to
+    the column where it saves most lines.
     """
-    total = sum(column.width for column in columns)
-    wanted = [100 * column.width / total for column in columns]
-    least = [
+    blocks = [[list(blocks_of(cell)) for cell in row] for row in rows]
+    widths = [
         min(
             MOST_FOR_A_WORD,
             WORD_MARGIN
             + max(
                 len(word) + (LIST_MARGIN if block.startswith("- ") else 0)
-                for block in [column.heading, *(b for row in rows for b in blocks_of(row[n]))]
+                for block in [column.heading, *(b for row in blocks for b in row[n])]
                 for word in block.split(" ")
             ),
         )
         for n, column in enumerate(columns)
     ]
-    spare = [max(0.0, have - need) for have, need in zip(wanted, least, strict=True)]
-    lacking = sum(max(0.0, need - have) for have, need in zip(wanted, least, strict=True))
-    taken = min(1.0, lacking / sum(spare)) if sum(spare) else 0.0
-    return [
-        max(have, need) - taken * extra
-        for have, need, extra in zip(wanted, least, spare, strict=True)
-    ]
+    lengths = [[[len(block) for block in cell] for cell in row] for row in blocks]
+
+    def lines(n: int, width: float) -> list[int]:
+        room = max(1.0, width * LETTERS_PER_CENT - WORD_MARGIN)
+        return [sum(math.ceil(length / room) or 1 for length in row[n]) for row in lengths]
+
+    heights = [lines(n, width) for n, width in enumerate(widths)]
+    while sum(widths) + STEP <= 100 and len(columns) > 1:
+        wider = [lines(n, width + STEP) for n, width in enumerate(widths)]
+        others = [
+            [max(h[row] for m, h in enumerate(heights) if m != n) for row in range(len(rows))]
+            for n in range(len(columns))
+        ]
+        saved = [
+            sum(
+                max(before, rest) - max(after, rest) + (before - after) / 100
+                for before, after, rest in zip(heights[n], wider[n], others[n], strict=True)
+            )
+            for n in range(len(columns))
+        ]
+        best = max(range(len(columns)), key=lambda n: (saved[n], columns[n].width))
+        widths[best] += STEP
+        heights[best] = wider[best]
+    return widths
 
 
 def blocks_of(content: Content) -> tuple[str, ...]:

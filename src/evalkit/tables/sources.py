@@ -6,7 +6,7 @@ import pandas as pd
 
 from evalkit.display import ReportTable
 from evalkit.norwegian import date_text, number_text
-from evalkit.references import places_text, source_line
+from evalkit.references import source_line
 from evalkit.tables.context import claim_text
 from evalkit.tables.layout import PERSON_UNITS, Column, present, report_table, sentence, text_of
 from evalkit.tables.surveys import fewer_than
@@ -15,7 +15,7 @@ __all__ = ["claims_table", "conflicts_table", "original_tables_table", "source_s
 
 
 def source_sections(claims: pd.DataFrame, *, sources: pd.DataFrame) -> ReportTable:
-    """Every source with its reference and what was read from it, one fenced div each.
+    """The sources that claims were read from, one fenced div each.
 
     Parameters
     ----------
@@ -33,17 +33,18 @@ def source_sections(claims: pd.DataFrame, *, sources: pd.DataFrame) -> ReportTab
     for source in sources.itertuples():
         read = claims.loc[claims["source"] == source.key]
         if read.empty:
-            what = "Ingen opplysning i tabellene er lest herfra."
-        else:
-            count = "Én opplysning" if len(read) == 1 else f"{number_text(len(read))} opplysninger"
-            what = f"{count} er lest herfra: {text_of(places_text(read['locator']))}."
+            continue
+        count = "Én opplysning" if len(read) == 1 else f"{number_text(len(read))} opplysninger"
+        what = f"{count} er lest herfra."
         parts.append(f"::: {{#kilde-{source.key}}}\n{source.reference}\n\n{what}\n:::")
     return ReportTable("\n\n".join(parts) or "Ingen kilder er registrert.")
 
 
-def key_text(claim) -> str:
-    """The key of a claim, with a place where a narrow column may break it."""
-    return f"`{claim.subject}.` `{claim.quantity}`"
+def claim_name(claim) -> str:
+    """What a claim is about, for readers; its key where the study gives it no label."""
+    return (
+        text_of(claim.label) if present(claim.label) else f"`{claim.subject}.` `{claim.quantity}`"
+    )
 
 
 def place_text(claim) -> str:
@@ -83,7 +84,7 @@ def claims_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTabl
     """
     rows = [
         (
-            key_text(claim),
+            claim_name(claim),
             claim.shown
             + (f" ({date_text(claim.as_of)})" if present(claim.as_of) else "")
             + ("" if claim.chosen else " – ikke brukt"),
@@ -117,7 +118,7 @@ def conflicts_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportT
         for claim in group.sort_values("chosen", ascending=False, kind="stable").itertuples():
             rows.append(
                 (
-                    key_text(claim),
+                    claim_name(claim),
                     claim.shown,
                     place_text(claim),
                     "✓ brukt" if claim.chosen else "✗ ikke brukt",

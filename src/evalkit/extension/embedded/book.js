@@ -22,6 +22,15 @@
     sidebar.scrollTop = current.offsetTop - window.innerHeight / 3;
   }
 
+  // A table wider than the page scrolls by itself, and then with the keyboard too.
+  document.querySelectorAll(".table-scroll").forEach(function (box) {
+    if (box.scrollWidth > box.clientWidth) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", "Tabell som kan rulles sideveis");
+    }
+  });
+
   const field = document.getElementById("sokefelt");
   if (!field) { return; }
   const status = document.querySelector(".search-status");

@@ -10,10 +10,6 @@ local function html(inlines)
     :gsub("\n$", ""))
 end
 
-local function escaped(text)
-  return (text:gsub("&", "&amp;"):gsub("<", "&lt;"):gsub(">", "&gt;"):gsub('"', "&quot;"))
-end
-
 local function html_callout(div)
   if not div.classes:includes("callout") then
     return nil
@@ -43,10 +39,19 @@ local function without_guessed_widths(tbl)
   end
 end
 
+local function with_scopes(tbl)
+  for _, row in ipairs(tbl.head.rows) do
+    for _, cell in ipairs(row.cells) do
+      cell.attributes.scope = cell.col_span > 1 and "colgroup" or "col"
+    end
+  end
+end
+
 local function html_table(tbl)
   without_guessed_widths(tbl)
+  with_scopes(tbl)
   return pandoc.Blocks({
-    raw('<div class="table-scroll" tabindex="0" role="group" aria-label="' .. escaped(words.table_scroll) .. '">'),
+    raw('<div class="table-scroll">'),
     tbl,
     raw("</div>"),
   })

@@ -21,6 +21,7 @@ local function typst_callout(div)
   blocks:insert(raw("])"))
   return blocks
 end
+
 local function length(text)
   local value, unit = text:match("^([%d%.]+)(.*)$")
   if unit == "" or unit == "px" then

@@ -232,7 +232,7 @@ end
 
 local function filtered(doc, chapter)
   EVALKIT_INPUT = chapter.file
-  for _, name in ipairs({ "sources.lua", "facts.lua", "chapter-references.lua" }) do
+  for _, name in ipairs({ "dates.lua", "sources.lua", "facts.lua", "chapter-references.lua" }) do
     for _, filter in ipairs(filters(name)) do
       doc = doc:walk(filter)
     end

@@ -1,0 +1,136 @@
+import json
+import shutil
+
+import pytest
+from conftest import PROJECT
+from studies import TABLES, write_study
+
+from evalkit.cli import main
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A small project with one study and one notebook, as the current folder."""
+    write_study(tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(PROJECT / "notebooks" / "06-attainment.ipynb", tmp_path / "notebooks")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_check_says_what_a_sound_study_holds(project, capsys):
+    assert main(["check", "lite"]) == 0
+
+    said = capsys.readouterr().out
+    assert said.startswith("data/raw/lite is as it should be: 5 tables")
+    assert "0 conflicts" in said
+
+
+def test_check_lists_what_is_wrong_and_exits_with_1(project, capsys):
+    write_study(project, goals=[TABLES["goals"][0] | {"kind": "aim"}])
+
+    assert main(["check", "lite"]) == 1
+    assert capsys.readouterr().err.startswith(
+        "Error: data/raw/lite/goals.csv does not match GoalsTable:\n  kind: 'aim' in row 2"
+    )
+
+
+def test_facts_are_listed_by_pattern_with_their_source(project, capsys):
+    assert main(["facts", "lite", "horten.*"]) == 0
+
+    said = capsys.readouterr().out
+    assert "horten.population = 27600 persons (about)  [nf2024, s. 1]" in said
+    assert "workshop" not in said
+
+
+def test_conflicts_can_be_seen_while_they_are_unresolved(project, capsys):
+    fact = TABLES["facts"][0]
+    write_study(project, facts=[fact, fact | {"value": "27682", "locator": "s. 2"}])
+
+    assert main(["facts", "lite", "--conflicts"]) == 0
+
+    assert "2 claims of 1 quantities, 1 in conflict" in capsys.readouterr().out
+
+
+def test_facts_can_be_had_as_json(project, capsys):
+    main(["facts", "lite", "population", "--json"])
+
+    assert json.loads(capsys.readouterr().out)[0]["key"] == "horten.population"
+
+
+def test_a_pattern_without_claims_says_so(project, capsys):
+    assert main(["facts", "lite", "nothing"]) == 1
+    assert "no claim matches 'nothing'" in capsys.readouterr().err
+
+
+def test_a_municipality_can_be_named_by_code_or_name(project, capsys):
+    assert main(["run", "lite", "--dry-run", "--municipality", "oslo"]) == 0
+
+    said = capsys.readouterr().out
+    assert "06-attainment-oslo: never run" in said
+    assert "horten" not in said
+
+
+def test_an_unknown_municipality_names_those_that_are_known(project, capsys):
+    assert main(["run", "lite", "--municipality", "Bergen"]) == 1
+    assert "no municipality 'Bergen' with a chapter in this study; expected one of 0301 Oslo" in (
+        capsys.readouterr().err
+    )
+
+
+def test_run_makes_what_is_missing_and_a_second_run_does_nothing(project, capsys):
+    assert main(["run", "lite"]) == 0
+    assert "2 notebooks made" in capsys.readouterr().out
+
+    assert main(["run", "lite"]) == 0
+    assert "2 up to date" in capsys.readouterr().out
+
+    assert main(["status", "lite"]) == 0
+    assert "2 fresh" in capsys.readouterr().out
+
+
+def test_status_says_why_a_notebook_is_out_of_date(project, capsys):
+    main(["run", "lite"])
+    write_study(project, goals=[TABLES["goals"][0] | {"text": "Bedre forankring"}])
+    capsys.readouterr()
+
+    main(["status", "lite", "--json"])
+
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["state"] for row in rows} == {"stale"}
+    assert rows[0]["reason"] == "data/raw/lite/goals.csv changed"
+
+
+def test_render_refuses_a_book_whose_notebooks_are_not_up_to_date(project, capsys):
+    assert main(["render", "lite"]) == 1
+    assert "2 notebooks behind the book are not up to date; run: evalkit run lite" in (
+        capsys.readouterr().err
+    )
+
+
+def test_an_unknown_study_names_those_that_are_there(project, capsys):
+    assert main(["check", "pilto"]) == 1
+    assert "studies in data/raw: lite" in capsys.readouterr().err
+
+
+def test_outside_a_project_the_error_says_where_to_go(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["check", "lite"]) == 1
+    assert "go to the project's folder first" in capsys.readouterr().err
+
+
+def test_an_unknown_format_is_refused(project, capsys):
+    main(["run", "lite"])
+
+    assert main(["render", "lite", "--to", "word"]) == 1
+    assert "expected html, pdf" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["check", "facts", "run", "render", "report", "status"])
+def test_help_shows_examples(command, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+
+    assert left.value.code == 0
+    assert f"examples:\n  evalkit {command} pilot" in capsys.readouterr().out

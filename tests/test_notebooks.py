@@ -1,0 +1,83 @@
+"""The notebooks run for a municipality with everything, one with almost nothing, and Oslo."""
+
+import json
+import shutil
+
+import pytest
+from conftest import PROJECT
+from studies import write_study
+
+from evalkit.readers import read_study
+from evalkit.studies import Project, process_study, run_study, study_jobs, study_states
+
+NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+
+
+def project_with(tmp_path, study):
+    """A project of its own with the real notebooks and one study."""
+    shutil.copytree(PROJECT / "notebooks", tmp_path / "notebooks")
+    (tmp_path / "reports" / study).mkdir(parents=True)
+    return Project(tmp_path)
+
+
+def outputs(project, study):
+    return sorted(p.name for p in (project.report(study) / "notebooks").glob("*.ipynb"))
+
+
+def test_oslo_and_a_municipality_with_almost_nothing_run_all_notebooks(tmp_path):
+    write_study(tmp_path)
+    project = project_with(tmp_path, "lite")
+    read = process_study(project, "lite")
+
+    summary = run_study(project, read)
+
+    assert [result.reason for result in summary.failed] == []
+    assert "01-context-oslo.ipynb" in outputs(project, "lite")
+    text = (project.report("lite") / "notebooks" / "01-context-oslo.ipynb").read_text("utf-8")
+    assert 'municipality_code = \\"0301\\"' in text
+    assert {state.state for state in study_states(project, read)} == {"fresh"}
+
+
+def test_a_municipality_with_everything_runs_all_its_notebooks(tmp_path):
+    shutil.copytree(PROJECT / "data" / "raw" / "pilot", tmp_path / "data" / "raw" / "pilot")
+    project = project_with(tmp_path, "pilot")
+    read = process_study(project, "pilot")
+
+    summary = run_study(project, read, ["3801"])
+
+    assert [result.reason for result in summary.failed] == []
+    made = outputs(project, "pilot")
+    assert "04-logic-model-horten-skolenaervaer.ipynb" in made
+    for name in made:
+        cells = json.loads((project.report("pilot") / "notebooks" / name).read_text("utf-8"))
+        shown = [o for cell in cells["cells"] for o in cell.get("outputs", [])]
+        assert not any("text/html" in output.get("data", {}) for output in shown)
+        assert str(tmp_path) not in json.dumps(cells)
+
+
+def test_municipality_notebooks_run_per_municipality_and_the_others_once(tmp_path):
+    write_study(tmp_path)
+    project = project_with(tmp_path, "lite")
+    read = read_study(project.raw("lite"))
+
+    names = [job.output.name for job in study_jobs(project, read)]
+
+    assert names.count("07-programme.ipynb") == 1
+    assert [n for n in names if n.startswith("01-context")] == [
+        "01-context-oslo.ipynb",
+        "01-context-horten.ipynb",
+    ]
+    assert not any(n.startswith("00-") for n in names)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_thin_and_committed_without_outputs(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    code = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+
+    assert all(not c.get("outputs") for c in notebook["cells"])
+    assert all(c.get("execution_count") is None for c in notebook["cells"])
+    assert sum("parameters" in c["metadata"].get("tags", []) for c in notebook["cells"]) == 1
+    lines = [line for cell in code for line in cell.splitlines()]
+    assert not any(line.startswith(("def ", "class ", "for ", "while ")) for line in lines)
+    assert "data/raw" not in "\n".join(line for line in lines if "# folder" not in line)

@@ -1,0 +1,43 @@
+"""The books in reports/: no typed numbers, nothing listed that is not there."""
+
+import pytest
+import yaml
+from conftest import PROJECT
+
+from evalkit.prose import typed_numbers
+
+REPORTS = sorted(p.parent for p in (PROJECT / "reports").glob("*/_quarto.yml"))
+CHAPTERS = sorted(path for report in REPORTS for path in report.glob("*.qmd"))
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_every_number_in_prose_is_a_fact(path):
+    assert typed_numbers(path) == []
+
+
+def listed(entries):
+    for entry in entries:
+        if isinstance(entry, str):
+            yield entry
+        elif "chapters" in entry:
+            if str(entry.get("part", "")).endswith(".qmd"):
+                yield entry["part"]
+            yield from listed(entry["chapters"])
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda p: p.name)
+def test_every_chapter_of_a_book_is_there_and_every_file_is_a_chapter(report):
+    book = yaml.safe_load((report / "_quarto.yml").read_text(encoding="utf-8"))["book"]
+    chapters = {*listed(book["chapters"]), *listed(book.get("appendices", []))}
+    files = {path.name for path in report.glob("*.qmd") if not path.name.startswith("_")}
+
+    assert chapters == files
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda p: p.name)
+def test_a_book_is_norwegian_and_uses_our_extension(report):
+    settings = yaml.safe_load((report / "_quarto.yml").read_text(encoding="utf-8"))
+
+    assert settings["lang"] == "nb"
+    assert settings["filters"] == ["evalkit"]
+    assert settings["language"]["crossref-ch-prefix"] == "Kapittel"

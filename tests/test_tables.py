@@ -1,0 +1,312 @@
+import pandas as pd
+import pytest
+
+import evalkit as ek
+from evalkit import tables
+from evalkit.contracts import CONTRACTS, columns_of, typed
+from evalkit.municipalities import Municipality
+from evalkit.tables.layout import Column, report_table
+
+HORTEN = Municipality("3801", "horten", "Horten", "vestfold-og-telemark")
+MUNICIPALITIES = pd.DataFrame(
+    {"municipality_code": ["3801"], "slug": ["horten"], "name": ["Horten"], "region_id": "v"}
+)
+
+
+def rows_of(table, *rows):
+    """Rows of a study's table; columns that are not given are blank."""
+    contract = CONTRACTS[table]
+    given = pd.DataFrame(list(rows), columns=None if rows else list(columns_of(contract)))
+    given = given.assign(source="nf2024", locator="kap. 6.3")
+    return typed(given.reindex(columns=list(columns_of(contract))), contract)
+
+
+CLAIM_COLUMNS = [
+    *["key", "subject", "quantity", "value", "unit", "as_of", "qualifier", "version", "chosen"],
+    *["conflict", "reason", "note", "source", "locator", "table", "row", "label"],
+]
+
+
+def claims(*rows):
+    return pd.DataFrame(list(rows), columns=CLAIM_COLUMNS)
+
+
+def claim(subject, quantity, value, unit, **given):
+    blank = dict.fromkeys(CLAIM_COLUMNS)
+    return (
+        blank
+        | {
+            "key": f"{subject}.{quantity}",
+            "subject": subject,
+            "quantity": quantity,
+            "value": value,
+            "unit": unit,
+            "chosen": True,
+            "conflict": False,
+            "source": "nf2024",
+            "locator": "s. 39",
+            "table": "facts",
+        }
+        | given
+    )
+
+
+def test_the_fact_box_shows_chosen_claims_with_label_unit_and_time():
+    told = claims(
+        claim("horten", "population", "27600", "persons", as_of="2022-Q2"),
+        claim("horten", "population", "27000", "persons", chosen=False),
+        claim("horten", "unlabelled", "3", "count"),
+    )
+
+    body = ek.facts_table(told, HORTEN).body
+
+    assert "| Innbyggere | 27\u00a0600 | 2.\u00a0kvartal 2022 |" in body
+    assert len(body.splitlines()) == 3
+
+
+def test_grants_are_in_millions_with_the_own_row_in_bold():
+    summary = pd.DataFrame(
+        {
+            "municipality_code": ["3801", "0301"],
+            "municipality_name": ["Horten", "Oslo"],
+            "total_nok": [9.7e6, 5e6],
+            "total_qualifier": [None, "about"],
+            "per_year_nok": [3.2e6, None],
+            "per_year_qualifier": ["about", None],
+            "population": [27600.0, None],
+            "nok_per_inhabitant": [351.4, None],
+            "source": "nf2024",
+            "locator": "s. 39",
+        }
+    )
+
+    table = ek.grants_table(summary, HORTEN)
+
+    assert "**9,7\u00a0mill.\u00a0kr**" in table.body
+    assert "| Oslo | om lag 5\u00a0mill.\u00a0kr | – | – | – |" in table.body
+    assert table.source == "Kilde: @nf2024, s. 39."
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(3, "færre enn 5"), (5, "5\u00a0personer"), (0, "0\u00a0personer")],
+)
+def test_few_participants_are_hidden_with_their_note(count, shown):
+    took_part = rows_of(
+        "participants",
+        {
+            "municipality_code": "3801",
+            "group": "ungdom",
+            "count": count,
+            "unit": "persons",
+            "note": "Bare tre",
+        },
+    )
+
+    body = ek.participants_table(took_part, HORTEN, measures=rows_of("measures")).body
+
+    assert shown in body
+    assert ("Bare tre" in body) == (count != 3)
+
+
+def test_small_counts_of_groups_and_meetings_are_shown():
+    met = rows_of(
+        "participants",
+        {"municipality_code": "3801", "group": "skoler", "count": 2, "unit": "count"},
+    )
+
+    assert "| 2 |" in ek.participants_table(met, HORTEN, measures=rows_of("measures")).body
+
+
+def test_a_result_given_by_few_is_hidden_and_one_given_by_many_has_its_interval():
+    surveys = rows_of(
+        "surveys", {"survey_id": "a", "municipality_code": "3801", "title": "Nullpunkt"}
+    )
+    published = rows_of(
+        "survey_results",
+        {"survey_id": "a", "item": "få", "count": 3, "base_count": 40},
+        {"survey_id": "a", "item": "mange", "count": 81, "base_count": 263},
+    )
+    results = ek.published_results(published, surveys=surveys)
+
+    body = ek.survey_results_table(results, HORTEN).body
+
+    assert "skjult (færre enn 5)" in body
+    assert "8 %" not in body
+    assert "31\u00a0%" in body
+    assert "26–37\u00a0%" in body
+
+
+def test_claims_about_few_participants_are_hidden_wherever_they_stand():
+    told = claims(
+        claim("jobbtiltak", "count", "1", "persons", table="participants", conflict=True),
+        claim("jobbtiltak", "count", "3", "persons", chosen=False, conflict=True),
+        claim("horten", "project_leads", "2", "persons"),
+    )
+
+    listed = ek.claims_table(told, smallest_count=5).body
+    disputed = ek.conflicts_table(told, smallest_count=5).body
+
+    assert listed.count("færre enn 5") == 2
+    assert disputed.count("færre enn 5") == 2
+    assert "| 2 |" in listed
+
+
+def model(*rows):
+    cells = rows_of("logic_model_cells", *({"model_id": "m", "position": 1, **row} for row in rows))
+    return ek.logic_model_frame(cells, model_id="m")
+
+
+def test_a_logic_model_has_status_as_symbol_and_word_and_names_its_indicators():
+    frame = model(
+        {"row": 1, "row_kind": "logic", "column": "activities", "text": "kurs", "status": "done"},
+        {"row": 1, "row_kind": "logic", "column": "output", "text": "økt *ro*"},
+        {
+            "row": 2,
+            "row_kind": "indicator",
+            "column": "activities",
+            "text": "oppmøte",
+            "column_span": 5,
+        },
+    )
+
+    table = ek.logic_model_table(frame, HORTEN, title="Nærvær")
+
+    assert "Kurs (✓ gjennomført)" in " ".join(table.body.split())
+    assert "Økt \\*ro\\*" in table.body
+    assert table.body.count("**Indikatorer**") == 1
+    assert table.caption == "Logisk modell: Nærvær, Horten"
+
+
+def test_many_findings_of_one_kind_are_counted_per_model():
+    findings = pd.DataFrame(
+        {
+            "code": "outcome-without-indicator",
+            "municipality_code": "3801",
+            "model_id": "m",
+            "subject_text": [f"virkning {n}" for n in range(6)],
+            "sentence": "Velg en indikator.",
+            "source": "nf2024",
+            "locator": "Tabell 12",
+        }
+    )
+    models = rows_of("logic_models", {"model_id": "m", "title": "Nærvær"})
+
+    body = " ".join(ek.findings_table(findings, HORTEN, logic_models=models).body.split())
+
+    assert "indikator (6)" in body
+    assert "Nærvær: virkning 0; virkning 1; og 4 til" in body
+
+
+def test_sources_that_were_read_have_a_place_to_link_to():
+    sources = pd.DataFrame({"key": ["nf2024", "ubrukt"], "reference": ["Rapport.", "Annet."]})
+
+    body = ek.source_sections(claims(claim("a", "b", "1", "count")), sources=sources).body
+
+    assert "::: {#kilde-nf2024}\nRapport.\n\nÉn opplysning er lest herfra.\n:::" in body
+    assert "ubrukt" not in body
+
+
+def test_a_date_at_the_start_of_a_cell_does_not_become_a_list():
+    body = report_table([Column("Når")], [("1. juni 2022",)], empty="Ingen.").body
+
+    assert "1.\u00a0juni 2022" in body
+
+
+EVENTS = ek.event_calendar(rows_of("events"), municipalities=MUNICIPALITIES)
+NO_SURVEYS = ek.survey_response(rows_of("surveys"), municipalities=MUNICIPALITIES)
+NO_PAIRS = ek.survey_comparability(
+    rows_of("surveys"), survey_results=rows_of("survey_results"), municipalities=MUNICIPALITIES
+)
+NO_INDICATORS = {
+    "observations": rows_of("observations"),
+    "targets": rows_of("targets"),
+}
+NO_GRANTS = ek.grant_summary(rows_of("grants"), claims=claims(), municipalities=MUNICIPALITIES)
+NO_COVERAGE = ek.indicator_coverage(
+    rows_of("indicators"), municipalities=MUNICIPALITIES, **NO_INDICATORS
+)
+EMPTY = {
+    "all_attainment_table": lambda: ek.all_attainment_table(
+        ek.attainment_matrix(
+            rows_of("attainment"), goals=rows_of("goals"), municipalities=MUNICIPALITIES
+        )
+    ),
+    "all_coverage_table": lambda: ek.all_coverage_table(ek.coverage_summary(NO_COVERAGE)),
+    "all_grants_table": lambda: ek.all_grants_table(NO_GRANTS),
+    "attainment_table": lambda: ek.attainment_table(
+        ek.attainment_overview(
+            rows_of("attainment"), goals=rows_of("goals"), municipality_code="3801"
+        ),
+        HORTEN,
+    ),
+    "calendar_table": lambda: ek.calendar_table(EVENTS, caption="Møter"),
+    "claims_table": lambda: ek.claims_table(claims()),
+    "comparability_table": lambda: ek.comparability_table(NO_PAIRS, HORTEN),
+    "conflicts_table": lambda: ek.conflicts_table(claims()),
+    "coverage_table": lambda: ek.coverage_table(NO_COVERAGE, HORTEN),
+    "criteria_table": lambda: ek.criteria_table(rows_of("selection_criteria")),
+    "events_table": lambda: ek.events_table(EVENTS, HORTEN),
+    "facts_table": lambda: ek.facts_table(claims(), HORTEN),
+    "findings_table": lambda: ek.findings_table(
+        pd.DataFrame(columns=["code", "municipality_code", "model_id", "source", "locator"]),
+        HORTEN,
+        logic_models=rows_of("logic_models"),
+    ),
+    "gatherings_table": lambda: ek.gatherings_table(EVENTS),
+    "goals_table": lambda: ek.goals_table(rows_of("goals")),
+    "grants_table": lambda: ek.grants_table(NO_GRANTS, HORTEN),
+    "indicators_table": lambda: ek.indicators_table(
+        ek.indicator_overview(rows_of("indicators"), municipality_code="3801", **NO_INDICATORS),
+        HORTEN,
+    ),
+    "measures_by_municipality_table": lambda: ek.measures_by_municipality_table(
+        rows_of("measures"), municipalities=MUNICIPALITIES
+    ),
+    "measures_table": lambda: ek.measures_table(rows_of("measures"), HORTEN),
+    "meetings_table": lambda: ek.meetings_table(EVENTS),
+    "municipalities_table": lambda: ek.municipalities_table(
+        rows_of("municipalities"), regions=rows_of("regions")
+    ),
+    "organisation_table": lambda: ek.organisation_table(rows_of("organisation"), HORTEN),
+    "original_tables_table": lambda: ek.original_tables_table(rows_of("original_tables")),
+    "participants_table": lambda: ek.participants_table(
+        rows_of("participants"), HORTEN, measures=rows_of("measures")
+    ),
+    "phases_table": lambda: ek.phases_table(
+        ek.phase_evidence(rows_of("phases"), municipalities=MUNICIPALITIES)
+    ),
+    "projects_table": lambda: ek.projects_table(rows_of("projects"), HORTEN),
+    "recommendations_table": lambda: ek.recommendations_table(rows_of("recommendations"), HORTEN),
+    "resource_groups_table": lambda: ek.resource_groups_table(EVENTS, regions=rows_of("regions")),
+    "result_goals_table": lambda: ek.result_goals_table(rows_of("goals")),
+    "roles_table": lambda: ek.roles_table(rows_of("roles")),
+    "schemes_table": lambda: ek.schemes_table(rows_of("grant_schemes")),
+    "services_table": lambda: ek.services_table(rows_of("organisation"), HORTEN),
+    "source_sections": lambda: ek.source_sections(
+        claims(), sources=pd.DataFrame(columns=["key", "reference"])
+    ),
+    "survey_comparison_table": lambda: ek.survey_comparison_table(NO_SURVEYS, pairs=NO_PAIRS),
+    "survey_results_table": lambda: ek.survey_results_table(
+        ek.published_results(rows_of("survey_results"), surveys=rows_of("surveys")), HORTEN
+    ),
+    "surveys_table": lambda: ek.surveys_table(NO_SURVEYS, HORTEN),
+    "themes_table": lambda: ek.themes_table(
+        ek.theme_overview(rows_of("measure_themes"), municipalities=MUNICIPALITIES)
+    ),
+    "topics_table": lambda: ek.topics_table(
+        ek.topic_counts(rows_of("lessons"), municipalities=MUNICIPALITIES)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(EMPTY))
+def test_a_table_of_nothing_is_one_sentence(name):
+    table = EMPTY[name]()
+
+    assert table.markdown.endswith(".")
+    assert "\n" not in table.markdown
+
+
+def test_every_table_is_tried_with_nothing():
+    assert sorted(EMPTY) == sorted(set(tables.__all__) - {"logic_model_table"})
