@@ -76,8 +76,26 @@ def test_decimals_are_those_of_the_source():
             "source": ["x"],
             "locator": ["s. 2"],
             "chosen": [True],
+            "subject": ["a"],
+            "table": ["facts"],
         }
     )
     sources = pd.DataFrame({"key": ["x"], "short": ["X (2020)"]})
 
     assert fact_entries(every, sources)["a.b"]["decimals"] == 2
+
+
+def test_too_few_participants_never_reach_the_book(tmp_path):
+    few = {
+        "participants_id": "horten-course",
+        "municipality_code": "3801",
+        "group": "Familier",
+        "count": 3,
+        "unit": "families",
+    }
+    read = read_study(write_study(tmp_path, participants=[few]))
+
+    entry = fact_entries(claims(read.tables), read.sources)["horten-course.count"]
+
+    assert entry["text"] == "færre enn 5"
+    assert "value" not in entry

@@ -1,6 +1,8 @@
 """Executed notebooks as the book embeds them."""
 
 import copy
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -96,7 +98,7 @@ def test_times_paths_addresses_and_html_are_gone():
             {
                 "output_type": "stream",
                 "name": "stderr",
-                "text": "/tmp/ipykernel_12/345.py:1: Warning in /srv/project\n",
+                "text": f"{tempfile.gettempdir()}/ipykernel_12/345.py:1: Warning in /srv/project\n",
             },
         ),
     )
@@ -109,6 +111,14 @@ def test_times_paths_addresses_and_html_are_gone():
         "kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"},
         "language_info": {"name": "python"},
     }
+
+
+def test_a_very_long_word_takes_no_time():
+    long = "x" * 2_000_000
+    start = time.monotonic()
+    cleaned(code("x", shown(text_plain=long)))
+
+    assert time.monotonic() - start < 5
 
 
 def test_an_output_that_is_only_html_is_dropped():

@@ -628,6 +628,24 @@ class CodingsTable(StudyTable):
     anonymity: str = word(words.ANONYMITY)
 
 
+class ValidationsTable(StudyTable):
+    """Comments and changes in the drafts that municipalities validated, and what came of them."""
+
+    validation_id: str = identifier("the comment or change", unique=True)
+    municipality_code: str = code(
+        "the municipality that validated", references="municipalities.municipality_code"
+    )
+    round: float = pa.Field(ge=1, description="the municipality's round of validation, from 1")
+    received: str = when("the day the file came back")
+    kind: str = word(words.FEEDBACK_KINDS)
+    section: str = prose("heading of the section it stands in", needed=False)
+    row: str = prose("table and row, where it stands in a table", needed=False)
+    passage: str = prose("the paragraph or cell as it was sent", needed=False)
+    before: str = prose("the words commented on or taken out", needed=False)
+    text: str = prose("the comment, or the words put in; blank where words go out", needed=False)
+    answer: str = prose("what was done with it; blank until then", needed=False)
+
+
 CONTRACTS: dict[str, type[StudyTable]] = {
     "facts": FactsTable,
     "regions": RegionsTable,
@@ -667,6 +685,7 @@ CONTRACTS: dict[str, type[StudyTable]] = {
     "crosswalk": CrosswalkTable,
     "answers": AnswersTable,
     "codings": CodingsTable,
+    "validations": ValidationsTable,
 }
 
 

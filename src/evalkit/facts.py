@@ -16,7 +16,7 @@ from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.norwegian import date_text
 from evalkit.vocabulary import EVENT_KINDS, GRANT_KINDS, GRANT_SPANS, QUALIFIERS, QUANTITIES
 
-__all__ = ["claims", "conflicts", "fact_entries", "table_claims"]
+__all__ = ["claims", "conflicts", "fact_entries", "small_counts", "table_claims"]
 
 COLUMNS = [
     "key",
@@ -37,6 +37,8 @@ COLUMNS = [
     "table",
     "row",
 ]
+COUNTING_TABLES = ("participants", "survey_results", "observations")
+PERSON_UNITS = ("persons", "children", "families")
 UNIT_ENDINGS = ("_nok", "_count", "_percent")
 
 
@@ -201,7 +203,24 @@ def conflicts(every: pd.DataFrame) -> pd.DataFrame:
     return every.loc[every["conflict"]].reset_index(drop=True)
 
 
-def fact_entries(every: pd.DataFrame, sources: pd.DataFrame) -> dict[str, dict[str, object]]:
+def small_counts(every: pd.DataFrame, smallest_count: int) -> pd.Series:
+    """Whether each claim counts so few participants or answers that it is not to be shown.
+
+    Claims about a row of the tables that count participants or answers are hidden with it,
+    wherever they stand.
+    """
+    counted = every.loc[every["table"].isin(COUNTING_TABLES), "subject"]
+    number = pd.to_numeric(every["value"], errors="coerce")
+    return (
+        every["subject"].isin(counted)
+        & every["unit"].isin(PERSON_UNITS)
+        & number.between(0, smallest_count, inclusive="neither")
+    )
+
+
+def fact_entries(
+    every: pd.DataFrame, sources: pd.DataFrame, *, smallest_count: int = 5
+) -> dict[str, dict[str, object]]:
     """What the book's fact spans are filled with.
 
     Parameters
@@ -210,6 +229,8 @@ def fact_entries(every: pd.DataFrame, sources: pd.DataFrame) -> dict[str, dict[s
         Claims, as from ``claims``.
     sources
         One row per source with ``key`` and ``short`` (author and year).
+    smallest_count
+        Smaller counts of participants and answers are left out; a text says that they are.
 
     Returns
     -------
@@ -218,14 +239,17 @@ def fact_entries(every: pd.DataFrame, sources: pd.DataFrame) -> dict[str, dict[s
         ``title`` (source and place, for the reader) and ``source`` (key).
     """
     short = sources.set_index("key")["short"].to_dict()
-    used = every.loc[every["chosen"]].drop_duplicates("key")
+    used = every.assign(few=small_counts(every, smallest_count))
+    used = used.loc[used["chosen"]].drop_duplicates("key")
     entries = {}
     for claim in used.itertuples():
         title = f"{short.get(claim.source, claim.source)}, {claim.locator}"
         if isinstance(claim.qualifier, str):
             title += f" ({QUALIFIERS[claim.qualifier]})"
         entry: dict[str, object]
-        if claim.unit == "date":
+        if claim.few:
+            entry = {"text": f"færre enn {smallest_count}"}
+        elif claim.unit == "date":
             entry = {"text": date_text(claim.value)}
         elif claim.unit == "year" or claim.unit == "text":
             entry = {"text": claim.value}

@@ -108,7 +108,10 @@ def process_study(project: Project, study: str) -> Study:
         replace_text(
             book_dir / "facts.json",
             json.dumps(
-                fact_entries(every, read.sources), ensure_ascii=False, indent=1, sort_keys=True
+                fact_entries(every, read.sources, smallest_count=read.settings.smallest_count),
+                ensure_ascii=False,
+                indent=1,
+                sort_keys=True,
             ),
         )
         replace_text(

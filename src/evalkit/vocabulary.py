@@ -35,6 +35,7 @@ __all__ = [
     "THEMES",
     "TOLD_BY",
     "UNITS",
+    "WITHHELD",
 ]
 
 LOGIC_COLUMNS = {
@@ -289,6 +290,9 @@ CROSSWALK_STATUS = {
     "not_asked": "ikke stilt",
 }
 
+# What a municipality does to a draft that it validates.
+FEEDBACK_KINDS = {"comment": "merknad", "insertion": "tilføyelse", "deletion": "strykning"}
+
 ANONYMITY = {"cleared": "klarert", "not_cleared": "ikke klarert"}
 
 # What the numbers and dates of tables are called where they are listed as claims.
@@ -313,4 +317,18 @@ QUANTITIES = {
     "share": "andel",
     "start": "tid",
     "value": "verdi",
+}
+
+# Why a value is withheld: what stands in the table in its place, by the codes of reasons.py.
+WITHHELD = {
+    "too_few": "for få til å vises",
+    "base_too_small": "for lite grunnlag",
+    "can_be_derived": "skjult for å verne et annet tall",
+    "not_comparable": "kan ikke sammenlignes",
+    "not_asked": "ikke stilt",
+    "missing": "mangler",
+    "too_few_periods": "for få år",
+    "too_few_donors": "for få å sammenligne med",
+    "too_few_clusters": "for få kommuner",
+    "design_cannot_answer": "opplegget kan ikke svare",
 }

@@ -7,6 +7,7 @@ import pandas as pd
 
 from evalkit import vocabulary as words
 from evalkit.display import ReportFigure
+from evalkit.facts import PERSON_UNITS
 from evalkit.figures.style import (
     DARK,
     INK,
@@ -22,7 +23,7 @@ from evalkit.figures.style import (
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_text, joined_text, qualified_text, quantity_text
 from evalkit.references import source_line
-from evalkit.tables.layout import PERSON_UNITS, present, sentence
+from evalkit.tables.layout import present, sentence
 from evalkit.tables.surveys import people_text, response_text
 
 __all__ = ["indicators_figure", "response_rates_figure"]

@@ -22,7 +22,7 @@ TABLE_FORMS = ("text/markdown", "text/latex", "image/svg+xml", "image/png")
 TEXT_FORMS = re.compile(r"text/|image/svg\+xml|application/(.*\+)?json")
 SVG_METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.S)
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
-CELL_FILE = re.compile(r"[^\s\"'<>(]*ipykernel_\d+[/\\]\d+\.py")
+CELL_FILE = r"ipykernel_\d+[/\\]\d+\.py"  # how a kernel names the file of a cell
 INJECTED_TAG = "injected-parameters"
 
 
@@ -50,8 +50,10 @@ def path_cleaner(root: Path) -> Callable[[str], str]:
         for p, name in longest_first
     ] + [(re.compile(re.escape(p) + r"(?![\w-])"), name, p) for p, name in longest_first]
 
+    cell_file = re.compile(rf"(?:{re.escape(tempfile.gettempdir())}[/\\])?{CELL_FILE}")
+
     def clean(text: str) -> str:
-        text = CELL_FILE.sub("<cell>", text)
+        text = cell_file.sub("<cell>", text)
         for pattern, name, prefix in patterns:
             if prefix in text:
                 text = pattern.sub(name, text)

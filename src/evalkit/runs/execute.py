@@ -88,7 +88,7 @@ def execute_task(task: Task) -> Outcome:
     notebook = None
     try:
         notebook, reason = _papermill_run(task)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # whatever it is, it is this notebook's alone
         reason = _one_line(f"{type(error).__name__}: {error}", clean_text)
     text = None
     if notebook is not None:

@@ -12,7 +12,7 @@ import pandas as pd
 from evalkit.display import ReportTable
 from evalkit.markdown import Cell, escaped, grid_table, pipe_table
 
-__all__ = ["PERSON_UNITS", "Column", "laid_out", "present", "report_table", "sentence", "text_of"]
+__all__ = ["Column", "laid_out", "present", "report_table", "sentence", "text_of"]
 
 MOST_FOR_A_WORD = 24.0  # per cent of the width; longer words are hyphenated
 WORD_MARGIN, LIST_MARGIN = 3.0, 2.5  # beside a word, where a letter takes about one
@@ -20,7 +20,6 @@ LETTERS_PER_CENT = 1.25  # of small type across the text block
 STEP = 2.0  # per cent of the width
 NATURAL_WIDTH = 66  # the longest row that is left as wide as its text
 NOTHING = "–"
-PERSON_UNITS = ("persons", "children", "families")  # small counts of these are hidden
 
 Content = str | tuple[str, ...]
 

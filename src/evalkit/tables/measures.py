@@ -6,12 +6,13 @@ import pandas as pd
 
 from evalkit import vocabulary as words
 from evalkit.display import ReportTable
+from evalkit.facts import PERSON_UNITS
 from evalkit.markdown import Cell, bullets, grid_table
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_span_text, date_text, number_text, qualified_text, quantity_text
 from evalkit.references import source_line
 from evalkit.tables.context import listed_texts, of
-from evalkit.tables.layout import PERSON_UNITS, Column, present, report_table, sentence, text_of
+from evalkit.tables.layout import Column, present, report_table, sentence, text_of
 from evalkit.tables.surveys import fewer_than
 
 __all__ = [

@@ -6,11 +6,12 @@ import pandas as pd
 
 from evalkit import vocabulary as words
 from evalkit.display import ReportTable
+from evalkit.facts import PERSON_UNITS
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_text, qualified_text, quantity_text
 from evalkit.references import source_line
 from evalkit.tables.context import of
-from evalkit.tables.layout import PERSON_UNITS, Column, present, report_table, sentence, text_of
+from evalkit.tables.layout import Column, present, report_table, sentence, text_of
 from evalkit.tables.surveys import fewer_than
 
 __all__ = ["JUDGEMENT_SYMBOLS", "attainment_table", "coverage_table", "indicators_table"]

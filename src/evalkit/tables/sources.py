@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from evalkit.display import ReportTable
+from evalkit.facts import small_counts
 from evalkit.norwegian import date_text, number_text
 from evalkit.references import source_line
 from evalkit.tables.context import claim_text
-from evalkit.tables.layout import PERSON_UNITS, Column, present, report_table, sentence, text_of
+from evalkit.tables.layout import Column, present, report_table, sentence, text_of
 from evalkit.tables.surveys import fewer_than
 
 __all__ = ["claims_table", "conflicts_table", "original_tables_table", "source_sections"]
@@ -52,23 +53,10 @@ def place_text(claim) -> str:
     return f"@{claim.source}, {text_of(claim.locator)}"
 
 
-COUNTING_TABLES = ("participants", "survey_results", "observations")
-
-
 def shown_values(claims: pd.DataFrame, smallest_count: int) -> pd.Series:
-    """Values as a reader sees them; counts of too few participants or answers are hidden.
-
-    Claims about a row of the tables that count participants or answers are hidden with it,
-    wherever they stand.
-    """
-    counted = claims.loc[claims["table"].isin(COUNTING_TABLES), "subject"]
-    number = pd.to_numeric(claims["value"], errors="coerce")
-    few = (
-        claims["subject"].isin(counted)
-        & claims["unit"].isin(PERSON_UNITS)
-        & number.between(0, smallest_count, inclusive="neither")
-    )
+    """Values as a reader sees them; counts of too few participants or answers are hidden."""
     texts = [claim_text(claim.value, claim.unit, claim.qualifier) for claim in claims.itertuples()]
+    few = small_counts(claims, smallest_count)
     return pd.Series(texts, index=claims.index, dtype=object).mask(few, fewer_than(smallest_count))
 
 

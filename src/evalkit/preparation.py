@@ -1,0 +1,396 @@
+"""A study's tables as the statistics take them: joined to waves, counted, protected, with rules.
+
+Counts are protected here, once, before any table, figure or text is made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from evalkit.disclosure import TOTAL, CountTable, protect, protect_shares
+from evalkit.errors import DataError
+from evalkit.reasons import withhold
+from evalkit.uncertainty import wilson_interval, z_value
+
+__all__ = [
+    "CLASSES",
+    "answers_by_wave",
+    "coded_units",
+    "crosswalk_by_wave",
+    "goal_rules",
+    "protected_answers",
+    "protected_changes",
+    "protected_shares",
+    "protected_values",
+    "published_counts",
+    "targets_by_municipality",
+    "truth_and_estimates",
+    "with_standard_error",
+]
+
+CLASSES = ("disagree", "neither", "agree")  # scores 1-2, 3 and 4-5
+CELL = ["municipality_code", "wave", "item", "service", "answer_class"]
+EVERY = ["municipality_code", "wave", "item"]
+
+
+def answers_by_wave(
+    answers: pd.DataFrame, surveys: pd.DataFrame, *, kind: str = "staff_survey"
+) -> pd.DataFrame:
+    """The answers to a series of surveys, each with its wave.
+
+    Parameters
+    ----------
+    answers
+        Rows of ``AnswersTable``.
+    surveys
+        Rows of ``SurveysTable``; those without a wave are left out.
+    kind
+        Kind of survey.
+
+    Returns
+    -------
+    DataFrame
+        The answers with ``wave`` (a whole number; 0 is the baseline).
+    """
+    waves = surveys.loc[(surveys["kind"] == kind) & surveys["wave"].notna(), ["survey_id", "wave"]]
+    joined = answers.merge(waves, on="survey_id", validate="many_to_one")
+    return joined.assign(wave=joined["wave"].astype(int))
+
+
+def crosswalk_by_wave(
+    crosswalk: pd.DataFrame, surveys: pd.DataFrame, *, kind: str = "staff_survey"
+) -> pd.DataFrame:
+    """What each municipality asked in each wave of a series of surveys.
+
+    Parameters
+    ----------
+    crosswalk
+        Rows of ``CrosswalkTable``.
+    surveys, kind
+        As for ``answers_by_wave``.
+
+    Returns
+    -------
+    DataFrame
+        ``municipality_code``, ``wave``, ``item``, ``status`` and ``variant``.
+    """
+    own = surveys.loc[(surveys["kind"] == kind) & surveys["wave"].notna()]
+    joined = crosswalk.merge(
+        own[["survey_id", "municipality_code", "wave"]], on="survey_id", validate="many_to_one"
+    )
+    return joined.assign(wave=joined["wave"].astype(int))[
+        ["municipality_code", "wave", "item", "status", "variant"]
+    ]
+
+
+def protected_answers(answers: pd.DataFrame, *, threshold: int = 5) -> pd.DataFrame:
+    """How many disagreed, were in between and agreed, by service and in all, made safe to show.
+
+    Parameters
+    ----------
+    answers
+        Answers on the scale from 1 to 5, with ``wave``; blank scores and services count nowhere.
+    threshold
+        Smallest count that may be shown.
+
+    Returns
+    -------
+    DataFrame
+        One row per municipality, wave, item, ``service`` and ``answer_class`` (of ``CLASSES``),
+        with ``TOTAL`` for all services and all answers: ``count`` (missing where hidden) and
+        ``reason``. Where the answers of a group are fewer than ``threshold``, the reason is
+        ``base_too_small``.
+    """
+    given = answers.dropna(subset=["score", "service"])
+    classed = given.assign(
+        answer_class=np.select(
+            [given["score"] <= 2, given["score"] <= 3], ["disagree", "neither"], "agree"
+        )
+    )
+    parts = []
+    for key, group in classed.groupby(EVERY, sort=True):
+        counts = pd.crosstab(group["service"], group["answer_class"]).reindex(
+            columns=list(CLASSES), fill_value=0
+        )
+        counts.loc[TOTAL] = counts.sum()
+        counts[TOTAL] = counts.sum(axis=1)
+        cells = counts.rename_axis(index="service").reset_index()
+        cells = cells.melt("service", var_name="answer_class", value_name="count")
+        parts.append(cells.assign(**dict(zip(EVERY, key, strict=True))))
+    if not parts:
+        return pd.DataFrame(columns=[*CELL, "count", "reason"])
+    every = pd.concat(parts, ignore_index=True)
+    base = every.loc[every["answer_class"] == TOTAL].set_index([*EVERY, "service"])["count"]
+    every["base"] = base.loc[pd.MultiIndex.from_frame(every[[*EVERY, "service"]])].to_numpy()
+    tables = published_counts(every)
+    names = pd.concat([table.names() for table in tables])
+    small = names.loc[every["base"] < threshold]
+    decided = protect(
+        tables, threshold=threshold, primary=dict.fromkeys(small, "base_too_small")
+    ).set_index("cell")
+    reason = decided["reason"].loc[names.loc[every.index]].to_numpy()
+    hidden = pd.Series(reason, index=every.index, dtype=object).notna()
+    return every.assign(count=every["count"].astype(float).mask(hidden), reason=reason)[
+        [*CELL, "count", "reason"]
+    ]
+
+
+def published_counts(protected: pd.DataFrame) -> list[CountTable]:
+    """The counts as tables for the audit: one per municipality, wave and item.
+
+    Parameters
+    ----------
+    protected
+        As from ``protected_answers``.
+    """
+    return [
+        CountTable(
+            group[["service", "answer_class", "count", *group.columns.intersection(["reason"])]],
+            ("service", "answer_class"),
+            of=" ".join(map(str, key)),
+        )
+        for key, group in protected.groupby(EVERY, sort=True)
+    ]
+
+
+def protected_shares(protected: pd.DataFrame, *, confidence_level: float = 0.95) -> pd.DataFrame:
+    """Shares who agree, from counts that are safe to show.
+
+    Parameters
+    ----------
+    protected
+        As from ``protected_answers``.
+    confidence_level
+        Between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        One row per municipality, wave, item and ``service`` (``TOTAL`` for all): ``count``,
+        ``base``, ``value``, ``lower``, ``upper`` (0 to 1; Wilson), ``confidence_level``,
+        ``method`` and ``reason``.
+    """
+    keys = [*EVERY, "service"]
+    agree = protected.loc[protected["answer_class"] == "agree"].drop(columns="answer_class")
+    base = protected.loc[protected["answer_class"] == TOTAL, [*keys, "count"]]
+    rows = agree.merge(base.rename(columns={"count": "base"}), on=keys, validate="one_to_one")
+    known = rows["count"].notna() & rows["base"].notna()
+    lower, upper = wilson_interval(rows["count"], rows["base"], confidence_level=confidence_level)
+    reason = rows["reason"].astype(object)
+    unknown_base = rows["base"].isna() & reason.isna()
+    return rows.assign(
+        count=rows["count"].where(known),
+        value=(rows["count"] / rows["base"]).where(known),
+        lower=pd.Series(lower, index=rows.index).where(known),
+        upper=pd.Series(upper, index=rows.index).where(known),
+        confidence_level=confidence_level,
+        method="Wilson",
+        reason=reason.mask(unknown_base, "can_be_derived"),
+    )
+
+
+def protected_changes(changes: pd.DataFrame, *, threshold: int = 5) -> pd.DataFrame:
+    """Changes of shares without those that rest on counts too small to show.
+
+    Parameters
+    ----------
+    changes
+        As from ``share_change`` or ``with_detectable_change``.
+    threshold
+        Smallest count, and smallest complement, that may lie behind a change.
+
+    Returns
+    -------
+    DataFrame
+        The same rows; value and limits missing and ``reason`` ``too_few`` where hidden.
+    """
+    least = pd.concat(
+        [
+            changes["before_count"],
+            changes["before_base"] - changes["before_count"],
+            changes["after_count"],
+            changes["after_base"] - changes["after_count"],
+        ],
+        axis=1,
+    ).min(axis=1)
+    counts = ("before_count", "after_count", "count")
+    return withhold(
+        changes,
+        least < threshold,
+        "too_few",
+        columns=("value", "lower", "upper", *changes.columns.intersection(counts)),
+    )
+
+
+def protected_values(
+    values: pd.DataFrame, *, threshold: int = 5, totals: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Yearly values of indicators without those that rest on counts too small to show.
+
+    Parameters
+    ----------
+    values
+        As from ``yearly_values``.
+    threshold
+        Smallest count, complement and base that may be shown. Of a series with more than half of
+        its years below it, all years are hidden.
+    totals
+        ``indicator_id``, ``year``, ``numerator`` and ``denominator`` of all municipalities
+        together, where these are shown too; a hidden count is then guarded against subtraction.
+
+    Returns
+    -------
+    DataFrame
+        The same rows; ``value``, ``numerator`` and ``denominator`` missing and ``reason`` given
+        where hidden. Values without counts are left as they are.
+    """
+    rows = values.assign(reason=None).astype({"reason": object})
+    counted = rows["numerator"].notna() & rows["denominator"].notna()
+    cells = rows.loc[counted].rename(columns={"numerator": "count", "denominator": "base"})
+    if totals is not None:
+        whole = totals.rename(columns={"numerator": "count", "denominator": "base"})
+        cells = pd.concat([cells, whole.assign(municipality_code=TOTAL, reason=None)])
+    if cells.empty:
+        return rows
+    cells = cells.reset_index(drop=True).assign(lower=np.nan, upper=np.nan)
+    safe = protect_shares(
+        cells,
+        dimensions=("municipality_code",),
+        of=("indicator_id", "year"),
+        threshold=threshold,
+        series=("municipality_code", "indicator_id"),
+    )
+    safe = safe.loc[safe["municipality_code"] != TOTAL]
+    renamed = safe.rename(columns={"count": "numerator", "base": "denominator"})
+    shown = pd.concat([renamed[rows.columns], rows.loc[~counted]])
+    return shown.sort_values(["municipality_code", "indicator_id", "year"]).reset_index(drop=True)
+
+
+def targets_by_municipality(targets: pd.DataFrame, municipality_codes: list[str]) -> pd.DataFrame:
+    """Targets of indicators that hold for every municipality, one row for each.
+
+    Returns
+    -------
+    DataFrame
+        ``municipality_code``, ``indicator_id``, ``direction``, ``target_value``, ``target_year``.
+    """
+    own = targets.loc[targets["indicator_id"].notna()]
+    shaped = pd.DataFrame(
+        {
+            "indicator_id": own["indicator_id"],
+            "direction": own["direction"],
+            "target_value": own["value"],
+            "target_year": own["due"].str.slice(0, 4).astype(int),
+        }
+    )
+    codes = pd.DataFrame({"municipality_code": municipality_codes})
+    return codes.merge(shaped, how="cross")
+
+
+def goal_rules(claims: pd.DataFrame, *, scale: float = 1.0) -> pd.DataFrame:
+    """The rules that the study declares for its goals, as ``judge_goal_attainment`` takes them.
+
+    Parameters
+    ----------
+    claims
+        Claims of the study; those about ``regel-<goal_id>`` are read: ``direction``,
+        ``smallest_change`` (percentage points), ``minimum_evidence``.
+    scale
+        What the smallest change is multiplied with, 0.01 where changes are shares.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``goal_id`` with ``target_value`` (missing), ``confidence_level`` (0.95).
+    """
+    own = claims.loc[claims["chosen"] & claims["subject"].str.startswith("regel-")]
+    wide = own.pivot(index="subject", columns="quantity", values="value")
+    needed = ["direction", "smallest_change", "minimum_evidence"]
+    missing = [name for name in needed if name not in wide.columns]
+    if missing:
+        raise DataError(f"the claims hold no rule with {', '.join(missing)}; expected one per goal")
+    return pd.DataFrame(
+        {
+            "goal_id": wide.index.str.removeprefix("regel-"),
+            "direction": wide["direction"].to_numpy(),
+            "target_value": np.nan,
+            "smallest_change": wide["smallest_change"].astype(float).to_numpy() * scale,
+            "minimum_evidence": wide["minimum_evidence"].to_numpy(),
+            "confidence_level": 0.95,
+        }
+    )
+
+
+def with_standard_error(results: pd.DataFrame) -> pd.DataFrame:
+    """Results with the standard error that their limits imply, taken as normal.
+
+    Parameters
+    ----------
+    results
+        Rows with ``lower``, ``upper`` and ``confidence_level``.
+    """
+    z = results["confidence_level"].map(z_value)
+    return results.assign(standard_error=(results["upper"] - results["lower"]) / (2 * z))
+
+
+def coded_units(codings: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``CodingsTable`` as the qualitative statistics take them.
+
+    Returns
+    -------
+    DataFrame
+        The rows with ``code`` for ``code_id``, and what is not cleared marked as not checked.
+    """
+    return codings.rename(columns={"code_id": "code"}).assign(
+        anonymity=codings["anonymity"].replace({"not_cleared": "not_checked"})
+    )
+
+
+def truth_and_estimates(
+    claims: pd.DataFrame, estimates: Mapping[str, pd.DataFrame], *, scale: Mapping[str, float]
+) -> pd.DataFrame:
+    """What the generator knows beside what was estimated.
+
+    Parameters
+    ----------
+    claims
+        Claims of a synthetic study; those about ``sannhet-<name>`` are read.
+    estimates
+        By name, one row with ``value``, ``lower``, ``upper``, ``method`` and ``reason``.
+    scale
+        By name, what the estimate is multiplied with to be in the unit of the truth.
+
+    Returns
+    -------
+    DataFrame
+        One row per name: ``label``, ``unit``, ``truth``, ``value``, ``lower``, ``upper``,
+        ``method``, ``reason``, ``source``, ``locator`` and ``covered`` (whether the interval
+        holds the truth; missing without an interval).
+    """
+    known = claims.loc[claims["subject"].str.startswith("sannhet-")].set_index("subject")
+    rows = []
+    for name, estimate in estimates.items():
+        truth = known.loc[f"sannhet-{name}"]
+        found = estimate.iloc[0]
+        value, lower, upper = (found[part] * scale[name] for part in ("value", "lower", "upper"))
+        inside = None if pd.isna(lower) else bool(lower <= float(truth["value"]) <= upper)
+        rows.append(
+            {
+                "name": name,
+                "label": truth["label"],
+                "unit": truth["unit"],
+                "truth": float(truth["value"]),
+                "value": value,
+                "lower": lower,
+                "upper": upper,
+                "covered": inside,
+                "method": found["method"],
+                "reason": found["reason"],
+                "source": truth["source"],
+                "locator": truth["locator"],
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,861 @@
+"""Results of the statistics as report tables, with interval, base and reason.
+
+What is withheld shows its reason in its place. Every caption of a synthetic study says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from evalkit import vocabulary as words
+from evalkit.disclosure import TOTAL
+from evalkit.display import ReportTable
+from evalkit.goals import RULE_JUDGEMENTS
+from evalkit.municipalities import Municipality
+from evalkit.norwegian import interval_text, number_text, percent_text
+from evalkit.references import source_line
+from evalkit.tables.layout import Column, present, report_table, sentence, text_of
+
+__all__ = [
+    "change_text",
+    "coder_agreement_table",
+    "effects_table",
+    "item_changes_table",
+    "item_shares_table",
+    "items_side_by_side_table",
+    "joint_display_table",
+    "judgements_table",
+    "labelled",
+    "left_out_table",
+    "peers_table",
+    "pooled_table",
+    "share_text",
+    "spread_text",
+    "synthetic_controls_table",
+    "target_distance_table",
+    "theme_matrix_table",
+    "truth_table",
+    "wave_comparability_table",
+    "wave_response_table",
+    "wave_text",
+    "withheld_text",
+]
+
+EFFECT = Column("Endring (prosentpoeng)", 16, "r")
+
+
+def labelled(text: str, *, synthetic: bool) -> str:
+    """A caption or alternative text that says so where the data are synthetic."""
+    return f"{text} (syntetisk)" if synthetic else text
+
+
+def withheld_text(reason: str | None) -> str:
+    """What stands in the place of a withheld value."""
+    return f"*{words.WITHHELD[reason]}*" if present(reason) else ""
+
+
+def wave_text(wave: float) -> str:
+    """A wave as a reader knows it: ``nullpunkt``, ``målerunde 2``."""
+    return "nullpunkt" if wave == 0 else f"målerunde {wave:.0f}"
+
+
+def share_text(row) -> str:
+    """A share with its interval and base, or the reason that it is withheld."""
+    if pd.isna(row.value):
+        return withheld_text(row.reason)
+    interval = interval_text(100 * row.lower, 100 * row.upper)
+    base = f"{number_text(row.base, decimals=0)}\u00a0svar"
+    return f"{percent_text(100 * row.value, decimals=0)} ({interval}), {base}"
+
+
+def change_text(value: float, *, scale: float = 100.0, decimals: int = 1) -> str:
+    """A change with its sign: ``+4,1``; ``scale`` turns shares into percentage points."""
+    shown = number_text(scale * value, decimals=decimals)
+    return f"+{shown}" if scale * value > 0 and shown.strip("0,") else shown
+
+
+def spread_text(lower: float, upper: float, *, scale: float = 100.0, decimals: int = 1) -> str:
+    """The limits of a change: ``−1,2 til +4,0``; empty where there are none."""
+    if pd.isna(lower) or pd.isna(upper):
+        return ""
+    ends = (change_text(end, scale=scale, decimals=decimals) for end in (lower, upper))
+    return "\u00a0til ".join(ends)
+
+
+def probability_text(p_value: float) -> str:
+    """A p value: ``0,03``, ``< 0,001``; empty if it is missing."""
+    if pd.isna(p_value):
+        return ""
+    return "<\u00a00,001" if p_value < 0.001 else number_text(p_value, decimals=3)
+
+
+def item_texts(items: pd.DataFrame) -> dict[str, str]:
+    """The standard wording of each item, in the order of the questionnaire."""
+    return items.sort_values("position").set_index("item")["text"].to_dict()
+
+
+def in_order(rows: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the order of the questionnaire; items that no row has are passed over."""
+    place = {item: number for number, item in enumerate(item_texts(items))}
+    return rows.iloc[rows["item"].map(place).argsort(kind="stable")]
+
+
+def wave_response_table(
+    response: pd.DataFrame, municipality: Municipality, *, surveys: pd.DataFrame, synthetic: bool
+) -> ReportTable:
+    """Invited, answered and response rate in every wave.
+
+    Parameters
+    ----------
+    response
+        As from ``response_rate``.
+    municipality
+        The municipality.
+    surveys
+        The surveys behind, for their sources.
+    synthetic
+        Whether the study is synthetic.
+    """
+    own = response.loc[response["municipality_code"] == municipality.code]
+    rows = [
+        (
+            sentence(wave_text(row.wave)),
+            number_text(row.base),
+            number_text(row.count),
+            f"{percent_text(100 * row.value, decimals=0)}"
+            if pd.notna(row.value)
+            else withheld_text(row.reason),
+        )
+        for row in own.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Målerunde", 30),
+            Column("Inviterte", 20, "r"),
+            Column("Svar", 20, "r"),
+            Column("Svarprosent", 20, "r"),
+        ],
+        rows,
+        empty="Det er ikke gjort noen undersøkelse i flere runder.",
+        caption=labelled(f"Svar blant ansatte i {municipality.name}", synthetic=synthetic),
+        source=source_line(surveys),
+    )
+
+
+def item_shares_table(
+    shares: pd.DataFrame,
+    municipality: Municipality,
+    *,
+    items: pd.DataFrame,
+    surveys: pd.DataFrame,
+    synthetic: bool,
+) -> ReportTable:
+    """Share who agree with each item in each wave, with 95 per cent interval and base.
+
+    Parameters
+    ----------
+    shares
+        As from ``protected_shares``; the rows of all services together are shown.
+    municipality
+        The municipality.
+    items
+        The item bank.
+    surveys
+        The surveys behind, for their sources.
+    synthetic
+        Whether the study is synthetic.
+    """
+    own = shares.loc[
+        (shares["municipality_code"] == municipality.code) & (shares["service"] == TOTAL)
+    ]
+    waves = sorted(own["wave"].unique())
+    texts = item_texts(items)
+    cells = {(row.item, row.wave): share_text(row) for row in own.itertuples(index=False)}
+    rows = [
+        (
+            text_of(text),
+            *(cells.get((item, wave)) or withheld_text("not_asked") for wave in waves),
+        )
+        for item, text in texts.items()
+        if any((item, wave) in cells for wave in waves)
+    ]
+    return report_table(
+        [Column("Spørsmål", 34), *(Column(sentence(wave_text(wave)), 22) for wave in waves)],
+        rows,
+        empty="Det er ikke gjort noen undersøkelse i flere runder.",
+        caption=labelled(
+            f"Andel enige i {municipality.name}, med 95 prosent konfidensintervall",
+            synthetic=synthetic,
+        ),
+        source=source_line(surveys),
+    )
+
+
+def item_changes_table(
+    changes: pd.DataFrame,
+    municipality: Municipality,
+    *,
+    items: pd.DataFrame,
+    surveys: pd.DataFrame,
+    synthetic: bool,
+) -> ReportTable:
+    """Change in the share who agree, with interval and the smallest change that could be seen.
+
+    Parameters
+    ----------
+    changes
+        As from ``with_detectable_change`` and ``protected_changes``, one confidence level.
+    municipality, items, surveys, synthetic
+        As for ``item_shares_table``.
+    """
+    own = in_order(changes.loc[changes["municipality_code"] == municipality.code], items)
+    texts = item_texts(items)
+    read = {"change seen": "endring sett", "no change seen": "ingen endring sett"}
+    rows = [
+        (
+            text_of(texts[row.item]),
+            withheld_text(row.reason) if pd.isna(row.value) else change_text(row.value),
+            spread_text(row.lower, row.upper),
+            number_text(row.base, decimals=0) if pd.notna(row.value) else "",
+            number_text(100 * row.smallest_change_share, decimals=1) if pd.notna(row.value) else "",
+            read.get(row.could_see, "") if pd.notna(row.value) else "",
+        )
+        for row in own.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Spørsmål", 30),
+            EFFECT,
+            Column("Intervall", 18, "r"),
+            Column("Grunnlag", 12, "r"),
+            Column("Minste påvisbare", 14, "r"),
+            Column("Lesning", 16),
+        ],
+        rows,
+        empty="Ingen endring kan regnes ut.",
+        caption=labelled(
+            f"Endring i andel enige i {municipality.name}, i prosentpoeng, med 95 prosent "
+            "konfidensintervall",
+            synthetic=synthetic,
+        ),
+        source=source_line(surveys),
+    )
+
+
+def wave_comparability_table(
+    comparisons: pd.DataFrame,
+    municipality: Municipality,
+    *,
+    items: pd.DataFrame,
+    crosswalk: pd.DataFrame,
+    synthetic: bool,
+) -> ReportTable:
+    """Which items may be compared from one wave to another, and why the others may not.
+
+    Parameters
+    ----------
+    comparisons
+        As from ``comparisons_between_waves``.
+    municipality, items, synthetic
+        As for ``item_shares_table``.
+    crosswalk
+        The crosswalk behind, for its sources.
+    """
+    own = in_order(comparisons.loc[comparisons["municipality_code"] == municipality.code], items)
+    texts = item_texts(items)
+    rows = [
+        (
+            text_of(texts[row.item]),
+            words.CROSSWALK_STATUS[row.status_before],
+            words.CROSSWALK_STATUS[row.status_after],
+            "ja" if row.allowed else f"nei: {words.WITHHELD[row.reason]}",
+        )
+        for row in own.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Spørsmål", 40),
+            Column("Før", 18),
+            Column("Etter", 18),
+            Column("Kan sammenlignes", 24),
+        ],
+        rows,
+        empty="Det er ikke sagt hva som ble spurt om i rundene.",
+        caption=labelled(
+            f"Spørsmål som kan sammenlignes over tid i {municipality.name}", synthetic=synthetic
+        ),
+        source=source_line(crosswalk),
+    )
+
+
+def left_out_table(
+    left: pd.DataFrame,
+    *,
+    items: pd.DataFrame,
+    municipalities: pd.DataFrame,
+    crosswalk: pd.DataFrame,
+    synthetic: bool,
+) -> ReportTable:
+    """What a comparison left out, and why.
+
+    Parameters
+    ----------
+    left
+        As from ``left_out``.
+    items, crosswalk, synthetic
+        As for ``wave_comparability_table``.
+    municipalities
+        The municipalities, for their names.
+    """
+    texts = item_texts(items)
+    names = municipalities.set_index("municipality_code")["name"]
+    rows = [
+        (
+            text_of(texts[row.item]),
+            words.WITHHELD[row.reason],
+            ", ".join(names[code.strip()] for code in row.municipality_codes.split(",")),
+        )
+        for row in in_order(left, items).itertuples(index=False)
+    ]
+    return report_table(
+        [Column("Spørsmål", 40), Column("Grunn", 24), Column("Kommuner", 36)],
+        rows,
+        empty="Alle spørsmål er stilt likt.",
+        caption=labelled("Hva sammenligningen utelater", synthetic=synthetic),
+        source=source_line(crosswalk),
+    )
+
+
+def items_side_by_side_table(
+    shares: pd.DataFrame,
+    *,
+    items: pd.DataFrame,
+    municipalities: pd.DataFrame,
+    surveys: pd.DataFrame,
+    synthetic: bool,
+) -> ReportTable:
+    """Shares who agree, the municipalities side by side, where the question was asked alike.
+
+    Parameters
+    ----------
+    shares
+        As from ``comparable_shares``, protected, one confidence level.
+    items, surveys, synthetic
+        As for ``item_shares_table``.
+    municipalities
+        The municipalities, for their names.
+    """
+    names = municipalities.set_index("municipality_code")["name"]
+    codes = [code for code in names.index if code in set(shares["municipality_code"])]
+    cells = {
+        (row.item, row.municipality_code): percent_text(100 * row.value, decimals=0)
+        if pd.notna(row.value)
+        else withheld_text(row.reason)
+        for row in shares.itertuples(index=False)
+    }
+    rows = [
+        (text_of(text), *(cells.get((item, code), "") for code in codes))
+        for item, text in item_texts(items).items()
+        if any((item, code) in cells for code in codes)
+    ]
+    return report_table(
+        [Column("Spørsmål", 28), *(Column(text_of(names[code]), 12, "r") for code in codes)],
+        rows,
+        empty="Ingen spørsmål er stilt likt i flere kommuner.",
+        caption=labelled("Andel enige der spørsmålet er stilt likt", synthetic=synthetic),
+        source=source_line(surveys),
+    )
+
+
+def target_distance_table(
+    distances: pd.DataFrame,
+    probabilities: pd.DataFrame,
+    municipality: Municipality,
+    *,
+    indicators: pd.DataFrame,
+    observations: pd.DataFrame,
+    synthetic: bool,
+) -> ReportTable:
+    """Latest value, target, what is needed per year and how likely the target is.
+
+    Parameters
+    ----------
+    distances
+        As from ``distance_to_target``.
+    probabilities
+        As from ``reach_probability``, one confidence level.
+    municipality
+        The municipality.
+    indicators
+        Indicators with ``name``; values are in per cent.
+    observations
+        The observations behind, for their sources.
+    synthetic
+        Whether the study is synthetic.
+    """
+    keys = ["municipality_code", "indicator_id"]
+    joined = distances.merge(
+        probabilities[[*keys, "reach_probability"]], on=keys, how="left", validate="one_to_one"
+    )
+    names = indicators.set_index("indicator_id")["name"]
+    own = joined.loc[joined["municipality_code"] == municipality.code]
+    rows = [
+        (
+            text_of(names[row.indicator_id]),
+            withheld_text(row.reason)
+            if pd.isna(row.value)
+            else f"{percent_text(row.value, decimals=1)} ({row.latest_year:.0f})",
+            f"{percent_text(row.target_value, decimals=1)} ({row.target_year:.0f})",
+            change_text(row.achieved_per_year, scale=1, decimals=2),
+            "målet er nådd"
+            if row.reached is True or row.reached == 1.0
+            else change_text(row.needed_per_year, scale=1, decimals=2),
+            percent_text(100 * row.reach_probability, decimals=0),
+        )
+        for row in own.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Indikator", 24),
+            Column("Siste verdi", 16, "r"),
+            Column("Mål", 16, "r"),
+            Column("Endring per år", 14, "r"),
+            Column("Trengs per år", 14, "r"),
+            Column("Sannsynlig å nå", 14, "r"),
+        ],
+        rows,
+        empty="Ingen indikator har både verdi og mål.",
+        caption=labelled(
+            f"Avstand til målene i {municipality.name}; endring i prosentpoeng",
+            synthetic=synthetic,
+        ),
+        source=source_line(observations),
+        note="Sannsynligheten gjelder bare om trenden fortsetter som før.",
+    )
+
+
+def peers_table(
+    compared: pd.DataFrame,
+    municipality: Municipality,
+    *,
+    indicators: pd.DataFrame,
+    observations: pd.DataFrame,
+    synthetic: bool,
+) -> ReportTable:
+    """The municipality beside the municipalities most like it, in the latest year.
+
+    Parameters
+    ----------
+    compared
+        As from ``comparison_with_peers``.
+    municipality, indicators, observations, synthetic
+        As for ``target_distance_table``.
+    """
+    own = compared.loc[compared["municipality_code"] == municipality.code]
+    latest = own.loc[own["year"] == own["year"].max()]
+    names = indicators.set_index("indicator_id")["name"]
+    rows = [
+        (
+            text_of(names[row.indicator_id]),
+            f"{row.year:.0f}",
+            percent_text(row.value, decimals=1)
+            if pd.notna(row.value)
+            else withheld_text(row.reason),
+            percent_text(row.peer_median, decimals=1),
+            interval_text(row.lower, row.upper, decimals=1),
+            number_text(row.peer_count, decimals=0),
+        )
+        for row in latest.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Indikator", 28),
+            Column("År", 8, "r"),
+            Column("Kommunen", 14, "r"),
+            Column("Lignende, median", 16, "r"),
+            Column("Midterste halvdel", 18, "r"),
+            Column("Antall lignende", 14, "r"),
+        ],
+        rows,
+        empty="Ingen kommuner ligner nok.",
+        caption=labelled(f"{municipality.name} og kommunene som ligner mest", synthetic=synthetic),
+        source=source_line(observations),
+        note="Halvdelen av de lignende kommunene ligger i spennet; det er ikke et "
+        "konfidensintervall.",
+    )
+
+
+def effects_table(
+    effects: Mapping[str, pd.DataFrame],
+    pretrends: Mapping[str, pd.DataFrame],
+    *,
+    indicators: pd.DataFrame,
+    observations: pd.DataFrame,
+    synthetic: bool,
+) -> ReportTable:
+    """Difference in differences for each indicator, with its interval and pre-trend check.
+
+    Parameters
+    ----------
+    effects
+        By indicator, as from ``difference_in_differences``, one confidence level.
+    pretrends
+        By indicator, as from ``pretrend_check``.
+    indicators, observations, synthetic
+        As for ``target_distance_table``.
+    """
+    names = indicators.set_index("indicator_id")["name"]
+    rows = []
+    for indicator, effect in effects.items():
+        row, before = effect.iloc[0], pretrends[indicator].iloc[0]
+        rows.append(
+            (
+                text_of(names[indicator]),
+                withheld_text(row["reason"])
+                if pd.isna(row["value"])
+                else change_text(row["value"], scale=1),
+                spread_text(row["lower"], row["upper"], scale=1),
+                probability_text(row["p_value"]),
+                f"{row['treated_count']:.0f} mot {row['comparison_count']:.0f}",
+                probability_text(before["p_value"]),
+            )
+        )
+    return report_table(
+        [
+            Column("Indikator", 26),
+            EFFECT,
+            Column("Intervall", 18, "r"),
+            Column("p-verdi", 10, "r"),
+            Column("Kommuner", 14, "r"),
+            Column("p for ulik trend før", 14, "r"),
+        ],
+        rows,
+        empty="Ingen sammenligning kan gjøres.",
+        caption=labelled(
+            "Endring mot kommuner uten tiltaket, med 95 prosent intervall fra permutasjon",
+            synthetic=synthetic,
+        ),
+        source=source_line(observations),
+    )
+
+
+def synthetic_controls_table(
+    results: pd.DataFrame,
+    *,
+    municipalities: pd.DataFrame,
+    observations: pd.DataFrame,
+    indicator: str,
+    synthetic: bool,
+) -> ReportTable:
+    """Synthetic control for each municipality, with fit before, donors and placebo rank.
+
+    Parameters
+    ----------
+    results
+        As from ``synthetic_control``, one confidence level.
+    municipalities
+        The municipalities, for their names.
+    observations
+        The observations behind, for their sources.
+    indicator
+        The indicator's name.
+    synthetic
+        Whether the study is synthetic.
+    """
+    names = municipalities.set_index("municipality_code")["name"]
+    rows = [
+        (
+            text_of(names[row.municipality_code]),
+            withheld_text(row.reason) if pd.isna(row.value) else change_text(row.value, scale=1),
+            spread_text(row.lower, row.upper, scale=1) or withheld_text(row.reason),
+            number_text(row.pre_rmspe, decimals=2),
+            f"{row.placebo_rank:.0f} av {row.donor_count + 1:.0f}"
+            if pd.notna(row.placebo_rank)
+            else "",
+        )
+        for row in results.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Kommune", 22),
+            Column("Avvik (prosentpoeng)", 18, "r"),
+            Column("Intervall", 22, "r"),
+            Column("Avvik før tiltaket", 18, "r"),
+            Column("Plassering", 18, "r"),
+        ],
+        rows,
+        empty="Ingen kommune kan sammenlignes med en syntetisk kontroll.",
+        caption=labelled(
+            f"Hver kommune mot sin syntetiske kontroll: {indicator.lower()}", synthetic=synthetic
+        ),
+        source=source_line(observations),
+        note="Plasseringen er kommunens blant alle som er prøvd som om de hadde tiltaket; 1 er "
+        "størst avvik.",
+    )
+
+
+def pooled_table(
+    pooled: pd.DataFrame, *, items: pd.DataFrame, surveys: pd.DataFrame, synthetic: bool
+) -> ReportTable:
+    """Pooled change per item, with interval, prediction interval and heterogeneity.
+
+    Parameters
+    ----------
+    pooled
+        As from ``pooled_estimate`` by ``item``, one confidence level.
+    items, surveys, synthetic
+        As for ``item_shares_table``.
+    """
+    texts = item_texts(items)
+    rows = [
+        (
+            text_of(texts[row.item]),
+            withheld_text(row.reason) if pd.isna(row.value) else change_text(row.value),
+            spread_text(row.lower, row.upper),
+            spread_text(row.prediction_lower, row.prediction_upper),
+            percent_text(100 * row.i2_share, decimals=0),
+            number_text(row.study_count, decimals=0),
+        )
+        for row in in_order(pooled, items).itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Spørsmål", 30),
+            EFFECT,
+            Column("Intervall", 18, "r"),
+            Column("Neste kommune", 18, "r"),
+            Column("I²", 8, "r"),
+            Column("Kommuner", 12, "r"),
+        ],
+        rows,
+        empty="Ingen spørsmål kan slås sammen.",
+        caption=labelled(
+            "Endring i andel enige, slått sammen over kommunene, med 95 prosent konfidensintervall",
+            synthetic=synthetic,
+        ),
+        source=source_line(surveys),
+        note="«Neste kommune» er intervallet som endringen i en ny, lignende kommune ventes i.",
+    )
+
+
+def theme_matrix_table(
+    matrix: pd.DataFrame, *, municipalities: pd.DataFrame, codings: pd.DataFrame, synthetic: bool
+) -> ReportTable:
+    """Comments with each theme by municipality, of all comments there.
+
+    Parameters
+    ----------
+    matrix
+        As from ``theme_matrix``, protected.
+    municipalities
+        The municipalities, for their names.
+    codings
+        The codings behind, for their sources.
+    synthetic
+        Whether the study is synthetic.
+    """
+    names = municipalities.set_index("municipality_code")["name"]
+    codes = [code for code in names.index if code in set(matrix["municipality_code"])]
+    cells = {
+        (row.code, row.municipality_code): f"{row.count:.0f}\u00a0av\u00a0{row.base:.0f}"
+        if pd.notna(row.count) and pd.notna(row.base)
+        else withheld_text(row.reason)
+        for row in matrix.itertuples(index=False)
+    }
+    rows = [
+        (text_of(sentence(theme)), *(cells.get((theme, code), "") for code in codes))
+        for theme in dict.fromkeys(matrix["code"])
+    ]
+    return report_table(
+        [Column("Tema", 18), *(Column(text_of(names[code]), 14, "r") for code in codes)],
+        rows,
+        empty="Ingen kommentarer er kodet.",
+        caption=labelled("Kommentarer fra brukere etter tema og kommune", synthetic=synthetic),
+        source=source_line(codings),
+        note="Hvor ofte et tema er nevnt, sier ikke hvor mange som mener det.",
+    )
+
+
+def coder_agreement_table(
+    results: Mapping[str, pd.DataFrame], *, codings: pd.DataFrame, synthetic: bool
+) -> ReportTable:
+    """How well the coders agree.
+
+    Parameters
+    ----------
+    results
+        By name of the measure, as from ``krippendorff_alpha`` or ``cohen_kappa``, one level.
+    codings
+        The codings behind, for their sources.
+    synthetic
+        Whether the study is synthetic.
+    """
+    rows = []
+    for name, result in results.items():
+        row = result.iloc[0]
+        limits = [number_text(row[end], decimals=2) for end in ("lower", "upper")]
+        rows.append(
+            (
+                text_of(name),
+                number_text(row["value"], decimals=2) or withheld_text(row["reason"]),
+                "–".join(limits) if all(limits) else withheld_text(row["reason"]),
+                number_text(row["unit_count"], decimals=0),
+                number_text(row["coder_count"], decimals=0),
+            )
+        )
+    return report_table(
+        [
+            Column("Mål på samsvar", 30),
+            Column("Verdi", 14, "r"),
+            Column("Intervall", 20, "r"),
+            Column("Utsagn", 16, "r"),
+            Column("Kodere", 16, "r"),
+        ],
+        rows,
+        empty="Bare én person har kodet.",
+        caption=labelled(
+            "Samsvar mellom dem som kodet, med 95 prosent konfidensintervall", synthetic=synthetic
+        ),
+        source=source_line(codings),
+    )
+
+
+def joint_display_table(
+    display: pd.DataFrame, *, fits: Mapping[str, str], codings: pd.DataFrame, synthetic: bool
+) -> ReportTable:
+    """Findings, their numbers and what was said about them; only cleared excerpts.
+
+    Parameters
+    ----------
+    display
+        As from ``joint_display``.
+    fits
+        Norwegian words for how text and number fit, such as ``FINDING_FITS``.
+    codings
+        The codings behind, for their sources.
+    synthetic
+        Whether the study is synthetic.
+    """
+    rows = [
+        (
+            text_of(row.finding),
+            withheld_text(row.reason)
+            if pd.isna(row.value)
+            else f"{change_text(row.value)} ({spread_text(row.lower, row.upper)})",
+            text_of(row.code),
+            f"«{'», «'.join(map(text_of, row.excerpts))}»"
+            if isinstance(row.excerpts, tuple) and row.excerpts
+            else "ingen klarert",
+            text_of(fits.get(row.fit, "")),
+        )
+        for row in display.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Funn", 26),
+            Column("Endring (prosentpoeng)", 18),
+            Column("Tema", 12),
+            Column("Utdrag", 30),
+            Column("Sammen", 14),
+        ],
+        rows,
+        empty="Ingen funn er knyttet til tema.",
+        caption=labelled("Tall og tekst side om side", synthetic=synthetic),
+        source=source_line(codings),
+    )
+
+
+def judgements_table(
+    judgements: pd.DataFrame,
+    *,
+    goals: pd.DataFrame,
+    municipalities: pd.DataFrame,
+    synthetic: bool,
+) -> ReportTable:
+    """Goal attainment by the declared rule, with what each judgement rests on.
+
+    Parameters
+    ----------
+    judgements
+        As from ``strongest_evidence``; changes in percentage points.
+    goals
+        The goals, for their wording.
+    municipalities
+        The municipalities, for their names.
+    synthetic
+        Whether the study is synthetic.
+    """
+    texts = goals.set_index("goal_id")["text"]
+    names = municipalities.set_index("municipality_code")["name"]
+    place = {code: number for number, code in enumerate(names.index)}
+    order = judgements.assign(
+        goal_place=judgements["goal_id"].map({g: n for n, g in enumerate(texts.index)}),
+        place=judgements["municipality_code"].map(place),
+    ).sort_values(["goal_place", "place"])
+    rows = [
+        (
+            text_of(texts[row.goal_id]),
+            text_of(names[row.municipality_code]),
+            RULE_JUDGEMENTS[row.judgement],
+            change_text(row.value, scale=1) if pd.notna(row.value) else withheld_text(row.reason),
+            spread_text(row.lower, row.upper, scale=1),
+            number_text(row.smallest_detectable_change, decimals=1),
+            words.EVIDENCE_GRADES[row.evidence_grade],
+        )
+        for row in order.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Mål", 20),
+            Column("Kommune", 14),
+            Column("Vurdering", 20),
+            Column("Endring", 10, "r"),
+            Column("Intervall", 16, "r"),
+            Column("Minste påvisbare", 11, "r"),
+            Column("Grunnlag", 16),
+        ],
+        rows,
+        empty="Ingen mål har regel.",
+        caption=labelled(
+            "Måloppnåelse etter den erklærte regelen; endring i prosentpoeng", synthetic=synthetic
+        ),
+        source=source_line(goals),
+        grouped=True,
+    )
+
+
+def truth_table(compared: pd.DataFrame, *, synthetic: bool) -> ReportTable:
+    """What the generator knows beside what was estimated.
+
+    Parameters
+    ----------
+    compared
+        As from ``truth_and_estimates``; in percentage points.
+    synthetic
+        Whether the study is synthetic; anything else has no known truth.
+    """
+    rows = [
+        (
+            text_of(row.label),
+            change_text(row.truth, scale=1),
+            withheld_text(row.reason) if pd.isna(row.value) else change_text(row.value, scale=1),
+            spread_text(row.lower, row.upper, scale=1),
+            {True: "ja", False: "nei"}.get(row.covered, ""),
+        )
+        for row in compared.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Størrelse", 40),
+            Column("Sannhet", 14, "r"),
+            Column("Anslag", 14, "r"),
+            Column("Intervall", 20, "r"),
+            Column("Dekker", 12),
+        ],
+        rows,
+        empty="Ingen sannhet er kjent.",
+        caption=labelled("Sannheten og anslagene, i prosentpoeng", synthetic=synthetic),
+        source=source_line(compared),
+    )
