@@ -11,10 +11,10 @@ PACKAGE = PROJECT / "src" / "evalkit"
 LAYERS = [
     ["cli"],
     ["studies"],
-    ["runs", "book"],
+    ["runs", "book", "short_report"],
     ["tables", "figures"],
     ["display", "markdown", "references"],
-    ["readers", "qda_files", "store"],
+    ["feedback", "readers", "qda_files", "store"],
     ["checks"],
     [
         "attainment",
@@ -32,6 +32,7 @@ LAYERS = [
         "logic_model",
         "municipalities",
         "pooling",
+        "preparation",
         "process",
         "survey",
         "synthetic_control",

@@ -16,6 +16,7 @@ def found(tmp_path, text):
         "Piloten varte fra 2019 til 2023, i perioden 2019–2023.",
         "Se @tbl-events-horten-2 og [@nf2024, s. 44].",
         "0–24-samarbeidet bygger på NF-rapport 2/2024, kapittel 6.2 og tabell 11.",
+        "Ta Sats 2.0 avløste Ta Sats 1.0.",
         "Opplæringslova § 9 A gjelder.",
         "1. Første punkt\n2. Andre punkt",
         "{{< embed notebooks/01-context-horten.ipynb#tbl-facts-horten >}}",

@@ -39,14 +39,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    study = argparse.ArgumentParser(add_help=False)
-    study.add_argument("study", help="folder under data/raw, such as pilot")
-    study.add_argument(
+    placed = argparse.ArgumentParser(add_help=False)
+    placed.add_argument(
         "--project",
         type=Path,
         metavar="DIR",
         help="the project's folder (default: here, or the nearest above with data/raw)",
     )
+    study = argparse.ArgumentParser(add_help=False, parents=[placed])
+    study.add_argument("study", help="folder under data/raw, such as pilot")
     chosen = argparse.ArgumentParser(add_help=False)
     chosen.add_argument(
         "--municipality",
@@ -57,7 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     working = argparse.ArgumentParser(add_help=False)
     working.add_argument("--workers", type=int, metavar="N", help="runs at a time (default: cores)")
     rendering = argparse.ArgumentParser(add_help=False)
-    rendering.add_argument("--to", default="html,pdf", metavar="FORMATS", help="html, pdf or both")
+    rendering.add_argument(
+        "--to",
+        default="html,pdf",
+        metavar="FORMATS",
+        help="html, pdf or both; a short report also docx (default: html,pdf)",
+    )
     rendering.add_argument("--engine", choices=["auto", "quarto", "embedded"], default="auto")
     rendering.add_argument(
         "--allow-incomplete",
@@ -103,13 +109,48 @@ def _parser() -> argparse.ArgumentParser:
         ["evalkit render pilot", "evalkit render pilot --to pdf --engine embedded"],
         [study, rendering],
     )
-    add(
+    report = add(
         "report",
         _report,
-        "Check the data, run the notebooks and render the book.",
-        ["evalkit report pilot"],
+        "Check the data, run the notebooks and render the book, or municipalities' short reports.",
+        [
+            "evalkit report pilot",
+            "evalkit report pilot --municipality Larvik --to html,pdf,docx",
+            "evalkit report pilot --all",
+        ],
         [study, working, rendering],
     )
+    short = report.add_mutually_exclusive_group()
+    short.add_argument(
+        "--municipality",
+        action="append",
+        metavar="CODE|NAME",
+        help="the short report of this municipality in place of the book; may be repeated",
+    )
+    short.add_argument("--all", action="store_true", help="every municipality's short report")
+    feedback = add(
+        "feedback",
+        _feedback,
+        "List comments and tracked changes of a returned Word draft, and log them in its study.",
+        [
+            "evalkit feedback kommune-larvik.docx",
+            "evalkit feedback kommune-larvik.docx --dry-run --json",
+        ],
+        [placed],
+    )
+    feedback.add_argument("file", type=Path, help="the returned .docx")
+    feedback.add_argument("--study", help="its study (default: the one its title page names)")
+    feedback.add_argument(
+        "--municipality",
+        metavar="CODE|NAME",
+        help="who returned it (default: the one its title page names)",
+    )
+    feedback.add_argument("--round", type=int, metavar="N", help="round (default: the next)")
+    feedback.add_argument(
+        "--received", metavar="DATE", help="the day it came, as 2026-11-22 (default: today)"
+    )
+    feedback.add_argument("--dry-run", action="store_true", help="list them, log nothing")
+    feedback.add_argument("--json", action="store_true", help="as JSON")
     status = add(
         "status",
         _status,
@@ -133,18 +174,18 @@ def _project(parsed):
     return Project.found_from((parsed.project or Path.cwd()).resolve())
 
 
-def _codes(parsed, read) -> list[str] | None:
+def _codes(given: Sequence[str] | None, read) -> list[str] | None:
     """Codes of the municipalities named on the command line; None if none is named."""
-    if not parsed.municipality:
+    if not given:
         return None
     table = read.tables["municipalities"]
     of_report = table[table["municipality_code"].isin(read.settings.municipality_codes)]
     known = dict(zip(of_report["municipality_code"], of_report["name"], strict=True))
     by_name = {name.casefold(): code for code, name in known.items()}
     codes, unknown = [], []
-    for given in parsed.municipality:
-        code = given if given in known else by_name.get(given.casefold())
-        codes.append(code) if code else unknown.append(given)
+    for named in given:
+        code = named if named in known else by_name.get(named.casefold())
+        codes.append(code) if code else unknown.append(named)
     if unknown:
         raise ConfigError(
             f"no municipality {', '.join(map(repr, unknown))} with a chapter in this study; "
@@ -208,14 +249,15 @@ def _pattern(parsed) -> str:
 
 def _run(parsed) -> int:
     from evalkit.readers import read_study
-    from evalkit.studies import process_study, study_states
+    from evalkit.studies import process_study, study_jobs, study_states
 
     project = _project(parsed)
     if not parsed.dry_run:
         read = process_study(project, parsed.study)
-        return _summarised(_run_with_progress(parsed, project, read, _codes(parsed, read)))
+        jobs = study_jobs(project, read, _codes(parsed.municipality, read))
+        return _summarised(_run_with_progress(parsed, project, read, jobs))
     read = read_study(project.raw(parsed.study))
-    states = study_states(project, read, _codes(parsed, read))
+    states = study_states(project, read, _codes(parsed.municipality, read))
     waiting = [state for state in states if state.state != "fresh"]
     for state in waiting:
         print(f"{state.job.output.stem}: {state.reason}")
@@ -223,13 +265,12 @@ def _run(parsed) -> int:
     return 0
 
 
-def _run_with_progress(parsed, project, read, codes):
+def _run_with_progress(parsed, project, read, jobs):
     from evalkit.runs import progress_bar
-    from evalkit.studies import run_study, study_jobs
+    from evalkit.studies import run_study
 
-    jobs = study_jobs(project, read, codes)
     with progress_bar(jobs, project_dir=project.root) as progress:
-        return run_study(project, read, codes, workers=parsed.workers, progress=progress)
+        return run_study(project, read, jobs=jobs, workers=parsed.workers, progress=progress)
 
 
 def _summarised(summary) -> int:
@@ -259,31 +300,133 @@ def _rendered(parsed, project, read) -> int:
         engine=parsed.engine,
         allow_incomplete=parsed.allow_incomplete,
     )
-    for warning in book.warnings:
+    _print_output(project, book.warnings, (book.html, book.pdf))
+    return 0
+
+
+def _print_output(project, warnings, paths) -> None:
+    for warning in warnings:
         print(f"Note: {warning}", file=sys.stderr)
-    for path in (book.html, book.pdf):
+    for path in paths:
         if path:
             print(project.shown(path))
-    return 0
 
 
 def _formats(parsed) -> tuple[str, ...]:
     formats = tuple(part.strip() for part in parsed.to.split(",") if part.strip())
     unknown = [f for f in formats if f not in ("html", "pdf")]
     if unknown or not formats:
-        raise ConfigError(f"--to {parsed.to!r}; expected html, pdf or html,pdf")
+        raise ConfigError(
+            f"--to {parsed.to!r}; expected html, pdf or html,pdf "
+            "(docx is for municipalities' short reports)"
+        )
+    return formats
+
+
+def _short_formats(parsed) -> tuple[str, ...]:
+    formats = tuple(part.strip() for part in parsed.to.split(",") if part.strip())
+    unknown = [f for f in formats if f not in ("html", "pdf", "docx")]
+    if unknown or not formats:
+        raise ConfigError(f"--to {parsed.to!r}; expected any of html, pdf and docx")
     return formats
 
 
 def _report(parsed) -> int:
-    from evalkit.studies import process_study
+    from evalkit.studies import process_study, study_jobs
 
+    if parsed.municipality or parsed.all:
+        return _short_reports(parsed)
+    _formats(parsed)
     project = _project(parsed)
     read = process_study(project, parsed.study)
-    failed = _summarised(_run_with_progress(parsed, project, read, None))
+    jobs = study_jobs(project, read)
+    failed = _summarised(_run_with_progress(parsed, project, read, jobs))
     if failed and not parsed.allow_incomplete:
         return failed
     return _rendered(parsed, project, read)
+
+
+def _short_reports(parsed) -> int:
+    """Each municipality's report by itself: what fails for one stops that one only."""
+    from evalkit.studies import process_study, render_short_report, short_report_jobs
+
+    formats = _short_formats(parsed)
+    project = _project(parsed)
+    read = process_study(project, parsed.study)
+    codes = _codes(parsed.municipality, read) or list(read.settings.municipality_codes)
+    jobs = short_report_jobs(project, read, codes)
+    _summarised(_run_with_progress(parsed, project, read, jobs))
+    made = 0
+    for code in codes:
+        try:
+            document = render_short_report(
+                project,
+                read,
+                code,
+                formats=formats,
+                engine=parsed.engine,
+                allow_incomplete=parsed.allow_incomplete,
+            )
+        except EvalkitError as error:
+            print(f"Error: {str(error).replace(f'{Path.cwd()}/', '')}", file=sys.stderr)
+            continue
+        _print_output(project, document.warnings, (document.html, document.pdf, document.docx))
+        made += 1
+    failed = len(codes) - made
+    reports = "short report" if made == 1 else "short reports"
+    print(f"{made} {reports} made" + (f", {failed} failed" if failed else ""))
+    return 1 if failed else 0
+
+
+def _feedback(parsed) -> int:
+    from evalkit.feedback import read_feedback
+    from evalkit.municipalities import find_municipality
+    from evalkit.readers import read_study
+    from evalkit.studies import log_feedback, study_of_draft
+
+    received = _day(parsed.received)
+    draft = read_feedback(parsed.file)
+    if parsed.json:
+        print(draft.entries.to_json(orient="records", force_ascii=False, indent=1))
+    else:
+        _print_feedback(draft.entries)
+    if parsed.dry_run:
+        return 0
+    project = _project(parsed)
+    study = parsed.study or study_of_draft(project, draft)
+    read = read_study(project.raw(study), between_tables=False)
+    codes = _codes([parsed.municipality or draft.title], read)
+    municipality = find_municipality(read.tables["municipalities"], codes[0])
+    added = log_feedback(
+        project, read, draft, municipality, received=received, round_number=parsed.round
+    )
+    place = project.shown(project.raw(study) / "validations.csv")
+    told = f"{len(added)} new of {len(draft.entries)} in {place}"
+    if len(added):
+        told += f", {municipality.name}, round {added['round'].iloc[0]}"
+    print(told, file=sys.stderr if parsed.json else sys.stdout)
+    return 0
+
+
+def _day(given: str | None) -> str:
+    from datetime import date
+
+    try:
+        return (date.fromisoformat(given) if given else date.today()).isoformat()
+    except ValueError:
+        raise ConfigError(f"--received {given!r}; expected a date such as 2026-11-22") from None
+
+
+def _print_feedback(entries: pd.DataFrame) -> None:
+    """One entry after the other: number, kind and place, then the words it is about and its own."""
+    for number, entry in enumerate(entries.fillna("").itertuples(), start=1):
+        place = ", ".join(part for part in (entry.section, entry.row) if part)
+        print(f"{number:>3} {entry.kind:<10} {place}")
+        for name in ("passage", "before", "text"):
+            if getattr(entry, name):
+                print(f"    {name + ':':<9}{getattr(entry, name)}")
+    counts = entries["kind"].value_counts()
+    print(", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no comment or change")
 
 
 def _status(parsed) -> int:
@@ -292,7 +435,7 @@ def _status(parsed) -> int:
 
     project = _project(parsed)
     read = read_study(project.raw(parsed.study))
-    states = study_states(project, read, _codes(parsed, read))
+    states = study_states(project, read, _codes(parsed.municipality, read))
     rows = [
         {
             "municipality": s.job.title,

@@ -105,11 +105,18 @@ def new_validations(
     -------
     DataFrame
         Rows to append, ``answer`` blank; ``source`` is the key of the round's own source.
+
+    Raises
+    ------
+    DataError
+        If the round is not 1 or later.
     """
     own = logged.loc[logged["municipality_code"] == municipality.code]
     if round_number is None:
         round_number = 1 if own.empty else int(own["round"].max()) + 1
-    numbered = entries.fillna("").reset_index(drop=True)
+    if round_number < 1:
+        raise DataError(f"round {round_number}; expected 1 or later")
+    numbered = entries.astype(object).fillna("").reset_index(drop=True)
     occurrence = numbered.groupby(COLUMNS).cumcount()
     rows = [
         {
@@ -210,7 +217,7 @@ class _Reader:
 
     def _row(self, row, name: str) -> None:
         cells = [cell[4] for cell in row[1]]
-        first = _joined(_as_sent([block for block in cells[0]])) if cells else ""
+        first = _joined(_as_sent(cells[0])) if cells else ""
         self.row = f"{name}: {first}" if first else name
         for blocks in cells:
             self.blocks(blocks)

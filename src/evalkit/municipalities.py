@@ -8,7 +8,7 @@ import pandas as pd
 
 from evalkit.errors import DataError
 
-__all__ = ["Municipality", "find_municipality", "named_rows"]
+__all__ = ["Municipality", "find_municipality", "municipality_claims", "named_rows"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,21 @@ def find_municipality(municipalities: pd.DataFrame, municipality_code: str) -> M
         raise DataError(f"no municipality {municipality_code!r} in the study; it holds: {known}")
     row = found.iloc[0]
     return Municipality(row["municipality_code"], row["slug"], row["name"], row["region_id"])
+
+
+def municipality_claims(claims: pd.DataFrame, municipality: Municipality) -> pd.DataFrame:
+    """The claims about one municipality: about itself, or about what is named after it.
+
+    Parameters
+    ----------
+    claims
+        Claims of the study.
+    municipality
+        As from ``find_municipality``; its slug begins the names of all that belongs to it.
+    """
+    subject = claims["subject"]
+    own = (subject == municipality.slug) | subject.str.startswith(f"{municipality.slug}-")
+    return claims.loc[own].reset_index(drop=True)
 
 
 def named_rows(table: pd.DataFrame, municipalities: pd.DataFrame) -> pd.DataFrame:

@@ -5,14 +5,27 @@ Counts are protected here, once, before any table, figure or text is made of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from evalkit.disclosure import TOTAL, CountTable, protect, protect_shares
+from evalkit.difference_in_differences import difference_in_differences
+from evalkit.disclosure import (
+    TOTAL,
+    CountTable,
+    hidden_series,
+    primary_reasons,
+    protect,
+    protect_shares,
+)
 from evalkit.errors import DataError
 from evalkit.reasons import withhold
+from evalkit.synthetic_control import (
+    synthetic_control,
+    synthetic_control_path,
+    synthetic_control_weights,
+)
 from evalkit.uncertainty import wilson_interval, z_value
 
 __all__ = [
@@ -20,7 +33,14 @@ __all__ = [
     "answers_by_wave",
     "coded_units",
     "crosswalk_by_wave",
+    "funnel_counts",
+    "goal_changes",
     "goal_rules",
+    "indicator_effect",
+    "indicator_profiles",
+    "indicator_synthetic_controls",
+    "indicator_synthetic_path",
+    "indicator_totals",
     "protected_answers",
     "protected_changes",
     "protected_shares",
@@ -256,13 +276,18 @@ def protected_values(
     if cells.empty:
         return rows
     cells = cells.reset_index(drop=True).assign(lower=np.nan, upper=np.nan)
+    keys = ["municipality_code", "indicator_id"]
+    weak = hidden_series(cells, series=keys, threshold=threshold)
+    small = primary_reasons(cells["count"], cells["base"], threshold=threshold).notna()
+    touched = small.groupby([cells["indicator_id"], cells["year"]]).transform("any") | weak.any()
     safe = protect_shares(
-        cells,
+        cells.loc[touched],
         dimensions=("municipality_code",),
         of=("indicator_id", "year"),
         threshold=threshold,
-        series=("municipality_code", "indicator_id"),
+        series=keys if weak.any() else None,
     )
+    safe = pd.concat([safe, cells.loc[~touched]])
     safe = safe.loc[safe["municipality_code"] != TOTAL]
     renamed = safe.rename(columns={"count": "numerator", "base": "denominator"})
     shown = pd.concat([renamed[rows.columns], rows.loc[~counted]])
@@ -288,6 +313,184 @@ def targets_by_municipality(targets: pd.DataFrame, municipality_codes: list[str]
     )
     codes = pd.DataFrame({"municipality_code": municipality_codes})
     return codes.merge(shaped, how="cross")
+
+
+def indicator_totals(observations: pd.DataFrame, *, area: str) -> pd.DataFrame:
+    """Yearly counts of an area that holds all municipalities.
+
+    Returns
+    -------
+    DataFrame
+        ``indicator_id``, ``year``, ``value``, ``numerator`` and ``denominator``.
+    """
+    own = observations.loc[observations["area"] == area]
+    return own.assign(year=own["period"].str.slice(0, 4).astype(int))[
+        ["indicator_id", "year", "value", "numerator", "denominator"]
+    ]
+
+
+def indicator_profiles(values: pd.DataFrame, *, year: int) -> pd.DataFrame:
+    """What municipalities are compared on to find those most alike: size and level before.
+
+    Parameters
+    ----------
+    values
+        As from ``yearly_values``.
+    year
+        The year, best the last one before the measure.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``municipality_code`` with ``log_base`` (logarithm of the largest base) and a
+        column per indicator.
+    """
+    own = values.loc[values["year"] == year]
+    wide = own.pivot(index="municipality_code", columns="indicator_id", values="value")
+    size = np.log(own.groupby("municipality_code")["denominator"].max())
+    return wide.assign(log_base=size).rename_axis(columns=None).reset_index()
+
+
+def funnel_counts(values: pd.DataFrame, *, indicator_id: str, year: int) -> pd.DataFrame:
+    """Count and base of an indicator in every municipality in a year, for a funnel."""
+    own = values.loc[(values["indicator_id"] == indicator_id) & (values["year"] == year)]
+    return own.rename(columns={"numerator": "count", "denominator": "base"})[
+        ["municipality_code", "count", "base"]
+    ].reset_index(drop=True)
+
+
+def of_indicator(values: pd.DataFrame, indicator_id: str) -> pd.DataFrame:
+    return values.loc[values["indicator_id"] == indicator_id]
+
+
+def indicator_effect(
+    values: pd.DataFrame,
+    *,
+    indicator_id: str,
+    treated: Sequence[str],
+    treated_from: int,
+    confidence_level: float = 0.95,
+) -> pd.DataFrame:
+    """Difference in differences of one indicator against all municipalities without the measure.
+
+    Parameters
+    ----------
+    values
+        As from ``protected_values``.
+    indicator_id
+        The indicator.
+    treated
+        Codes of the municipalities with the measure.
+    treated_from
+        First year with the measure.
+    confidence_level
+        Between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        One row, as from ``difference_in_differences`` with permutation.
+    """
+    own = of_indicator(values, indicator_id)
+    return difference_in_differences(
+        own,
+        treated=treated,
+        comparison=sorted(set(own["municipality_code"]) - set(treated)),
+        treated_from=treated_from,
+        confidence_levels=(confidence_level,),
+    )
+
+
+def indicator_synthetic_controls(
+    values: pd.DataFrame,
+    *,
+    indicator_id: str,
+    treated: Sequence[str],
+    treated_from: int,
+    confidence_level: float = 0.95,
+) -> pd.DataFrame:
+    """Synthetic control of one indicator for each municipality with the measure.
+
+    Parameters
+    ----------
+    values, indicator_id, treated, treated_from, confidence_level
+        As for ``indicator_effect``; all municipalities without the measure are donors.
+
+    Returns
+    -------
+    DataFrame
+        As from ``synthetic_control``, one row per municipality.
+    """
+    own = of_indicator(values, indicator_id)
+    return synthetic_control(
+        own,
+        treated=treated,
+        treated_from=treated_from,
+        donors=sorted(set(own["municipality_code"]) - set(treated)),
+        confidence_levels=(confidence_level,),
+    )
+
+
+def indicator_synthetic_path(
+    values: pd.DataFrame,
+    *,
+    indicator_id: str,
+    municipality_code: str,
+    treated: Sequence[str],
+    treated_from: int,
+) -> pd.DataFrame:
+    """One municipality beside its synthetic control, year by year.
+
+    Parameters
+    ----------
+    values, indicator_id, treated, treated_from
+        As for ``indicator_effect``.
+    municipality_code
+        The municipality.
+
+    Returns
+    -------
+    DataFrame
+        As from ``synthetic_control_path``.
+    """
+    own = of_indicator(values, indicator_id)
+    weights = synthetic_control_weights(
+        own,
+        municipality_code=municipality_code,
+        treated_from=treated_from,
+        donors=sorted(set(own["municipality_code"]) - set(treated)),
+    )
+    return synthetic_control_path(own, weights)
+
+
+def goal_changes(
+    results: Mapping[str, pd.DataFrame],
+    *,
+    evidence: Mapping[str, str],
+    scale: Mapping[str, float],
+) -> pd.DataFrame:
+    """Changes that goals are judged by, as ``judge_goal_attainment`` takes them.
+
+    Parameters
+    ----------
+    results
+        By goal: one row per municipality with ``value``, ``lower``, ``upper``,
+        ``confidence_level``, ``method`` and ``reason``.
+    evidence
+        By goal, the kind of evidence: a code of ``EVIDENCE_GRADES``.
+    scale
+        By goal, what brings its changes into the unit of the rules.
+    """
+    columns = ["municipality_code", "value", "lower", "upper", "confidence_level"]
+    parts = []
+    for goal, result in results.items():
+        part = result[[*columns, "method", "reason"]].assign(
+            goal_id=goal, evidence_grade=evidence[goal], baseline_value=np.nan
+        )
+        numbers = ["value", "lower", "upper"]
+        part[numbers] = part[numbers].astype(float) * scale[goal]
+        parts.append(part.astype({"reason": object}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def goal_rules(claims: pd.DataFrame, *, scale: float = 1.0) -> pd.DataFrame:

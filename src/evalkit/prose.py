@@ -23,12 +23,13 @@ NOT_PROSE = re.compile(
 )
 # What may be typed: years standing alone or as a span, chapters, sections and tables of other
 # documents, laws and their sections, reports and other publications' numbers, the programme's
-# and plans' names that hold digits, and the numbers of a list.
+# names that hold digits or a version (Ta Sats 2.0), and the numbers of a list.
 ALLOWED = re.compile(
     r"(?:kapittel|kap\.|avsnitt|tabell|figur|del|vedlegg|side|s\.|§+|nr\.|nummer|fase|læringsverksted)"
     r"[\s\u00a0]+\d+(?:[.–-]\d+)*\b"
     r"|\b(?:19|20)\d{2}\s?[–-]\s?(?:19|20)?\d{2}\b"
     r"|\b(?:19|20)\d{2}\b(?![ \u00a0]?(?:kroner|prosent|personer|barn|ansatte|innbyggere|%))"
+    r"|(?-i:\b[A-ZÆØÅ]\w*[ \u00a0]\d\.0)"
     r"|\b0[–-]24\b|\b24-timers"
     r"|\b(?:NF-rapport|rapport|Meld\. St\.|Prop\.|NOU)[\s\u00a0]+[\d:/]+(?:[\s\u00a0]\w)?"
     r"|\bISBN\b[^\n]*|\bISSN\b[^\n]*"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import re
@@ -11,26 +13,55 @@ from pathlib import Path
 import pandas as pd
 import pypandoc
 
-from evalkit.book import RenderedBook, install_extension, list_of_floats, render_book
+from evalkit.book import (
+    RenderedBook,
+    RenderedDocument,
+    install_extension,
+    list_of_floats,
+    render_book,
+    render_document,
+)
+from evalkit.book.config import read_settings as read_book_settings
+from evalkit.book.notebooks import read_notebook
+from evalkit.contracts import CONTRACTS, columns_of, typed
 from evalkit.errors import ConfigError, RunError
 from evalkit.facts import claims, fact_entries
+from evalkit.feedback import ReturnedDraft, new_validations
+from evalkit.municipalities import Municipality, find_municipality
+from evalkit.norwegian import date_text
 from evalkit.readers import Study, read_study
 from evalkit.runs import Job, JobState, RunSummary, job_states, run_jobs
 from evalkit.runs.jobs import notebook_parameters, read_source
+from evalkit.settings import read_settings
+from evalkit.short_report import (
+    PROFILE,
+    cells_to_show,
+    document_name,
+    document_text,
+    embedded_notebooks,
+    profile_text,
+)
 from evalkit.store import write_processed
 
 __all__ = [
     "Project",
+    "log_feedback",
     "process_study",
+    "render_short_report",
     "render_study",
     "run_study",
+    "short_report_jobs",
     "study_jobs",
+    "study_of_draft",
     "study_states",
 ]
 
 READS = re.compile(r"read_processed\(\s*[\"'](\w+)[\"']")
 LISTS = "_tabeller-og-figurer.qmd"  # included by the book, made before every render
 DERIVED = {"claims", "sources", "model_findings"}
+NO_CLAIMS = "validations"  # what municipalities said of a draft is no fact of the study
+CLAIMS_NOTEBOOK = "16-claims.ipynb"  # short reports show it, whatever the study lists
+INCOMPLETE = "Ufullstendig"
 
 
 @dataclass(frozen=True)
@@ -166,18 +197,26 @@ def formatted_references(bibliography: Path, sources: pd.DataFrame) -> pd.DataFr
     return sources.assign(reference=sources["key"].map(formatted).fillna(sources["title"]))
 
 
-def study_jobs(project: Project, read: Study, codes: list[str] | None = None) -> list[Job]:
+def study_jobs(
+    project: Project,
+    read: Study,
+    codes: list[str] | None = None,
+    *,
+    notebooks: list[Path] | None = None,
+) -> list[Job]:
     """The runs of a study's notebooks: per municipality, per logic model, and once for all.
 
     A notebook with the parameter ``model_id`` runs for every logic model of each municipality,
     one with ``municipality_code`` for every municipality, any other once.
     """
     settings = read.settings
+    if notebooks is None:
+        notebooks = notebook_paths(project, settings.notebooks)
     wanted = settings.municipality_codes if codes is None else codes
     municipalities = read.tables["municipalities"].set_index("municipality_code")
     models = read.tables.get("logic_models")
     jobs = []
-    for notebook in notebook_paths(project, settings.notebooks):
+    for notebook in notebooks:
         parameters = notebook_parameters(read_source(notebook))
         common = {"study": settings.study, "processed_dir": "../data/processed"}
         inputs = notebook_inputs(project, settings.study, notebook)
@@ -223,7 +262,8 @@ def notebook_inputs(project: Project, study: str, notebook: Path) -> tuple[Path,
     raw = project.raw(study)
     paths = {raw / f"{table}.csv" for table in read - DERIVED - {"study"}}
     if read & DERIVED:
-        paths |= {*raw.glob("*.csv"), raw / "sources.bib"}
+        held = {path for path in raw.glob("*.csv") if path.stem != NO_CLAIMS}
+        paths |= {*held, raw / "sources.bib"}
     return tuple(sorted(p for p in {*paths, raw / "study.toml"} if p.is_file()))
 
 
@@ -233,11 +273,55 @@ def study_states(project: Project, read: Study, codes: list[str] | None = None) 
     return job_states(jobs, project_dir=project.root, study=read.settings.study)
 
 
+def short_report_jobs(project: Project, read: Study, codes: list[str]) -> list[Job]:
+    """The runs behind the short reports of municipalities.
+
+    These are the municipalities' own, the list of their claims, which the book has no room for,
+    and of those made once for the study the ones that their chapters embed.
+
+    Raises
+    ------
+    ConfigError
+        If a municipality has no chapter in the study's book.
+    """
+    embedded: set[str] = set()
+    for code in codes:
+        embedded |= embedded_notebooks(chapter_text(project, read, code))
+    once = [
+        job
+        for job in study_jobs(project, read)
+        if not job.label_suffix and job.output.name in embedded
+    ]
+    notebooks = notebook_paths(project, read.settings.notebooks)
+    claimed = project.notebooks / CLAIMS_NOTEBOOK
+    if claimed.is_file() and claimed not in notebooks:
+        notebooks.append(claimed)
+    return once + study_jobs(project, read, codes, notebooks=notebooks)
+
+
+def chapter_text(project: Project, read: Study, code: str) -> str:
+    """A municipality's chapter, as written."""
+    municipality = find_municipality(read.tables["municipalities"], code)
+    path = project.report(read.settings.study) / f"{municipality.slug}.qmd"
+    if not path.is_file():
+        raise ConfigError(
+            f"{project.shown(path)} is not there; a short report is made from the "
+            f"municipality's chapter in the book"
+        )
+    return path.read_text(encoding="utf-8")
+
+
 def run_study(
-    project: Project, read: Study, codes: list[str] | None = None, **options
+    project: Project,
+    read: Study,
+    codes: list[str] | None = None,
+    *,
+    jobs: list[Job] | None = None,
+    **options,
 ) -> RunSummary:
-    """Run a processed study's notebooks; ``options`` are those of ``run_jobs``."""
-    jobs = study_jobs(project, read, codes)
+    """Run a processed study's notebooks, or some of its jobs; ``options`` are ``run_jobs``'."""
+    if jobs is None:
+        jobs = study_jobs(project, read, codes)
     if not jobs:
         raise RunError(f"{read.settings.study} has no notebooks in {project.notebooks} to run")
     return run_jobs(
@@ -263,14 +347,176 @@ def render_study(
         If the book's parts do not fit together.
     """
     study = read.settings.study
-    wrong = [state for state in study_states(project, read) if state.state != "fresh"]
+    wrong = _not_fresh(study_states(project, read))
     if wrong and not allow_incomplete:
-        lines = [f"{state.job.output.stem}: {state.state}, {state.reason}" for state in wrong[:20]]
-        more = [f"... and {len(wrong) - 20} more"] if len(wrong) > 20 else []
         raise RunError(
             f"{len(wrong)} notebooks behind the book are not up to date; "
-            f"run: evalkit run {study}\n  " + "\n  ".join([*lines, *more])
+            f"run: evalkit run {study}{_told(wrong)}"
         )
     book_dir = project.report(study)
     replace_text(book_dir / LISTS, list_of_floats(book_dir))
     return render_book(book_dir, **options)
+
+
+def _not_fresh(states: list[JobState]) -> list[JobState]:
+    return [state for state in states if state.state != "fresh"]
+
+
+def _told(wrong: list[JobState]) -> str:
+    lines = [f"{state.job.output.stem}: {state.state}, {state.reason}" for state in wrong[:20]]
+    more = [f"... and {len(wrong) - 20} more"] if len(wrong) > 20 else []
+    return "".join(f"\n  {line}" for line in [*lines, *more])
+
+
+def render_short_report(
+    project: Project, read: Study, code: str, *, allow_incomplete: bool = False, **options
+) -> RenderedDocument:
+    """Write and render the short report of one municipality, into ``_kommune`` beside the book.
+
+    Parameters
+    ----------
+    project, read
+        The study, processed.
+    code
+        The municipality's code.
+    allow_incomplete
+        Render although notebooks behind it are not up to date; every page says so.
+    options
+        Those of ``render_document``.
+
+    Raises
+    ------
+    RunError
+        If runs are missing, failed or out of date, naming each and why.
+    ConfigError, BookError
+        If the municipality has no chapter, or the report's parts do not fit together.
+    """
+    study, book_dir = read.settings.study, project.report(read.settings.study)
+    municipality = find_municipality(read.tables["municipalities"], code)
+    chapter = chapter_text(project, read, code)
+    jobs = short_report_jobs(project, read, [code])
+    wrong = _not_fresh(job_states(jobs, project_dir=project.root, study=study))
+    if wrong and not allow_incomplete:
+        raise RunError(
+            f"{len(wrong)} notebooks behind the short report of {municipality.name} are not up "
+            f"to date; run: evalkit run {study} --municipality {code}{_told(wrong)}"
+        )
+    settings = read_book_settings(book_dir)
+    notebooks = {
+        f"notebooks/{job.output.name}": read_notebook(job.output)
+        for job in jobs
+        if job.label_suffix and job.output.is_file()
+    }
+    text = document_text(
+        chapter,
+        name=municipality.name,
+        slug=municipality.slug,
+        study_title=read.settings.title,
+        date=settings.date,
+        authors=settings.authors,
+        cells=cells_to_show(notebooks),
+    )
+    replace_text(book_dir / f"_quarto-{PROFILE}.yml", profile_text())
+    replace_text(book_dir / document_name(municipality.slug), text)
+    return render_document(
+        book_dir,
+        document_name(municipality.slug),
+        profile=PROFILE,
+        banner=INCOMPLETE if wrong else None,
+        **options,
+    )
+
+
+def study_of_draft(project: Project, draft: ReturnedDraft) -> str:
+    """The study that a returned short report is of: the one whose title its subtitle ends with.
+
+    Raises
+    ------
+    ConfigError
+        If that is none of the project's studies, or more than one.
+    """
+    titles = {
+        path.parent.name: read_settings(path.parent).title
+        for path in sorted((project.root / "data" / "raw").glob("*/study.toml"))
+    }
+    found = [study for study, title in titles.items() if draft.subtitle.endswith(title)]
+    if len(found) != 1:
+        raise ConfigError(
+            "the file does not say which study it is of; "
+            f"name it with --study, one of {', '.join(titles)}"
+        )
+    return found[0]
+
+
+def log_feedback(
+    project: Project,
+    read: Study,
+    draft: ReturnedDraft,
+    municipality: Municipality,
+    *,
+    received: str,
+    round_number: int | None = None,
+) -> pd.DataFrame:
+    """Log a returned draft as a validation round of the study; what is logged already stays.
+
+    The round gets a source in ``sources.bib``; rows go at the end of ``validations.csv``, whose
+    other rows, with the answers given there, are left as they are.
+
+    Parameters
+    ----------
+    project, read
+        The study.
+    draft
+        From ``read_feedback``.
+    municipality
+        The one that returned it.
+    received
+        The day the file came, such as ``2026-11-22``.
+    round_number
+        The round; by default the next.
+
+    Returns
+    -------
+    DataFrame
+        The rows that were added; none if all were logged before.
+    """
+    contract = CONTRACTS["validations"]
+    columns = list(columns_of(contract))
+    logged = read.tables.get("validations")
+    if logged is None:
+        logged = typed(pd.DataFrame(columns=columns), contract)
+    added = new_validations(
+        draft.entries,
+        logged=logged,
+        municipality=municipality,
+        received=received,
+        round_number=round_number,
+    )
+    if added.empty:
+        return added
+    folder = project.raw(read.settings.study)
+    source, number = added[["source", "round"]].iloc[0]
+    if source not in set(read.sources["key"]):
+        bibliography = folder / "sources.bib"
+        entry = round_source(source, municipality.name, number, received)
+        kept = bibliography.read_text(encoding="utf-8").rstrip("\n")
+        replace_text(bibliography, f"{kept}\n\n{entry}")
+    path = folder / "validations.csv"
+    kept = path.read_text(encoding="utf-8-sig") if path.is_file() else ",".join(columns) + "\n"
+    header = next(csv.reader(io.StringIO(kept)))
+    order = [name.strip() for name in header]
+    ended = kept if kept.endswith("\n") else kept + "\n"
+    replace_text(path, ended + added[order].to_csv(index=False, header=False, lineterminator="\n"))
+    return added
+
+
+def round_source(key: str, name: str, number: int, received: str) -> str:
+    """The BibTeX entry of a round of validation."""
+    return (
+        f"@misc{{{key},\n"
+        f"  author = {{{{{name} kommune}}}},\n"
+        f"  title = {{Merknader og rettelser til utkast til kortrapport, runde {number}}},\n"
+        f"  year = {{{received[:4]}}},\n"
+        f"  note = {{Word-fil, mottatt {date_text(received)}}}\n"
+        "}\n"
+    )

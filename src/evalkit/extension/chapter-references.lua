@@ -36,10 +36,23 @@ local function entries(chapter, meta)
   })
 end
 
+-- In Typst a list of references is set tighter than the text, by the template's reference-list.
+local function is_typst()
+  return FORMAT:match("typst") or (quarto and quarto.doc.is_format("typst"))
+end
+
+local function set_tightly(blocks)
+  local list = pandoc.Blocks({ pandoc.RawBlock("typst", "#reference-list[") })
+  list:extend(blocks)
+  list:insert(pandoc.RawBlock("typst", "]"))
+  return list
+end
+
 local function finished(chapter, meta)
   for _, block in ipairs(chapter) do
     if is_place(block) then
-      block.content = entries(chapter, meta)
+      local found = entries(chapter, meta)
+      block.content = is_typst() and set_tightly(found) or found
     end
   end
   return chapter
@@ -59,4 +72,8 @@ local function by_chapter(doc)
   return doc
 end
 
-return { { Pandoc = by_chapter } }
+local function common_list(div)
+  return div.identifier == "refs" and is_typst() and set_tightly({ div }) or nil
+end
+
+return { { Pandoc = by_chapter }, { Div = common_list } }

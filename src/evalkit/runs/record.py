@@ -34,7 +34,7 @@ LIBRARIES = (
     *("evalkit", "ipykernel", "ipython", "matplotlib", "matplotlib-inline", "nbclient"),
     *("numpy", "pandas", "pandera", "papermill", "pyarrow", "scipy", "seaborn", "statsmodels"),
 )
-CANNOT_REACH_NOTEBOOKS = ("cli", "studies", "book", "extension")
+CANNOT_REACH_NOTEBOOKS = ("cli", "studies", "book", "extension", "short_report", "feedback")
 REASONS_SHOWN = 3
 HASHING_THREADS = 4
 

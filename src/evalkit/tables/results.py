@@ -17,6 +17,7 @@ from evalkit.tables.surveys import fewer_than
 __all__ = ["JUDGEMENT_SYMBOLS", "attainment_table", "coverage_table", "indicators_table"]
 
 DIRECTIONS = {"at_least": "minst", "at_most": "høyst"}
+LONGEST = 20  # rows; of a longer table, indicators that are only named are counted, not listed
 JUDGEMENT_SYMBOLS = {
     "reached": "✓",
     "partly_reached": "◐",
@@ -48,8 +49,10 @@ def indicators_table(
     smallest_count
         Smaller counts of persons, children or families are hidden.
     """
+    told = overview[["data_source", "latest_value", "target_value"]].notna().any(axis=1)
+    bare = 0 if len(overview) <= LONGEST or not told.any() else int((~told).sum())
     rows = []
-    for row in overview.itertuples(index=False):
+    for row in (overview.loc[told] if bare else overview).itertuples(index=False):
         value = shown_value(row.latest_value, row.unit, row.latest_qualifier, smallest_count)
         when = date_text(row.latest_period)
         rows.append(
@@ -73,7 +76,8 @@ def indicators_table(
         ],
         rows,
         empty=f"Ingen indikatorer er registrert for {municipality.name}.",
-        caption=f"Indikatorer i {municipality.name}: verdi, mål og avstand til målet",
+        caption=f"Indikatorer i {municipality.name}: verdi, mål og avstand til målet"
+        + (f". {bare} til er bare nevnt i modellene, uten kilde, verdi eller mål" if bare else ""),
         source=source_line(overview),
     )
 
