@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from published_case import Case
 from scipy import stats
 
 from evalkit.detectable import detectable_mean_change, detectable_share_change
@@ -32,18 +32,6 @@ from evalkit.uncertainty import (
 from evalkit.weighting import cluster_robust_mean, post_stratification_weights, raking_weights
 
 PUBLISHED = Path(__file__).parent / "published"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One published value, and how evalkit computes it."""
-
-    statistic: str
-    case: str
-    published: float
-    tolerance: float
-    source: str
-    compute: Callable[[], float]
 
 
 FOUR = 5.1e-5  # published to four decimals

@@ -1,4 +1,4 @@
-"""Our values beside published ones, part B: one case for each published number.
+"""Our values beside published ones: one case for each published number.
 
 The data are those of the published source: typed here where they are few, in ``published/``
 where they are many (``published/README.md`` tells where each file is from).
@@ -6,13 +6,12 @@ where they are many (``published/README.md`` tells where each file is from).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from published_case import Case
 
 from evalkit.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
 from evalkit.difference_in_differences import (
@@ -29,18 +28,6 @@ from evalkit.pooling import meta_regression, pooled_estimate
 from evalkit.synthetic_control import synthetic_control
 
 PUBLISHED = Path(__file__).parent / "published"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One published number and how we compute it."""
-
-    statistic: str
-    case: str
-    published: float
-    tolerance: float
-    source: str
-    compute: Callable[[], float]
 
 
 # Pooling: the 13 BCG trials of Colditz et al. (1994): cases and non-cases among the vaccinated,
