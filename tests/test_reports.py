@@ -34,7 +34,9 @@ def listed(entries):
 def test_every_chapter_of_a_book_is_there_and_every_file_is_a_chapter(report):
     book = yaml.safe_load((report / "_quarto.yml").read_text(encoding="utf-8"))["book"]
     chapters = {*listed(book["chapters"]), *listed(book.get("appendices", []))}
-    files = {path.name for path in report.glob("*.qmd") if not path.name.startswith(("_", "kommune-"))}
+    files = {
+        path.name for path in report.glob("*.qmd") if not path.name.startswith(("_", "kommune-"))
+    }
 
     assert chapters == files
 

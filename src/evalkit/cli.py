@@ -300,6 +300,8 @@ def _rendered(parsed, project, read) -> int:
         engine=parsed.engine,
         allow_incomplete=parsed.allow_incomplete,
     )
+    if book.unchanged:
+        print("nothing has changed since the book was rendered")
     _print_output(project, book.warnings, (book.html, book.pdf))
     return 0
 

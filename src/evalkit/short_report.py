@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import yaml
 
 from evalkit.book.notebooks import Cell
+from evalkit.norwegian import joined_text
 
 __all__ = [
     "PROFILE",
@@ -60,10 +61,10 @@ MORE = (
         (
             (
                 "fig-logic-model",
-                "{ref} viser modellen som en kjede fra ressurser til samfunnseffekt. Pilene er "
-                "kommunens egen tanke om hva som fører til hva.",
+                "Kjeden fra ressurser til samfunnseffekt er tegnet i {ref}. Pilene er kommunens "
+                "egen tanke om hva som fører til hva.",
             ),
-            ("tbl-logic-model", "{ref} gjengir hele modellen."),
+            ("tbl-logic-model", "Hele innholdet står i {ref}."),
         ),
     ),
     Section(
@@ -117,7 +118,7 @@ CLAIMS = (
         "{ref} viser hvor kildene er uenige, hva som er brukt, og hvorfor.",
     ),
 )
-WIDE = ("tbl-logic-model",)
+WIDE = ("fig-logic-model", "tbl-logic-model")
 
 TO_VALIDATE = """\
 ::: {.content-visible when-format="docx"}
@@ -161,8 +162,8 @@ def cells_to_show(notebooks: Mapping[str, Iterable[Cell]]) -> dict[str, str]:
     Returns
     -------
     dict
-        ``notebooks/x.ipynb#label`` by label, without tables that have no rows and figures whose
-        alternative text says that there is nothing to show.
+        ``notebooks/x.ipynb#label`` by label, without tables that have no rows and figures that
+        rest on no source, which is to say on no row.
     """
     return {
         cell.label: f"{path}#{cell.label}"
@@ -178,8 +179,7 @@ def _has_data(cell: Cell) -> bool:
     output = cell.outputs[0]
     if output.kind == "markdown":
         return bool(TABLE_LINE.search(output.content))
-    alternative = str(cell.options.get("fig-alt") or "")
-    return output.kind in ("svg", "png", "jpg") and not alternative.startswith("Ingen ")
+    return output.kind in ("svg", "png", "jpg") and bool(cell.options.get("kilde"))
 
 
 def document_text(
@@ -267,13 +267,17 @@ def _claims(cells: Mapping[str, str], name: str, slug: str) -> str:
 def _placed(
     cells: Mapping[str, str], stem: str, sentence: str, slug: str, shown: set[str]
 ) -> Iterable[str]:
-    """A sentence and an embed for each of the municipality's cells that is not shown already."""
+    """A sentence that names the municipality's cells not shown already, and an embed of each."""
     own = f"{stem}-{slug}"
-    for label, place in cells.items():
-        if label in shown or not (label == own or label.startswith(f"{own}-")):
-            continue
-        embed = f"{{{{< embed {place} >}}}}"
-        yield sentence.format(ref=f"@{label}")
+    labels = [
+        label
+        for label in cells
+        if label not in shown and (label == own or label.startswith(f"{own}-"))
+    ]
+    if labels:
+        yield sentence.format(ref=joined_text([f"@{label}" for label in labels]))
+    for label in labels:
+        embed = f"{{{{< embed {cells[label]} >}}}}"
         yield f"::: {{.landscape}}\n{embed}\n:::" if stem in WIDE else embed
 
 
@@ -287,7 +291,7 @@ def _within(text: str, labels: set[str], own_file: str) -> str:
     def link(found: re.Match) -> str:
         words, file, anchor = found.groups()
         if file != own_file:
-            return f"{words} ({ELSEWHERE})"
+            return f"{words} (i {ELSEWHERE})"
         return f"[{words}]({anchor})" if anchor else words
 
     text = LINK.sub(link, REFERENCE.sub(reference, text))

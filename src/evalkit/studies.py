@@ -121,6 +121,7 @@ def process_study(project: Project, study: str) -> Study:
                 "language": read.settings.language,
                 "smallest_count": read.settings.smallest_count,
                 "synthetic": read.settings.synthetic,
+                "status_date": read.settings.status_date,
                 "first_year": read.settings.period[0],
                 "last_year": read.settings.period[1],
                 "report_codes": ";".join(read.settings.municipality_codes),
@@ -324,7 +325,7 @@ def run_study(
         jobs = study_jobs(project, read, codes)
     if not jobs:
         raise RunError(f"{read.settings.study} has no notebooks in {project.notebooks} to run")
-    return run_jobs(
+    summary = run_jobs(
         jobs,
         project_dir=project.root,
         study=read.settings.study,
@@ -332,6 +333,14 @@ def run_study(
         memory_mb=read.settings.memory_mb,
         **options,
     )
+    write_lists(project.report(read.settings.study))
+    return summary
+
+
+def write_lists(book_dir: Path) -> None:
+    """Make the list of tables and figures that the book includes, from what stands in it now."""
+    if (book_dir / "_quarto.yml").is_file():
+        replace_text(book_dir / LISTS, list_of_floats(book_dir))
 
 
 def render_study(
@@ -354,8 +363,8 @@ def render_study(
             f"run: evalkit run {study}{_told(wrong)}"
         )
     book_dir = project.report(study)
-    replace_text(book_dir / LISTS, list_of_floats(book_dir))
-    return render_book(book_dir, **options)
+    write_lists(book_dir)
+    return render_book(book_dir, banner=INCOMPLETE if wrong else None, **options)
 
 
 def _not_fresh(states: list[JobState]) -> list[JobState]:

@@ -23,6 +23,7 @@ __all__ = [
     "LOGIC_COLUMNS",
     "MEASURE_ASPECTS",
     "MEASURE_STATUS",
+    "MILESTONE_STATES",
     "MILESTONE_STATUS",
     "MODES",
     "ORGANISATION_KINDS",
@@ -271,6 +272,18 @@ MILESTONE_STATUS = {
     "planned": "planlagt",
     "in_progress": "i gang",
     "done": "gjennomført",
+    "cancelled": "utgått",
+}
+
+# Where a milestone stands on a day, by its deadline and what is reported of it.
+MILESTONE_STATES = {
+    "done": "gjennomført",
+    "done_late": "gjennomført etter fristen",
+    "late": "forsinket",
+    "not_reported": "fristen er ute, ikke rapportert",
+    "due": "fristen er nær",
+    "upcoming": "senere",
+    "no_deadline": "uten frist",
     "cancelled": "utgått",
 }
 

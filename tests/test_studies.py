@@ -1,0 +1,126 @@
+"""From a study's folder to its book, on a study of two municipalities and a book of two chapters."""
+
+import shutil
+
+import pytest
+from conftest import PROJECT
+from studies import TABLES, write_study
+
+from evalkit.cli import main
+
+BOOK = """
+project: {type: book}
+lang: nb
+book:
+  title: Et lite program
+  author: evalkit
+  date: 2024-05-01
+  output-file: rapport
+  chapters: [index.qmd, horten.qmd, referanser.qmd]
+  appendices: [kildeoversikt.qmd]
+bibliography: sources.bib
+csl: evalkit.csl
+facts-page: kildeoversikt.qmd
+filters: [evalkit]
+format:
+  html: {html-math-method: mathml}
+  evalkit-typst: {citeproc: true, pdf-standard: ua-1}
+"""
+CHAPTERS = {
+    "index": "# Forord {.unnumbered}\n\n{{< include _tabeller-og-figurer.qmd >}}\n",
+    "horten": "# Horten {#sec-horten}\n\nHorten har "
+    '[]{fact="horten.population"} innbyggere [@nf2024], se @tbl-attainment-horten.\n\n'
+    "{{< embed notebooks/06-attainment-horten.ipynb#tbl-attainment-horten >}}\n",
+    "referanser": "# Referanser {.unnumbered}\n\n::: {#refs}\n:::\n",
+    "kildeoversikt": "# Kildeoversikt {#sec-kilder}\n\n::: {#kilde-nf2024}\nRapporten.\n:::\n",
+}
+JUDGED = {
+    "attainment_id": "horten-anchored",
+    "municipality_code": "3801",
+    "goal_id": "anchored",
+    "judgement": "partly_reached",
+    "evidence_grade": "told_by_staff",
+    "reason": "Ledelsen er med",
+    "evidence": "Intervjuer",
+}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with a study, one notebook and a book, as the current folder."""
+    write_study(tmp_path, attainment=[JUDGED])
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(PROJECT / "notebooks" / "06-attainment.ipynb", tmp_path / "notebooks")
+    book = tmp_path / "reports" / "lite"
+    book.mkdir(parents=True)
+    (book / "_quarto.yml").write_text(BOOK, encoding="utf-8")
+    for name, text in CHAPTERS.items():
+        (book / f"{name}.qmd").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def chapter(project, old, new):
+    path = project / "reports" / "lite" / "horten.qmd"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
+def report(*options):
+    return main(["report", "lite", "--engine", "embedded", *options])
+
+
+def test_a_report_is_made_and_made_again_only_when_something_has_changed(project, capsys):
+    assert report() == 0
+    said = capsys.readouterr().out
+    assert "2 notebooks made" in said
+    assert said.endswith("reports/lite/_book/index.html\nreports/lite/_book/rapport.pdf\n")
+    page = (project / "reports" / "lite" / "_book" / "horten.html").read_text(encoding="utf-8")
+    assert "27\u00a0600" in page
+    assert "delvis nådd" in page
+
+    assert report() == 0
+    assert "nothing has changed since the book was rendered" in capsys.readouterr().out
+
+
+def test_after_a_run_the_book_has_all_that_quarto_needs(project):
+    main(["run", "lite"])
+
+    book = project / "reports" / "lite"
+    needed = ["facts.json", "sources.bib", "evalkit.csl", "_tabeller-og-figurer.qmd"]
+    assert all((book / name).is_file() for name in needed)
+    assert (book / "_extensions" / "evalkit" / "_extension.yml").is_file()
+    assert "@tbl-attainment-horten" in (book / needed[-1]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("horten.population", "horten.populasjon", "horten.qmd:3: fact horten.populasjon is not"),
+        ("se @tbl-att", "se @tbl-atta", "horten.qmd:3: @tbl-attaainment-horten points to nothing"),
+        ("[@nf2024]", "[@nf2042]", "horten.qmd:3: citation @nf2042 is in no bibliography"),
+    ],
+)
+def test_what_does_not_fit_together_stops_the_book_with_file_and_line(
+    project, capsys, old, new, message
+):
+    main(["run", "lite"])
+    chapter(project, old, new)
+
+    assert report() == 1
+
+    assert message in capsys.readouterr().err
+    assert not (project / "reports" / "lite" / "_book").exists()
+
+
+def test_a_book_with_stale_parts_is_made_only_when_asked_for_and_says_so(project, capsys):
+    report()
+    write_study(project, attainment=[JUDGED], goals=[TABLES["goals"][0] | {"text": "Annet"}])
+
+    assert main(["render", "lite", "--engine", "embedded"]) == 1
+    assert "06-attainment-horten: stale, data/raw/lite/goals.csv changed" in (
+        capsys.readouterr().err
+    )
+
+    assert main(["render", "lite", "--engine", "embedded", "--allow-incomplete"]) == 0
+    page = (project / "reports" / "lite" / "_book" / "horten.html").read_text(encoding="utf-8")
+    assert "Ufullstendig" in page
