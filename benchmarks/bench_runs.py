@@ -18,6 +18,7 @@ import contextlib
 import io
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -32,7 +33,8 @@ import nbformat
 import psutil
 from nbformat.v4 import new_code_cell, new_notebook
 
-from evalkit.runs import Job, job_states, run_jobs
+import evalkit
+from evalkit.runs import Job, default_code_paths, job_states, run_jobs
 from evalkit.runs.environment import ONE_THREAD, run_environment
 
 STUDY = "bench"
@@ -399,18 +401,32 @@ def table(rounds: list[dict[str, Measured]], runs: int) -> str:
     return out.getvalue()
 
 
+def code_as_now(root: Path) -> list[Path]:
+    """A copy of evalkit's modules, which nobody edits while the bench goes on."""
+    package = Path(evalkit.__file__).parent
+    copies = []
+    for path in default_code_paths():
+        copy = root / "evalkit" / path.relative_to(package)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+        copies.append(copy)
+    return copies
+
+
 def second_run(root: Path, municipalities: int) -> str:
     """How long it takes to find that nothing has changed, with notebooks of real size."""
     cell = "from IPython.display import Markdown\nMarkdown('x' * 200_000)"
     make_notebooks(root / "stock", {name: [cell] for name in STOCK})
     jobs = study_jobs(root, municipalities)
+    code = code_as_now(root)
+    asked = {"project_dir": root, "study": STUDY, "code_paths": code}
     start = time.monotonic()
-    summary = run_jobs(jobs, project_dir=root, study=STUDY, preload=())
+    summary = run_jobs(jobs, preload=(), **asked)
     first = time.monotonic() - start
     seconds = []
     for again in (run_jobs, job_states, run_jobs):
         start = time.monotonic()
-        again(jobs, project_dir=root, study=STUDY)
+        again(jobs, **asked)
         seconds.append(time.monotonic() - start)
     return (
         f"{summary} in {first:.1f} s; nothing changed: {statistics.median(seconds):.2f} s "

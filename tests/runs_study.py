@@ -80,6 +80,7 @@ class SmallStudy:
         self.code = self.root / "analysis.py"
         self.code.write_text("SHARE = 0.5\n", encoding="utf-8")
         self.runs_dir = self.root / "data" / "processed" / "demo" / "runs"
+        self.record = self.runs_dir / "01-table-oslo.json"
         self.events = []
 
     def notebook(self, name, *sources, **options):

@@ -5,7 +5,15 @@ import pytest
 from test_tables import HORTEN, MUNICIPALITIES, claims, model, rows_of
 
 import evalkit as ek
-from evalkit.figures.chains import MOST_HEIGHT, WIDTH, broken, chosen_layout, drawn_cells
+from evalkit.figures.chains import (
+    MOST_HEIGHT,
+    WIDTH,
+    broken,
+    chosen_layout,
+    drawn_cells,
+    width_of,
+)
+from evalkit.figures.points import AXES_WIDTH, LABEL_SIZE, RIGHT, placed_labels
 
 
 def grants():
@@ -151,7 +159,35 @@ def test_a_model_too_long_for_a_page_is_shortened_and_says_so():
 
     assert layout.height <= MOST_HEIGHT
     assert drawn != cells
-    assert any(text.startswith("… og ") for cell in drawn for text in cell["texts"])
+    assert any("(+" in text for cell in drawn for text in cell["texts"])
+
+
+def test_a_model_of_many_rows_counts_indicators_on_the_boxes_they_follow():
+    rows = [
+        {"row": 2 * n + kind, "row_kind": ("logic", "indicator")[kind - 1], "column": column}
+        | {"text": f"en lang tekst om {column} " * 5}
+        for n in range(12)
+        for kind in (1, 2)
+        for column in ("output", "outcome")
+    ]
+
+    drawn, layout, width = chosen_layout(drawn_cells(model(*rows)))
+
+    assert layout.size * WIDTH / width >= 6
+    counts = [cell.get("indicator_count") for cell in drawn if cell["texts"]]
+    assert counts == [1] * 24
+
+
+def test_labels_of_near_values_neither_overlap_nor_leave_the_figure():
+    marks = [(v, f"{v} barn (2021)", True) for v in (0.5, 1, 1.5, 99)] + [(1, "mål 1 barn", False)]
+
+    labels = placed_labels(marks, end=100)
+
+    spans = [(a.rise, a.left, a.left + width_of(a.text) * LABEL_SIZE) for a in labels]
+    assert all(left >= 0 and right <= AXES_WIDTH + RIGHT for _, left, right in spans)
+    assert not any(
+        a is not b and a[0] == b[0] and a[1] < b[2] and b[1] < a[2] for a in spans for b in spans
+    )
 
 
 def test_a_word_longer_than_its_box_is_broken_with_a_hyphen():

@@ -11,7 +11,7 @@ PACKAGE = PROJECT / "src" / "evalkit"
 LAYERS = [
     ["cli"],
     ["studies"],
-    ["runs", "book", "short_report"],
+    ["runs", "book", "short_report", "new_study", "study_status"],
     ["tables", "figures"],
     ["display", "markdown", "references"],
     ["demo", "feedback", "readers", "qda_files", "store"],
@@ -42,7 +42,7 @@ LAYERS = [
     ["agreement", "detectable", "multiplicity", "rates", "reliability", "weighting"],
     ["contracts", "settings", "uncertainty"],
     ["norwegian", "prose", "reasons"],
-    ["vocabulary", "errors", "once"],
+    ["vocabulary", "errors", "shared"],
 ]
 LEVEL = {module: -depth for depth, layer in enumerate(LAYERS) for module in layer}
 

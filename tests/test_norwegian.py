@@ -1,6 +1,13 @@
 import pytest
 
-from evalkit.norwegian import date_span_text, date_text, interval_text, joined_text, number_text, quantity_text
+from evalkit.norwegian import (
+    date_span_text,
+    date_text,
+    interval_text,
+    joined_text,
+    number_text,
+    quantity_text,
+)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,27 @@
 """The notebooks run for a municipality with everything, one with almost nothing, and Oslo."""
 
 import json
+import re
 import shutil
 
 import pytest
 from conftest import PROJECT
-from studies import write_study
+from studies import SETTINGS, write_study
 
+from evalkit.demo import write_demo
 from evalkit.readers import read_study
 from evalkit.studies import Project, process_study, run_study, study_jobs, study_states
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+# Those that a study without answers, counts and codings can run.
+OF_PUBLISHED = [
+    path.stem
+    for path in NOTEBOOKS
+    if 'study: str = \\"demo' not in path.read_text(encoding="utf-8") and path.name[:2] != "00"
+]
+PUBLISHED_SETTINGS = SETTINGS.replace(
+    "[[parts]]", f"notebooks = {json.dumps(OF_PUBLISHED)}\n\n[[parts]]", 1
+)
 
 
 def project_with(tmp_path, study):
@@ -25,7 +36,7 @@ def outputs(project, study):
 
 
 def test_oslo_and_a_municipality_with_almost_nothing_run_all_notebooks(tmp_path):
-    write_study(tmp_path)
+    write_study(tmp_path, settings=PUBLISHED_SETTINGS)
     project = project_with(tmp_path, "lite")
     read = process_study(project, "lite")
 
@@ -55,8 +66,28 @@ def test_a_municipality_with_everything_runs_all_its_notebooks(tmp_path):
         assert str(tmp_path) not in json.dumps(cells)
 
 
+def test_the_demo_runs_all_its_notebooks_and_every_caption_says_synthetic(tmp_path):
+    write_demo(tmp_path / "data" / "raw" / "demo", municipality_count=1, area_count=24)
+    project = project_with(tmp_path, "demo")
+    read = process_study(project, "demo")
+
+    summary = run_study(project, read)
+
+    assert [result.reason for result in summary.failed] == []
+    made = sorted((project.report("demo") / "notebooks").glob("*.ipynb"))
+    assert len(made) == 7
+    for path in made:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        options = ["".join(cell["source"]).splitlines() for cell in cells]
+        captions = [
+            line for lines in options for line in lines if re.match(r"#\| (tbl|fig)-cap", line)
+        ]
+        assert captions
+        assert all("syntetisk" in caption for caption in captions), path.name
+
+
 def test_municipality_notebooks_run_per_municipality_and_the_others_once(tmp_path):
-    write_study(tmp_path)
+    write_study(tmp_path, settings=PUBLISHED_SETTINGS)
     project = project_with(tmp_path, "lite")
     read = read_study(project.raw("lite"))
 

@@ -34,6 +34,16 @@ def cluster():
         yield cluster
 
 
+def seen(happened, seconds=120):
+    """Wait until something has happened; False where it does not."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if happened():
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def test_a_cluster_leaves_the_same_bytes_and_records(study):
     jobs = [study.job(place=place) for place in PLACES]
     study.run(*jobs, preload=FRESH)
@@ -55,9 +65,8 @@ def test_the_work_of_a_killed_worker_is_done_again(study, cluster):
     victim = next(iter(cluster.workers.values())).pid
 
     def kill():
-        while not (study.root / "started").exists():
-            time.sleep(0.05)
-        os.kill(victim, signal.SIGKILL)
+        if seen(lambda: (study.root / "started").exists()):
+            os.kill(victim, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -72,9 +81,8 @@ def test_a_lost_scheduler_leaves_a_run_that_goes_on_here(study, cluster):
     jobs = [study.job("01-slow", place, sources=(SLOW,)) for place in PLACES]
 
     def close():
-        while not any(job.output.exists() for job in jobs):
-            time.sleep(0.05)
-        cluster.close()
+        if seen(lambda: any(job.output.exists() for job in jobs)):
+            cluster.close()
 
     closer = threading.Thread(target=close)
     closer.start()

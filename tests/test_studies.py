@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from conftest import PROJECT
-from studies import TABLES, write_study
+from studies import SETTINGS, TABLES, write_study
 
 from evalkit.cli import main
 
@@ -124,3 +124,33 @@ def test_a_book_with_stale_parts_is_made_only_when_asked_for_and_says_so(project
     assert main(["render", "lite", "--engine", "embedded", "--allow-incomplete"]) == 0
     page = (project / "reports" / "lite" / "_book" / "horten.html").read_text(encoding="utf-8")
     assert "Ufullstendig" in page
+
+
+MODEL = {
+    "model_id": "horten-model",
+    "municipality_code": "3801",
+    "position": 1,
+    "title": "Modell",
+    "row_pattern": "no_indicators",
+}
+OUTCOME = {
+    "model_id": "horten-model",
+    "row": 1,
+    "row_kind": "logic",
+    "column": "outcome",
+    "position": 1,
+    "text": "Flere trives",
+}
+
+
+def test_check_finds_gaps_in_logic_models_and_tells_which_are_accepted(project, capsys):
+    accepted = SETTINGS + '\n[accepted]\n"outcome-without-indicator:*" = "Måles nasjonalt"\n'
+    write_study(project, settings=accepted, logic_models=[MODEL], logic_model_cells=[OUTCOME])
+
+    assert main(["check", "lite", "--findings"]) == 0
+
+    said = capsys.readouterr().out
+    assert "outcome-without-indicator:horten-model" in said
+    assert "Horten: Flere trives" in said
+    assert "Måles nasjonalt" in said
+    assert ", 1 accepted" in said

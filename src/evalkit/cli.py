@@ -83,7 +83,16 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
-    add("check", _check, "Check all tables of a study at once.", ["evalkit check pilot"], [study])
+    check = add(
+        "check",
+        _check,
+        "Check all tables of a study at once.",
+        ["evalkit check pilot", "evalkit check pilot --findings"],
+        [study],
+    )
+    check.add_argument(
+        "--findings", action="store_true", help="list the gaps in the study's logic models"
+    )
     facts = add(
         "facts",
         _facts,
@@ -151,10 +160,48 @@ def _parser() -> argparse.ArgumentParser:
     )
     feedback.add_argument("--dry-run", action="store_true", help="list them, log nothing")
     feedback.add_argument("--json", action="store_true", help="as JSON")
+    demo = add(
+        "demo",
+        _demo,
+        "Generate the study demo: fictional municipalities, answers and indicators.",
+        ["evalkit demo", "evalkit demo --seed 7", "evalkit report demo"],
+        [placed],
+    )
+    demo.add_argument("--seed", type=int, default=2024, help="same seed, same data")
+    demo.add_argument(
+        "--municipalities", type=int, default=6, metavar="N", help="how many take part"
+    )
+    new = add(
+        "new",
+        _new,
+        "Make a new study: settings, empty tables, and a book that says what is missing.",
+        [
+            "evalkit new moss --stage plan --municipality 3103=Moss",
+            "evalkit new oslo --stage status --municipality 0301=Oslo --period 2024 2027",
+        ],
+        [placed],
+    )
+    new.add_argument("study", help="the new folder under data/raw, such as moss")
+    new.add_argument("--stage", default="plan", help="plan, status, final or effect")
+    new.add_argument(
+        "--municipality",
+        action="append",
+        required=True,
+        metavar="CODE[=NAME]",
+        help="a municipality's code of four digits, and its name; may be repeated",
+    )
+    new.add_argument("--title", help="the report's title (default: the study's name)")
+    new.add_argument(
+        "--period",
+        nargs=2,
+        type=int,
+        metavar=("FIRST", "LAST"),
+        help="first and last year (default: this year and three more)",
+    )
     status = add(
         "status",
         _status,
-        "Say which notebooks are up to date, and why the others are not.",
+        "Say which notebooks are up to date, and what the study lacks, has late or in conflict.",
         ["evalkit status pilot", "evalkit status pilot --json"],
         [study, chosen],
     )
@@ -197,6 +244,7 @@ def _codes(given: Sequence[str] | None, read) -> list[str] | None:
 def _check(parsed) -> int:
     from evalkit.facts import claims, conflicts
     from evalkit.readers import read_study
+    from evalkit.studies import study_findings
 
     project = _project(parsed)
     read = read_study(project.raw(parsed.study))
@@ -208,6 +256,15 @@ def _check(parsed) -> int:
         f"{len(every)} claims, {len(read.sources)} sources, "
         f"{disagreeing['key'].nunique()} conflicts, all resolved"
     )
+    findings = study_findings(read)
+    accepted = findings["accepted_reason"].notna()
+    if parsed.findings:
+        for row in findings.itertuples():
+            print(f"{row.finding}  {row.municipality_name}: {row.subject_text}  [{row.locator}]")
+            print(f"    {row.accepted_reason or row.sentence}")
+    if len(findings):
+        hint = "" if parsed.findings else f"; list them: evalkit check {parsed.study} --findings"
+        print(f"{len(findings)} gaps in its logic models, {accepted.sum()} accepted{hint}")
     return 0
 
 
@@ -455,6 +512,58 @@ def _status(parsed) -> int:
         print(f"{row.municipality:<24} {row.notebook:<44} {row.state:<10} {row.reason}".rstrip())
     counts = table["state"].value_counts()
     print(", ".join(f"{count} {state}" for state, count in counts.items()) or "no notebooks")
+    _print_study_status(read)
+    return 0
+
+
+def _print_study_status(read) -> None:
+    from datetime import date
+
+    from evalkit.study_status import study_status
+
+    day = read.settings.status_date or date.today().isoformat()
+    found = study_status(read.tables, stage=read.settings.report, as_of=day)
+    print(f"\n{read.settings.report} report, on {day}")
+    print("present:   " + ", ".join(f"{name} ({n})" for name, n in found.present.items()))
+    print("missing:   " + (", ".join(found.missing) or "nothing that this stage asks for"))
+    print(f"late:      {len(found.late)} milestones past their deadline and not reported as done")
+    for row in found.late.itertuples():
+        print(f"           {row.due:<12} {row.title}")
+    undecided = f", {len(found.undecided)} undecided" if found.undecided else ""
+    print(f"conflicts: {len(found.conflicts)}{undecided}")
+    print(
+        f"next:      {found.next_due} {found.next_title}" if found.next_due else "next:      none"
+    )
+
+
+def _demo(parsed) -> int:
+    from evalkit.demo import write_demo
+
+    project = _project(parsed)
+    folder = write_demo(project.raw("demo"), parsed.seed, municipality_count=parsed.municipalities)
+    print(f"{project.shown(folder)} is written (syntetisk); next: evalkit report demo")
+    return 0
+
+
+def _new(parsed) -> int:
+    from datetime import date
+
+    from evalkit.new_study import NewMunicipality, write_new_study
+
+    project = _project(parsed)
+    this_year = date.today().year
+    named = [given.partition("=") for given in parsed.municipality]
+    files = write_new_study(
+        project.raw(parsed.study),
+        project.report(parsed.study),
+        stage=parsed.stage,
+        municipalities=[NewMunicipality(c.strip(), n.strip() or None) for c, _, n in named],
+        title=parsed.title or parsed.study.replace("-", " ").capitalize(),
+        period=tuple(parsed.period or (this_year, this_year + 3)),
+    )
+    print(f"{len(files)} files in {project.shown(project.raw(parsed.study))} and ", end="")
+    print(project.shown(project.report(parsed.study)))
+    print(f"next: fill the tables as README.md says, then run: evalkit report {parsed.study}")
     return 0
 
 

@@ -314,7 +314,7 @@ NOTEBOOKS = (
     "13-comparison",
     "14-pooling",
     "15-qualitative",
-    "16-rules",
+    "17-rules",
 )
 BIBLIOGRAPHY = """@misc{evalkit-demo, langid={norsk}, author={{evalkit}},
   title={Syntetiske data til studien demo, laget av generatoren evalkit.demo}, year={2026}}
@@ -383,10 +383,8 @@ def _design(seed: int, municipality_count: int, area_count: int) -> _Design:
             "note": None,
         }
     ).astype({"note": object})
-    if count - municipality_count >= 4:
-        areas = _with_changes(areas, count)
-    else:
-        areas = areas.head(count)
+    changes = count - municipality_count >= 4
+    areas = _with_changes(areas, count) if changes else areas.head(count)
     drawn = random.integers(120, 700, municipality_count)
     staff = [STAFF[n] if n < len(STAFF) else int(drawn[n]) for n in range(municipality_count)]
     offsets = random.normal(0.0, 0.2, municipality_count).round(3)
@@ -622,7 +620,7 @@ def _codings(design: _Design) -> list[dict]:
     for place, code in enumerate(design.codes):
         random = design.random(5000 + place)
         weights = random.dirichlet(np.full(len(themes), 4.0))
-        for number in range(12 + int(random.integers(0, 10))):
+        for number in range(45 + int(random.integers(0, 30))):
             document = f"kommentar-{code}-{number + 1:02d}"
             for part in range(int(random.integers(1, 4))):
                 theme = str(random.choice(themes, p=weights))
@@ -659,10 +657,15 @@ def _facts(design: _Design) -> list[dict]:
 
     last = int((design.areas["last_year"] == FIRST_YEAR + YEAR_COUNT - 1).sum())
     truth = demo_truth(design.seed, municipality_count=len(design.codes), area_count=last)
+    notes = design.areas["note"].dropna()
+    merged = notes[notes.str.startswith("Slått sammen av")]
+    split = notes[notes.str.startswith("Delt i")]
     rows = [
         claim("demo", "seed", "Frøet til de tilfeldige tallene", design.seed, "text"),
         claim("demo", "municipalities", "Kommuner med tiltaket", len(design.codes), "count"),
         claim("demo", "areas", "Kommuner med indikatorer", last, "count"),
+        claim("demo", "mergers", "Kommuner slått sammen i perioden", len(merged), "count"),
+        claim("demo", "splits", "Kommuner delt i perioden", len(split), "count"),
         claim("demo", "years", "År med indikatorer", YEAR_COUNT, "count"),
         claim("demo", "waves", "Målerunder blant ansatte", len(WAVES), "count"),
         claim("demo", "started", "Året tiltaket begynte", STARTED, "year"),

@@ -107,7 +107,7 @@ def table_claims(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             continue
         columns = columns_of(CONTRACTS[name])
         row_id = next((c for c in columns if columns[c].unique and c.endswith("_id")), None)
-        if row_id is None:
+        if row_id is None or table.empty:
             continue
         about = row_names(table, tables)
         for column, description in columns.items():
@@ -173,7 +173,10 @@ def claims(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 chosen=facts["chosen"].map({"yes": True, "no": False}),
             )
         )
-    every = pd.concat([p for p in parts if len(p)], ignore_index=True).reindex(columns=COLUMNS)
+    given = [part for part in parts if len(part)]
+    if not given:
+        return pd.DataFrame(columns=COLUMNS).astype({"chosen": bool, "conflict": bool})
+    every = pd.concat(given, ignore_index=True).reindex(columns=COLUMNS)
     every["key"] = every["subject"] + "." + every["quantity"]
     every["label"] = every["label"].fillna(
         every["key"].map(

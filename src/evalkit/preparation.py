@@ -280,6 +280,8 @@ def protected_values(
     weak = hidden_series(cells, series=keys, threshold=threshold)
     small = primary_reasons(cells["count"], cells["base"], threshold=threshold).notna()
     touched = small.groupby([cells["indicator_id"], cells["year"]]).transform("any") | weak.any()
+    if not touched.any():
+        return rows
     safe = protect_shares(
         cells.loc[touched],
         dimensions=("municipality_code",),

@@ -27,8 +27,9 @@ class StudySettings:
     """What a study is about and how its report is made.
 
     ``smallest_count`` is the smallest number of persons shown; ``period`` the first and last
-    year; ``notebooks`` those it runs (all, if none is named); ``accepted`` names findings of the logic-model check that the study accepts, with the
-    reason.
+    year; ``status_date`` the day a status report tells of;
+    ``notebooks`` those it runs (01 to 09, if none is named); ``accepted`` names findings of the
+    logic-model check that the study accepts, with the reason.
     """
 
     study: str
@@ -42,6 +43,7 @@ class StudySettings:
     synthetic: bool = False
     timeout_seconds: int = 600
     memory_mb: int = 4000
+    status_date: str = ""
     notebooks: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     accepted: dict[str, str] = field(default_factory=dict)
@@ -57,6 +59,7 @@ TYPES = {
     "evaluator": str,
     "language": str,
     "report": str,
+    "status_date": str,
     "smallest_count": int,
     "synthetic": bool,
     "timeout_seconds": int,
@@ -128,6 +131,10 @@ def _contents(given: dict) -> list[str]:
         problems.append("period holds something else than first and last year, as [2019, 2023]")
     if given.get("report", "final") not in REPORTS:
         problems.append(f"report is {given['report']!r}; expected {', '.join(REPORTS)}")
+    if not re.fullmatch(r"(?:\d{4}-\d{2}-\d{2})?", given.get("status_date", "")):
+        problems.append(
+            f"status_date is {given['status_date']!r}; expected a day, such as '2021-12-01'"
+        )
     if given.get("smallest_count", 5) < 1:
         problems.append("smallest_count is below 1; expected the smallest number of persons shown")
     for number, part in enumerate(given.get("parts", []), start=1):

@@ -8,6 +8,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +28,7 @@ from evalkit.contracts import CONTRACTS, columns_of, typed
 from evalkit.errors import ConfigError, RunError
 from evalkit.facts import claims, fact_entries
 from evalkit.feedback import ReturnedDraft, new_validations
+from evalkit.logic_model import logic_model_findings
 from evalkit.municipalities import Municipality, find_municipality
 from evalkit.norwegian import date_text
 from evalkit.readers import Study, read_study
@@ -51,6 +53,7 @@ __all__ = [
     "render_study",
     "run_study",
     "short_report_jobs",
+    "study_findings",
     "study_jobs",
     "study_of_draft",
     "study_states",
@@ -153,6 +156,44 @@ def process_study(project: Project, study: str) -> Study:
     return read
 
 
+def study_findings(read: Study) -> pd.DataFrame:
+    """Gaps in the study's logic models, with the study's reason for those that it accepts.
+
+    Returns
+    -------
+    DataFrame
+        As from ``logic_model_findings``, with ``accepted_reason``: from ``[accepted]`` in
+        study.toml, whose names are findings, or patterns such as ``indicator-too-general:*``.
+    """
+    tables = {
+        name: read.tables.get(
+            name, typed(pd.DataFrame(columns=list(columns_of(contract))), contract)
+        )
+        for name, contract in CONTRACTS.items()
+    }
+    found = logic_model_findings(
+        tables["logic_models"],
+        cells=tables["logic_model_cells"],
+        **{
+            name: tables[name]
+            for name in (
+                "measures",
+                "goals",
+                "indicators",
+                "observations",
+                "targets",
+                "municipalities",
+            )
+        },
+    )
+    accepted = read.settings.accepted
+
+    def reason(finding: str) -> str | None:
+        return next((why for name, why in accepted.items() if fnmatchcase(finding, name)), None)
+
+    return found.assign(accepted_reason=found["finding"].map(reason).astype(object))
+
+
 def replace_text(path: Path, text: str) -> None:
     """Write a file whole or not at all; a file that already holds the text is left alone."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
@@ -245,11 +286,9 @@ def _job(project, notebook, parameters, inputs, suffix, title) -> Job:
 
 
 def notebook_paths(project: Project, names: tuple[str, ...]) -> list[Path]:
-    """The study's notebooks, or all but those for exploring (``00-...``)."""
+    """The notebooks a study names, or those for published facts (``01-...`` to ``09-...``)."""
     if not names:
-        return [
-            p for p in sorted(project.notebooks.glob("[0-9][0-9]-*.ipynb")) if p.name[:2] != "00"
-        ]
+        return sorted(project.notebooks.glob("0[1-9]-*.ipynb"))
     paths = [project.notebooks / f"{name}.ipynb" for name in names]
     missing = [project.shown(p) for p in paths if not p.is_file()]
     if missing:

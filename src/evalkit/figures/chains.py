@@ -32,8 +32,11 @@ PAD = 0.055  # inside a box
 ROW_GAP, PAIR_GAP = 0.11, 0.035  # between rows; between a row and its indicators
 HEADER, LEGEND = 0.36, 0.24
 NARROWEST = 0.95
-LONGEST = 90  # letters of a statement in a shortened model
-SHORTER = ((4, True), (2, True), (1, True), (2, False), (1, False))  # statements, indicators
+SHORTER = (  # statements in a box, whether indicators have boxes, letters of a statement
+    *((4, True, 90), (2, True, 90), (1, True, 90), (1, True, 60), (2, False, 90)),
+    *((1, False, 90), (1, False, 70), (1, False, 60), (1, False, 50), (1, False, 40)),
+)
+BADGE = 0.13  # height of the mark that counts the indicators of a box
 STEP = 0.08  # by which columns are widened and narrowed
 FIRST_MEASURED = 3  # participation: from here on, a row of indicators holds indicators
 
@@ -169,43 +172,81 @@ def best_layout(cells: list[dict], width: float, size: float) -> Layout:
         best = lowest
 
 
-def shortened(cells: list[dict], *, most: int, indicators: bool) -> list[dict]:
-    """The model with at most so many statements in a box, and the number of those left out.
+def shortened(cells: list[dict], *, most: int, indicators: bool, longest: int) -> list[dict]:
+    """The model with so many statements in each row of a box, and the number of those left out.
 
-    Without ``indicators``, the boxes of indicators are emptied, and rows that hold nothing
-    afterwards are drawn together.
+    Statements end after ``longest`` letters in each column that their box reaches over. Without ``indicators``, the boxes of indicators
+    are emptied and counted on the boxes that they follow, and rows that hold nothing afterwards
+    are drawn together.
     """
     short = []
     for cell in cells:
         texts, statuses = cell["texts"], cell["statuses"]
         if cell["is_indicator"] and not indicators:
             texts, statuses = (), ()
-        elif len(texts) > most:
-            more = f"… og {number_text(len(texts) - most)} til"
-            texts, statuses = (*texts[:most], more), (*statuses[:most], None)
-        texts = tuple(text if len(text) <= LONGEST else cut_short(text) for text in texts)
+        room, shown = longest * cell["column_span"], most * cell["row_span"]
+        more = left_out(statuses[shown:]) if len(texts) > shown else ""
+        texts, statuses = texts[:shown], statuses[:shown]
+        texts = tuple(text if len(text) <= room else cut_short(text, room) for text in texts)
+        if more:
+            texts = (*texts[:-1], f"{texts[-1]} {more}")
         short.append({**cell, "texts": texts, "statuses": statuses})
+    if not indicators:
+        for cell in cells:
+            box = followed_box(cell, short) if cell["is_indicator"] else None
+            if box is not None:
+                box["indicator_count"] = box.get("indicator_count", 0) + len(cell["texts"])
     return short
 
 
-def cut_short(text: str) -> str:
+def left_out(statuses: tuple) -> str:
+    """How many statements a box does not show, and their statuses."""
+    states = [
+        f"{symbol}\u00a0{number_text(statuses.count(status))}"
+        for status, symbol in STATUS_SYMBOLS.items()
+        if status in statuses
+    ]
+    count = f"+{number_text(len(statuses))}"
+    return f"({count}: {', '.join(states)})".replace(" ", "\u00a0") if states else f"({count})"
+
+
+def followed_box(indicators: dict, cells: list[dict]) -> dict | None:
+    """The drawn box that indicators belong to: the nearest one above in their own columns."""
+    first = indicators["column_number"]
+    last = first + indicators["column_span"] - 1
+    above = [
+        cell
+        for cell in cells
+        if cell["texts"] and not cell["is_indicator"] and cell["row"] < indicators["row"]
+    ]
+
+    def distance(cell: dict) -> tuple[int, int]:
+        cell_last = cell["column_number"] + cell["column_span"] - 1
+        beside = max(0, first - cell_last, cell["column_number"] - last)
+        return beside, indicators["row"] - cell["row"]
+
+    return min(above, key=distance, default=None)
+
+
+def cut_short(text: str, longest: int) -> str:
     """The beginning of a text, up to a whole word."""
-    return text[:LONGEST].rpartition(" ")[0].rstrip(",;:") + " …"
+    start = text[:longest]
+    return (start.rpartition(" ")[0] or start).rstrip(",;:") + " …"
 
 
 def chosen_layout(cells: list[dict]) -> tuple[list[dict], Layout, float]:
     """What is drawn, how, and the figure's width.
 
     The layout with the largest letters that fits a landscape page. A model too long even for
-    the smallest letters is shortened step by step; one that is then still too long is drawn
-    wider, in the page's proportions.
+    the smallest letters is shortened step by step, and one of the many rows that then remain is
+    drawn wider, in the page's proportions.
     """
     for size in FONT_SIZES:
         layout = best_layout(cells, WIDTH, size)
         if layout.height <= MOST_HEIGHT:
             return cells, layout, WIDTH
-    for most, indicators in SHORTER:
-        short = shortened(cells, most=most, indicators=indicators)
+    for most, indicators, longest in SHORTER:
+        short = shortened(cells, most=most, indicators=indicators, longest=longest)
         layout = best_layout(short, WIDTH, FONT_SIZES[-1])
         if layout.height <= MOST_HEIGHT:
             return short, layout, WIDTH
@@ -245,6 +286,9 @@ def logic_model_figure(
         for cell in drawn:
             if cell["texts"]:
                 draw_box(axes, cell, layout)
+        for cell in drawn:
+            if cell.get("indicator_count"):
+                draw_badge(axes, cell, layout)
         for start, end in steps(drawn):
             draw_arrow(axes, start, end, layout)
         draw_legend(axes, drawn, layout, is_short=drawn is not cells)
@@ -335,6 +379,37 @@ def draw_box(axes, cell: dict, layout: Layout) -> None:
         )
 
 
+def draw_badge(axes, cell: dict, layout: Layout) -> None:
+    """The number of a box's indicators, in a dashed frame at its upper edge."""
+    left, top, width, _ = layout.box(cell)
+    text = number_text(cell["indicator_count"])
+    wide = width_of(text) * layout.size / 72 + 0.09
+    right = left + width - 0.05
+    axes.add_patch(
+        FancyBboxPatch(
+            (right - wide, top + 0.03 - BADGE),
+            wide,
+            BADGE,
+            boxstyle="round,pad=0,rounding_size=0.03",
+            facecolor="white",
+            edgecolor="#7d8a91",
+            linestyle=(0, (2, 1)),
+            linewidth=0.7,
+            zorder=4,
+        )
+    )
+    axes.text(
+        right - wide / 2,
+        top + 0.033 - BADGE / 2,
+        text,
+        fontsize=layout.size,
+        color=DARK,
+        ha="center",
+        va="center",
+        zorder=5,
+    )
+
+
 def steps(cells: list[dict]) -> list[tuple[dict, dict]]:
     """Boxes that follow on each other in a row of the model's logic."""
     found = []
@@ -382,8 +457,10 @@ def draw_legend(axes, cells: list[dict], layout: Layout, *, is_short: bool) -> N
     ]
     if any(cell["is_indicator"] and cell["texts"] for cell in cells):
         parts.append("Stiplet ramme: indikatorer")
+    if any(cell.get("indicator_count") for cell in cells):
+        parts.append("Tall i stiplet ramme: antall indikatorer")
     if is_short:
-        parts.append("Forkortet: tabellen over modellen har hele teksten")
+        parts.append("(+2): to utsagn til; tabellen over modellen har hele teksten")
     axes.text(
         0, layout.height - 0.06, "     ".join(parts), fontsize=layout.size, color=INK, va="baseline"
     )

@@ -296,7 +296,7 @@ def item_changes_figure(
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_yticks(range(len(rows)), labels[::-1])
         axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
-        axes.set_xlabel("Endring i andel enige, prosentpoeng. Grått felt: mindre enn det påvisbare")
+        axes.set_xlabel("Prosentpoeng. Grått felt: endringer for små til å påvises")
         axes.xaxis.set_major_formatter(decimal_comma())
         plain_axes(axes)
         svg = finished(figure, synthetic=synthetic)
@@ -357,7 +357,7 @@ def target_path_figure(
                 for end in given.iloc[[0, -1]].itertuples()
             ]
             for aim in aims.loc[aims["indicator_id"] == indicator].itertuples(index=False):
-                if pd.notna(aim.value):
+                if pd.notna(aim.value) and not aim.reached:
                     axes.plot(
                         [aim.latest_year, aim.target_year],
                         [aim.value, aim.target_value],
@@ -369,7 +369,7 @@ def target_path_figure(
                 axes.annotate(
                     f"mål {percent_text(aim.target_value, decimals=1)}",
                     (aim.target_year, aim.target_value),
-                    xytext=(0, -12),
+                    xytext=(4, 7 if aim.value < aim.target_value else -13),
                     textcoords="offset points",
                     ha="right",
                     fontsize=7.5,
@@ -461,6 +461,7 @@ def funnel_figure(
                     fontweight="bold",
                 )
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(decimal_comma())
         axes.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
         axes.yaxis.set_major_formatter(decimal_comma())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -129,11 +130,10 @@ def run_place(project_dir: Path, study: str, output_dirs: Iterable[Path] | None 
 
 def relative_name(path: Path, root: Path) -> str:
     """A path as messages show it: from the project's folder where it lies there, with ``/``."""
-    path = Path(path)
-    for candidate in (path, path.resolve()):
-        if candidate.is_relative_to(root):
-            return candidate.relative_to(root).as_posix()
-    return path.as_posix()
+    name, start = os.path.normpath(path), os.path.join(root, "")
+    if not name.startswith(start):
+        name = os.path.realpath(name)
+    return Path(name.removeprefix(start) if name.startswith(start) else path).as_posix()
 
 
 def read_source(path: Path) -> dict[str, Any]:
@@ -242,7 +242,7 @@ def _checked_parameters(job: Job, known: Mapping[str, type | None]) -> tuple[dic
     return typed, problems
 
 
-def _path_problems(job: Job, place: Place) -> list[str]:
+def _path_problems(job: Job, place: Place, resolved: dict[Path, Path]) -> list[str]:
     problems = []
     if job.notebook.suffix != ".ipynb":
         problems.append(f"{job.notebook.name} is not a notebook (.ipynb)")
@@ -254,7 +254,10 @@ def _path_problems(job: Job, place: Place) -> list[str]:
         problems.append(
             f"output {job.output.name!r}; expected letters, digits, hyphens and the ending .ipynb"
         )
-    parent = (place.project_dir / job.output).parent.resolve()
+    folder = (place.project_dir / job.output).parent
+    if folder not in resolved:
+        resolved[folder] = folder.resolve()
+    parent = resolved[folder]
     if not any(parent.is_relative_to(folder) for folder in place.output_dirs):
         allowed = " or ".join(relative_name(d, place.project_dir) for d in place.output_dirs)
         problems.append(
@@ -276,9 +279,10 @@ def checked_jobs(jobs: Sequence[Job], place: Place) -> tuple[Job, ...]:
     """
     known: dict[Path, dict[str, type | None] | ConfigError] = {}
     shared = {stem for stem, n in Counter(job.output.stem for job in jobs).items() if n > 1}
+    resolved: dict[Path, Path] = {}
     checked, problems = [], []
     for job in jobs:
-        found = _path_problems(job, place)
+        found = _path_problems(job, place, resolved)
         if job.output.stem in shared:
             found.append(f"output {job.output.name} is asked for by more than one run")
         absolute = replace(

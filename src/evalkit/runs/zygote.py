@@ -298,7 +298,7 @@ class _Warm:
         kind, length = HEADER.unpack(head)
         content = self._exactly(length)
         if kind == ADOPT:
-            from evalkit.once import adopt
+            from evalkit.shared import adopt
 
             with contextlib.suppress(Exception):  # then each notebook computes it itself
                 adopt(content)
@@ -359,8 +359,8 @@ def _kill_group(pid: int) -> None:
 
 def _do(request: Mapping[str, Any], connection: socket.socket) -> None:
     """In the child: run what is asked and send what came of it."""
-    from evalkit.once import sharing
     from evalkit.runs.environment import lift_memory_limit, limit_memory
+    from evalkit.shared import sharing
 
     send = _sender(connection)
     with sharing(lambda handed_over: send(ADOPT, handed_over)):

@@ -13,7 +13,7 @@ from evalkit.references import source_line
 from evalkit.tables.context import grants_table
 from evalkit.tables.layout import Column, report_table, sentence, text_of
 from evalkit.tables.results import JUDGEMENT_SYMBOLS
-from evalkit.tables.surveys import people_text, response_text, survey_design, verdict_text
+from evalkit.tables.surveys import answers_text, survey_design, verdict_text
 
 __all__ = [
     "all_attainment_table",
@@ -75,7 +75,10 @@ def themes_table(overview: pd.DataFrame) -> ReportTable:
     named = overview.assign(shown=overview["label"].where(~later, "(" + overview["label"] + ")"))
     rows = pivoted(named, column="theme", vocabulary=words.THEMES, text="shown")
     return report_table(
-        [Column("Kommune", 13), *(Column(label, 14.5) for label in words.THEMES.values())],
+        [
+            Column("Kommune", 13),
+            *(Column(label, 14.5, kept=True) for label in words.THEMES.values()),
+        ],
         rows,
         empty="Ingen temaer er registrert.",
         caption="Tiltakene etter tema",
@@ -94,7 +97,10 @@ def phases_table(evidence: pd.DataFrame) -> ReportTable:
     """
     rows = pivoted(evidence, column="phase", vocabulary=words.PHASES, text="text")
     return report_table(
-        [Column("Kommune", 13), *(Column(label, 17.4) for label in words.PHASES.values())],
+        [
+            Column("Kommune", 13),
+            *(Column(label, 17.4, kept=True) for label in words.PHASES.values()),
+        ],
         rows,
         empty="Ingen faser er registrert.",
         caption="Faser i implementeringen, etter kommune",
@@ -167,8 +173,7 @@ def survey_comparison_table(response: pd.DataFrame, *, pairs: pd.DataFrame) -> R
             (
                 text_of(row.municipality_name),
                 survey_design(row),
-                people_text(row),
-                response_text(row),
+                answers_text(row),
                 ", ".join(text_of(name) for name in names) or "ingen",
                 "; ".join(f"{answer}: {why[:1].lower()}{why[1:]}" for answer, why in repeated),
             )
@@ -177,8 +182,7 @@ def survey_comparison_table(response: pd.DataFrame, *, pairs: pd.DataFrame) -> R
         [
             Column("Kommune", 13),
             Column("Nullpunkt", 27),
-            Column("Svar", 11),
-            Column("Svarprosent", 14),
+            Column("Svar og svarprosent", 25),
             Column("Kan sammenlignes med", 15),
             Column("Kan vise endring", 20),
         ],

@@ -223,7 +223,7 @@ def grants_table(summary: pd.DataFrame, municipality: Municipality | None = None
 
 
 def events_table(calendar: pd.DataFrame, municipality: Municipality) -> ReportTable:
-    """What happened when in a municipality.
+    """What happened when in a municipality; what happened several times has one row.
 
     Parameters
     ----------
@@ -232,14 +232,11 @@ def events_table(calendar: pd.DataFrame, municipality: Municipality) -> ReportTa
     municipality
         The municipality.
     """
-    rows = [
-        (
-            date_span_text(row.start, row.end) or "ikke oppgitt",
-            sentence(event_name(row)),
-            event_details(row),
-        )
-        for row in calendar.itertuples()
-    ]
+    dates: dict[tuple[str, str], list[str]] = {}
+    for row in calendar.itertuples():
+        when = date_span_text(row.start, row.end) or "ikke oppgitt"
+        dates.setdefault((sentence(event_name(row)), event_details(row)), []).append(when)
+    rows = [("; ".join(when), name, details) for (name, details), when in dates.items()]
     return report_table(
         [Column("Når", 27), Column("Hva", 38), Column("Merknad", 35)],
         rows,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress, groupby
 
 import pandas as pd
 
@@ -14,23 +14,34 @@ from evalkit.markdown import Cell, escaped, grid_table, pipe_table
 
 __all__ = ["Column", "laid_out", "present", "report_table", "sentence", "text_of"]
 
-MOST_FOR_A_WORD = 24.0  # per cent of the width; longer words are hyphenated
-WORD_MARGIN, LIST_MARGIN = 3.0, 2.5  # beside a word, where a letter takes about one
-LETTERS_PER_CENT = 1.25  # of small type across the text block
-STEP = 2.0  # per cent of the width
+MOST_FOR_A_WORD = 14  # letters; longer words are hyphenated, unless spaces in them hold together
+CELL_MARGIN = 1.8  # per cent of the width that a cell keeps free at its sides
+LIST_MARK = 2  # letters that a bullet takes
+LETTERS_PER_CENT = 1.35  # of small type across the text block
+WORD_LETTER = 1.25  # width of a letter of a word, bold or not, to one of text with its spaces
+RAGGED = 1.5  # letters that a line leaves empty at its end
+SHARPNESS = 6  # how near a row's height comes to that of its highest cell; higher is nearer
+STEP = 0.5  # per cent of the width
 NATURAL_WIDTH = 66  # the longest row that is left as wide as its text
 NOTHING = "–"
+CITATION = re.compile(r"@(?!(?:tbl|fig|sec|eq)-)[\w-]+")
+CITED = "Forfatter og Medforfatter (2020)"  # about what a citation becomes on the page
 
 Content = str | tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a report table: its heading, its share of the width, its alignment."""
+    """A column of a report table: its heading, its share of the width, its alignment.
+
+    A column in which every cell is empty is left out, unless it is ``kept`` because that says
+    something, such as that no municipality worked with a theme.
+    """
 
     heading: str
     width: float = 10
     align: str = "l"
+    kept: bool = False
 
 
 def present(value: object) -> bool:
@@ -64,7 +75,7 @@ def laid_out(
     """
     filled = [[unlisted(cell or NOTHING) for cell in row] for row in rows]
     align = "".join(column.align for column in columns)
-    widths = fitted_widths(columns, filled)
+    widths = fitted_widths(columns, filled, grouped=grouped)
     headings = [column.heading for column in columns]
     if not grouped and all(isinstance(cell, str) for row in filled for cell in row):
         longest = max(sum(len(cell) + 3 for cell in row) for row in [headings, *filled])
@@ -85,49 +96,74 @@ def unlisted(content: Content) -> Content:
     return tuple(unlisted(block) for block in content)
 
 
-def fitted_widths(columns: Sequence[Column], rows: Sequence[Sequence[Content]]) -> list[float]:
+def fitted_widths(
+    columns: Sequence[Column], rows: Sequence[Sequence[Content]], *, grouped: bool = False
+) -> list[float]:
     """The columns' shares of the width, in per cent, that make the table as low as they can.
 
     No column is narrower than its longest word needs; from there, each step of width goes to
-    the column where it saves most lines.
+    the column where it lowers the table most. Lines are counted with fractions, so that steps
+    too small to save a whole line still go where the text is; width that saves nothing goes to
+    the column with the longest text.
     """
-    blocks = [[list(blocks_of(cell)) for cell in row] for row in rows]
+    blocks = [
+        [[CITATION.sub(CITED, block) for block in blocks_of(cell)] for cell in row] for row in rows
+    ]
     widths = [
-        min(
-            MOST_FOR_A_WORD,
-            WORD_MARGIN
-            + max(
-                len(word) + (LIST_MARGIN if block.startswith("- ") else 0)
-                for block in [column.heading, *(b for row in blocks for b in row[n])]
-                for word in block.split(" ")
-            ),
-        )
+        least_width([column.heading, *(block for row in blocks for block in row[n])])
         for n, column in enumerate(columns)
     ]
-    lengths = [[[len(block) for block in cell] for cell in row] for row in blocks]
-
-    def lines(n: int, width: float) -> list[int]:
-        room = max(1.0, width * LETTERS_PER_CENT - WORD_MARGIN)
-        return [sum(math.ceil(length / room) or 1 for length in row[n]) for row in lengths]
-
-    heights = [lines(n, width) for n, width in enumerate(widths)]
-    while sum(widths) + STEP <= 100 and len(columns) > 1:
-        wider = [lines(n, width + STEP) for n, width in enumerate(widths)]
-        others = [
-            [max(h[row] for m, h in enumerate(heights) if m != n) for row in range(len(rows))]
-            for n in range(len(columns))
+    shared = group_sizes(rows) if grouped else [1] * len(rows)
+    lengths = [
+        [
+            [len(block) / (size if n == 0 else 1) for block in cell]
+            for cell, size in zip([row[n] for row in blocks], shared, strict=True)
         ]
+        for n in range(len(columns))
+    ]
+    most = [max((max(cell) for cell in column), default=0) for column in lengths]
+
+    def heights(n: int, width: float) -> list[float]:
+        room = max(1.0, (width - CELL_MARGIN) * LETTERS_PER_CENT - RAGGED)
+        return [sum(max(1.0, length / room) for length in cell) ** SHARPNESS for cell in lengths[n]]
+
+    now = [heights(n, width) for n, width in enumerate(widths)]
+    totals = [sum(cells) for cells in zip(*now, strict=True)]
+    while sum(widths) + STEP <= 100:
+        wider = [heights(n, width + STEP) for n, width in enumerate(widths)]
         saved = [
             sum(
-                max(before, rest) - max(after, rest) + (before - after) / 100
-                for before, after, rest in zip(heights[n], wider[n], others[n], strict=True)
+                total ** (1 / SHARPNESS) - (total - before + after) ** (1 / SHARPNESS)
+                for total, before, after in zip(totals, now[n], wider[n], strict=True)
             )
             for n in range(len(columns))
         ]
-        best = max(range(len(columns)), key=lambda n: (saved[n], columns[n].width))
+        best = max(range(len(columns)), key=lambda n: (round(saved[n], 9), most[n]))
         widths[best] += STEP
-        heights[best] = wider[best]
+        now[best] = wider[best]
+        totals = [sum(cells) for cells in zip(*now, strict=True)]
     return widths
+
+
+def least_width(blocks: Sequence[str]) -> float:
+    """Per cent of the width that the longest word needs."""
+    words = [
+        (LIST_MARK if block.startswith("- ") else 0)
+        + (len(word) if "\u00a0" in word else min(MOST_FOR_A_WORD, len(word)))
+        for block in blocks
+        for word in block.removeprefix("- ").split(" ")
+    ]
+    return CELL_MARGIN + WORD_LETTER * max(words) / LETTERS_PER_CENT
+
+
+def group_sizes(rows: Sequence[Sequence[Content]]) -> list[int]:
+    """For each row, how many neighbours have the same first cell."""
+    return [
+        len(group)
+        for _, found in groupby(rows, key=lambda row: row[0])
+        for group in [list(found)]
+        for _ in group
+    ]
 
 
 def blocks_of(content: Content) -> tuple[str, ...]:
@@ -160,6 +196,8 @@ def report_table(
 ) -> ReportTable:
     """A report table, or the sentence ``empty`` where there is no row.
 
+    Columns after the first in which every cell is empty are left out, unless they are ``kept``.
+
     Parameters
     ----------
     columns, rows, grouped
@@ -175,4 +213,10 @@ def report_table(
     if not given:
         return ReportTable(empty, caption=caption)
     line = f"{note} {source}" if note and source else note or source
+    said = [
+        number == 0 or column.kept or any(row[number] not in ("", (), NOTHING) for row in given)
+        for number, column in enumerate(columns)
+    ]
+    columns = list(compress(columns, said))
+    given = [list(compress(row, said)) for row in given]
     return ReportTable(laid_out(columns, given, grouped=grouped), caption=caption, source=line)

@@ -129,7 +129,11 @@ def participants_table(
 def recommendations_table(
     recommendations: pd.DataFrame, municipality: Municipality | None = None
 ) -> ReportTable:
-    """Recommendations in a municipality; the programme's own where none is given."""
+    """Recommendations in a municipality; the programme's own where none is given.
+
+    Who gives them to whom stands once for those that follow on each other, and in the caption
+    where it is the same for all.
+    """
     if municipality is None:
         own = recommendations.loc[recommendations["municipality_code"].isna()]
         where = "programmet"
@@ -137,27 +141,39 @@ def recommendations_table(
         own, where = of(recommendations, municipality), municipality.name
     rows = [
         (
+            givers_text(row),
             number_text(row.number),
             sentence(text_of(row.title)),
             text_of(row.text),
-            sentence(text_of(row.addressed_to)),
-            sentence(text_of(row.by)),
         )
         for row in own.itertuples()
     ]
+    givers = {row[0] for row in rows}
+    alike = len(givers) == 1
+    columns = [
+        Column("Fra og til", 22),
+        Column("Nr.", 6, "r"),
+        Column("Tema", 22),
+        Column("Anbefaling", 50),
+    ]
     return report_table(
-        [
-            Column("Nr.", 6, "r"),
-            Column("Tema", 20),
-            Column("Anbefaling", 42),
-            Column("Til", 16),
-            Column("Fra", 16),
-        ],
-        rows,
+        columns[1:] if alike else columns,
+        [row[1:] for row in rows] if alike else rows,
         empty=f"Ingen anbefalinger er registrert for {where}.",
-        caption=f"Anbefalinger for {where}",
+        caption=f"Anbefalinger for {where}"
+        + (f". {giver}" if alike and (giver := givers.pop()) else ""),
         source=source_line(own),
+        grouped=len(rows) > 1 and not alike,
     )
+
+
+def givers_text(row) -> str:
+    """Who gives a recommendation and to whom, as far as it is known."""
+    parts = [
+        f"Fra: {text_of(row.by)}" if present(row.by) else "",
+        f"Til: {text_of(row.addressed_to)}" if present(row.addressed_to) else "",
+    ]
+    return ". ".join(part for part in parts if part)
 
 
 def model_name(title: str, municipality: Municipality) -> str:

@@ -48,9 +48,15 @@ def claim_name(claim) -> str:
     )
 
 
-def place_text(claim) -> str:
-    """Where a claim was read: a link to the source, and the place in it."""
-    return f"@{claim.source}, {text_of(claim.locator)}"
+def place_text(claim, *, main: str | None = None) -> str:
+    """Where a claim was read: a link to the source, unless it is the main one, and the place."""
+    place = text_of(claim.locator)
+    return place if claim.source == main else f"@{claim.source}, {place}"
+
+
+def with_place(claim, *, main: str | None) -> str:
+    """A claim's value and where it was read: ``586 (s. 39)``."""
+    return f"{claim.shown} ({place_text(claim, main=main)})"
 
 
 def shown_values(claims: pd.DataFrame, smallest_count: int) -> pd.Series:
@@ -90,7 +96,10 @@ def claims_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTabl
 
 
 def conflicts_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTable:
-    """Claims that disagree: what is claimed where, which is used and why.
+    """Claims that disagree, a row for each quantity: what is used, what is not, and why.
+
+    The source that most of them stand in is named once, under the table; in the cells, only
+    other sources are.
 
     Parameters
     ----------
@@ -99,32 +108,36 @@ def conflicts_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportT
     smallest_count
         Smaller counts of participants and answers are hidden.
     """
-    rows = []
     told = claims.assign(shown=shown_values(claims, smallest_count))
     disputed = told.loc[told["conflict"].astype(bool)]
+    main = disputed["source"].mode().iloc[0] if len(disputed) else None
+    rows = []
     for _, group in disputed.groupby("key", sort=False):
-        for claim in group.sort_values("chosen", ascending=False, kind="stable").itertuples():
-            rows.append(
-                (
-                    claim_name(claim),
-                    claim.shown,
-                    place_text(claim),
-                    "✓ brukt" if claim.chosen else "✗ ikke brukt",
-                    sentence(text_of(claim.reason)),
-                )
-            )
+        chosen = group["chosen"].astype(bool)
+        used, unused = (
+            "; ".join(with_place(claim, main=main) for claim in part.itertuples())
+            for part in (group.loc[chosen], group.loc[~chosen])
+        )
+        reasons = [
+            f"{'✓' if claim.chosen else '✗'}\u00a0{sentence(text_of(claim.reason)).rstrip('.')}."
+            for claim in group.sort_values("chosen", ascending=False, kind="stable").itertuples()
+            if present(claim.reason)
+        ]
+        rows.append(
+            (claim_name(next(group.itertuples())), used, unused, " ".join(dict.fromkeys(reasons)))
+        )
     return report_table(
         [
-            Column("Opplysning", 30),
-            Column("Verdi", 16),
-            Column("Hvor det står", 19),
-            Column("Valg", 12),
-            Column("Hvorfor", 23),
+            Column("Opplysning", 25),
+            Column("Brukt", 22),
+            Column("Ikke brukt", 22),
+            Column("Hvorfor", 31),
         ],
         rows,
         empty="Ingen opplysninger er i strid med hverandre.",
         caption="Opplysninger som ikke stemmer overens, og hva som er valgt",
-        grouped=len(rows) > 1,
+        note="✓ grunnen til at verdien er brukt, ✗ grunnen til at den ikke er det.",
+        source=f"Kilde, der ingen annen er nevnt: @{main}." if main else None,
     )
 
 
@@ -144,7 +157,7 @@ def original_tables_table(original_tables: pd.DataFrame) -> ReportTable:
     return report_table(
         [
             Column("Nr.", 8, "r"),
-            Column("I tabelloversikten", 16),
+            Column("I oversikten", 16),
             Column("Tittel", 42),
             Column("Hos oss", 18),
             Column("Sted", 16),

@@ -410,7 +410,7 @@ def target_distance_table(
             f"{percent_text(row.target_value, decimals=1)} ({row.target_year:.0f})",
             change_text(row.achieved_per_year, scale=1, decimals=2),
             "målet er nådd"
-            if row.reached is True or row.reached == 1.0
+            if pd.notna(row.value) and row.reached
             else change_text(row.needed_per_year, scale=1, decimals=2),
             percent_text(100 * row.reach_probability, decimals=0),
         )

@@ -75,8 +75,7 @@ def surveys_table(response: pd.DataFrame, municipality: Municipality) -> ReportT
             date_span_text(row.start, row.end),
             survey_design(row),
             text_of(row.topics),
-            people_text(row),
-            response_text(row),
+            answers_text(row),
         )
         for row in own.itertuples()
     ]
@@ -87,8 +86,7 @@ def surveys_table(response: pd.DataFrame, municipality: Municipality) -> ReportT
             Column("Når", 12),
             Column("Hvem og hvordan", 24),
             Column("Tema", 20),
-            Column("Svar", 10),
-            Column("Svarprosent", 16),
+            Column("Svar og svarprosent", 26),
         ],
         rows,
         empty=f"Ingen undersøkelser er registrert for {municipality.name}.",
@@ -108,6 +106,11 @@ def survey_design(row) -> str:
         f"Utført av {text_of(row.provider)}" if present(row.provider) else "",
     ]
     return " ".join(part.rstrip(".") + "." for part in parts if part)
+
+
+def answers_text(row) -> str:
+    """Answers, invitations and response rate: ``81 av 263: 31 % (26–37 %)``."""
+    return ": ".join(part for part in (people_text(row), response_text(row)) if part)
 
 
 def people_text(row) -> str:

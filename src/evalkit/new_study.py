@@ -1,0 +1,342 @@
+"""A new study: its folder with settings and empty tables, and a book that renders at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalkit.contracts import CONTRACTS, columns_of
+from evalkit.errors import ConfigError
+
+__all__ = ["STAGES", "NewMunicipality", "write_new_study"]
+
+SHARED = ("facts", "regions", "municipalities", "goals", "measures", "indicators", "observations")
+PLAN = (
+    *("targets", "surveys", "plan_phases", "milestones", "budget_lines", "risks", "stakeholders"),
+    *("success_criteria", "organisation", "evaluation_plan"),
+)
+RESULTS = ("survey_results", "events", "attainment", "lessons", "participants", "recommendations")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a stage of an evaluation asks, and the tables and notebooks that answer."""
+
+    title: str
+    question: str
+    tables: tuple[str, ...]
+    notebooks: tuple[str, ...]
+    chapters: tuple[str, ...]
+
+
+STAGES = {
+    "plan": Stage(
+        "Evalueringsopplegg",
+        "Er programmet klart til å evalueres?",
+        (*SHARED, *PLAN),
+        ("20-plan", "21-plan-schedule", "22-plan-risk", "09-sources"),
+        ("rettes", "mal", "tidsplan", "risiko"),
+    ),
+    "status": Stage(
+        "Statusrapport",
+        "Hva skulle vært gjort nå, og hva er gjort?",
+        (*SHARED, *PLAN, "lessons"),
+        ("20-plan", "23-status", "09-sources"),
+        ("status", "rettes"),
+    ),
+    "final": Stage(
+        "Sluttrapport",
+        "Hva ble gjort, og ble målene nådd?",
+        (*SHARED, *PLAN, *RESULTS),
+        ("20-plan", "23-status", "09-sources"),
+        ("status", "mal"),
+    ),
+    "effect": Stage(
+        "Effektrapport",
+        "Hva har endret seg, og hva kan tilskrives programmet?",
+        (
+            *SHARED,
+            "targets",
+            "surveys",
+            "survey_results",
+            "attainment",
+            "plan_phases",
+            "milestones",
+        ),
+        ("20-plan", "09-sources"),
+        ("mal",),
+    ),
+}
+CHAPTERS = {
+    "rettes": (
+        "Hva som bør rettes",
+        "Lista er laget av faste regler. Så lenge tabellene er tomme, sier den hva de må fylles med.",
+        ("20-plan.ipynb#tbl-plan-findings",),
+    ),
+    "mal": (
+        "Mål og måltall",
+        "Et mål kan måles når det er klart hva, for hvem, hvor mye, når, fra hvilken utgangsverdi og "
+        "med hvilken kilde.",
+        ("20-plan.ipynb#tbl-measurability", "20-plan.ipynb#tbl-targets", "20-plan.ipynb#tbl-chain"),
+    ),
+    "tidsplan": (
+        "Tid og penger",
+        "Når skal noe skje, hvem beslutter, og går budsjettet opp?",
+        (
+            "21-plan-schedule.ipynb#tbl-plan-phases",
+            "21-plan-schedule.ipynb#tbl-milestones",
+            "21-plan-schedule.ipynb#tbl-decisions",
+            "21-plan-schedule.ipynb#tbl-budget",
+        ),
+    ),
+    "risiko": (
+        "Risiko og interessenter",
+        "Hva kan gå galt, og hvem må være med?",
+        ("22-plan-risk.ipynb#tbl-risks", "22-plan-risk.ipynb#tbl-stakeholders"),
+    ),
+    "status": (
+        "Status",
+        "Dagen er `status_date` i `study.toml`; uten den er det den siste i perioden.",
+        (
+            "23-status.ipynb#tbl-status-overview",
+            "23-status.ipynb#tbl-measure-progress",
+            "23-status.ipynb#tbl-indicators-so-far",
+            "23-status.ipynb#tbl-lessons",
+        ),
+    ),
+}
+STUDY_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+LETTERS = str.maketrans({"æ": "ae", "ø": "o", "å": "a", "á": "a", "š": "s", "ŋ": "n", "đ": "d"})
+
+
+@dataclass(frozen=True)
+class NewMunicipality:
+    """A municipality of a new study: its code of four digits, and its name if it is known."""
+
+    code: str
+    name: str | None = None
+
+    @property
+    def shown(self) -> str:
+        return self.name or f"Kommune {self.code}"
+
+    @property
+    def slug(self) -> str:
+        words = re.findall(r"[a-z0-9]+", self.shown.casefold().translate(LETTERS))
+        return "-".join(words)
+
+
+def write_new_study(
+    raw: Path,
+    report: Path,
+    *,
+    stage: str,
+    municipalities: Sequence[NewMunicipality],
+    title: str,
+    period: tuple[int, int],
+) -> list[Path]:
+    """Write the folder of a new study and its book; nothing that exists is touched.
+
+    Parameters
+    ----------
+    raw, report
+        The study's folders under ``data/raw`` and ``reports``; neither may hold anything.
+    stage
+        A key of ``STAGES``.
+    municipalities
+        At least one.
+    title
+        The study's title.
+    period
+        First and last year.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order they were written.
+
+    Raises
+    ------
+    ConfigError
+        If the name, the stage, a code or the period is not as it should be, or a folder is taken.
+    """
+    problems = [
+        f"{folder} is there already; choose another name"
+        for folder in (raw, report)
+        if folder.is_dir() and any(folder.iterdir())
+    ]
+    if not STUDY_NAME.fullmatch(raw.name):
+        problems.append(f"study name {raw.name!r}; expected small letters a-z, digits and hyphens")
+    if stage not in STAGES:
+        problems.append(f"stage {stage!r}; expected one of {', '.join(STAGES)}")
+    problems += [
+        f"municipality code {one.code!r}; expected four digits, kept as text"
+        for one in municipalities
+        if not re.fullmatch(r"\d{4}", one.code)
+    ]
+    slugs = [one.slug for one in municipalities]
+    if not slugs:
+        problems.append("no municipality; name at least one with --municipality CODE")
+    if len(set(slugs)) < len(slugs):
+        problems.append("a municipality stands more than once; name each once")
+    if period[0] > period[1]:
+        problems.append(f"period {period[0]} to {period[1]}; expected the first year first")
+    if problems:
+        raise ConfigError("\n  ".join(["the study cannot be made:", *problems]))
+    files = {
+        raw / "study.toml": settings_text(stage, municipalities, title, period),
+        raw / "README.md": readme_text(raw.name, stage),
+        raw / "sources.bib": SOURCES,
+        **{
+            raw / f"{table}.csv": table_text(table, municipalities)
+            for table in STAGES[stage].tables
+        },
+        report / "_quarto.yml": book_text(stage, title),
+        **{report / name: text for name, text in chapters(stage, title).items()},
+    }
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return list(files)
+
+
+def quoted(text: str) -> str:
+    """A text as TOML and YAML both read it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def settings_text(
+    stage: str, municipalities: Sequence[NewMunicipality], title: str, period: tuple[int, int]
+) -> str:
+    """``study.toml`` with a comment on every setting."""
+    codes = ", ".join(quoted(one.code) for one in municipalities)
+    notebooks = ", ".join(quoted(name) for name in STAGES[stage].notebooks)
+    return f"""# The title of the report.
+title = {quoted(title)}
+# First and last year of the programme.
+period = [{period[0]}, {period[1]}]
+# Who evaluates, and for whom: write them in.
+evaluator = "Ikke avgjort"
+clients = ["Ikke avgjort"]
+language = "nb"
+# plan, status, final or effect.
+report = {quoted(stage)}
+# The day a status report tells of, such as "2021-12-01"; blank for the end of the period.
+status_date = ""
+# The notebooks behind the book, by name.
+notebooks = [{notebooks}]
+# Smallest number of persons shown.
+smallest_count = 5
+
+# Municipality codes are text, in quotes.
+[[parts]]
+title = "Kommunene"
+municipalities = [{codes}]
+"""
+
+
+SOURCES = """@misc{plan, langid={norsk}, author={{Navnet på den som har skrevet planen}}, \
+title={{Tittelen på planen}}, year={2000}, note={Bytt ut med kilden til opplysningene}}
+"""
+
+
+def readme_text(study: str, stage: str) -> str:
+    """What each column of each table is for: the comments that CSV has no room for."""
+    parts = [
+        f"# {study}",
+        "Every table is empty but `regions` and `municipalities`. Fill them row by row, each with "
+        "`source` (a key of `sources.bib`) and `locator` (the place in it); then run "
+        f"`evalkit check {study}`. A cell that is not known is left blank.",
+    ]
+    for table in STAGES[stage].tables:
+        contract = CONTRACTS[table]
+        parts.append(f"## {table}.csv\n\n{(contract.__doc__ or '').strip()}")
+        parts.append(
+            "\n".join(
+                f"- `{name}`: {column.description}" + ("" if column.nullable else " (needed)")
+                for name, column in columns_of(contract).items()
+            )
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def table_text(table: str, municipalities: Sequence[NewMunicipality]) -> str:
+    """The header row of a table; the municipalities, which every study has, with their rows."""
+    columns = list(columns_of(CONTRACTS[table]))
+    rows: list[dict[str, str]] = []
+    if table == "regions":
+        rows = [{"region_id": "region", "name": "Region", "county_governor": "Statsforvalteren"}]
+    if table == "municipalities":
+        rows = [
+            {
+                "municipality_code": one.code,
+                "slug": one.slug,
+                "name": one.shown,
+                "region_id": "region",
+                "evaluated_by": "undecided",
+            }
+            for one in municipalities
+        ]
+    read = {"source": "plan", "locator": "fylles ut"}
+    lines = [",".join((row | read).get(column, "") for column in columns) for row in rows]
+    return "\n".join([",".join(columns), *lines]) + "\n"
+
+
+def chapters(stage: str, title: str) -> dict[str, str]:
+    """The book's chapters by file name."""
+    made = STAGES[stage]
+    files = {
+        "index.qmd": f"# {title} {{.unnumbered}}\n\n{made.question} Rapporten er ikke ferdig: "
+        "kapitlene viser hva som er kjent, og sier hva som mangler.\n"
+    }
+    for chapter in made.chapters:
+        heading, text, cells = CHAPTERS[chapter]
+        embeds = "\n\n".join(f"{{{{< embed notebooks/{cell} >}}}}" for cell in cells)
+        files[f"{chapter}.qmd"] = f"# {heading} {{#sec-{chapter}}}\n\n{text}\n\n{embeds}\n"
+    files["referanser.qmd"] = "# Referanser {.unnumbered}\n\n::: {#refs}\n:::\n"
+    files["kildeoversikt.qmd"] = (
+        "# Kildeoversikt {#sec-kilder}\n\nHer står dokumentene som opplysningene er lest fra.\n\n"
+        "{{< embed notebooks/09-sources.ipynb#kilder >}}\n"
+    )
+    return files
+
+
+def book_text(stage: str, title: str) -> str:
+    """``_quarto.yml`` of the study's book."""
+    listed = ["index", *STAGES[stage].chapters, "referanser"]
+    entries = "\n".join(f"    - {chapter}.qmd" for chapter in listed)
+    return f"""project:
+  type: book
+lang: nb
+language:
+  crossref-ch-prefix: Kapittel
+  crossref-apx-prefix: Vedlegg
+  crossref-eq-prefix: Likning
+  section-title-appendices: Vedlegg
+  callout-note-title: Merk
+book:
+  title: {quoted(title)}
+  subtitle: {quoted(STAGES[stage].title)}
+  author: evalkit
+  output-file: rapport
+  downloads: [pdf]
+  chapters:
+{entries}
+  appendices:
+    - kildeoversikt.qmd
+bibliography: sources.bib
+csl: evalkit.csl
+facts-page: kildeoversikt.qmd
+filters: [evalkit]
+format:
+  html:
+    html-math-method: mathml
+    number-sections: true
+    toc: true
+  evalkit-typst:
+    citeproc: true
+    pdf-standard: ua-1
+"""

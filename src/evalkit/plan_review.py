@@ -1,0 +1,364 @@
+"""A plan before its programme starts: are goals measurable, sums right, milestones met?"""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from evalkit.process import period_days
+
+__all__ = [
+    "MEASURABILITY",
+    "budget_checks",
+    "goal_measurability",
+    "measure_chain",
+    "milestone_deadlines",
+    "milestone_status",
+    "of_version",
+    "recomputed_risks",
+]
+
+# What a goal must say before it can be measured, in the order a reader asks.
+MEASURABILITY = ("what", "for_whom", "how_much", "by_when", "baseline", "measured_by")
+MEASURED_KINDS = ("effect_goal", "result_goal", "local_goal")
+# Beginnings of the words by which goals and indicators name those they are for.
+GROUPS = re.compile(
+    r"\b(?:barn|unge\b|ungdom|elev|famili|foreldre|ansatt|leder|innbygger|brukere|målgrupp|"
+    r"deltaker|kommunene\b|direktorat)",
+    re.IGNORECASE,
+)
+
+
+def of_version(table: pd.DataFrame, version: str | None = None) -> pd.DataFrame:
+    """The rows of one version of the plan; the study's own where ``version`` is ``None``."""
+    if "version" not in table.columns:
+        return table
+    kept = table["version"].isna() if version is None else table["version"] == version
+    return table.loc[kept]
+
+
+def goal_measurability(
+    goals: pd.DataFrame,
+    *,
+    targets: pd.DataFrame,
+    indicators: pd.DataFrame,
+    observations: pd.DataFrame,
+    version: str | None = None,
+) -> pd.DataFrame:
+    """Whether each goal says what it takes to measure it.
+
+    Parameters
+    ----------
+    goals, targets, indicators, observations
+        Rows of their tables. Goals for society are passed over: they give direction and are
+        not to be reached within the programme.
+    version
+        The plan whose goals are asked for; ``None`` for the study's own.
+
+    Returns
+    -------
+    DataFrame
+        One row per goal and indicator, a goal without indicator once; effect goals first:
+        ``goal_id``, ``goal``, ``kind``, ``indicator_id``, ``indicator``, ``unit``, ``data_source``,
+        ``target_id``, ``target_value``, ``target_direction``, ``due``, ``observation_id``,
+        ``baseline_value``, ``baseline_qualifier``, ``baseline_period``; then True or False for
+
+        - ``what``: an indicator follows the goal;
+        - ``for_whom``: the goal or the indicator names a group;
+        - ``how_much`` and ``by_when``: a target has a value, and a date;
+        - ``baseline``: the municipality has a value of the indicator; the first is used;
+        - ``measured_by``: it is said where the indicator's values come from;
+
+        ``missing`` (names of those that are False, separated by semicolons), ``measurable``
+        (none is) and ``met_at_baseline`` (the first value already reaches the target); last
+        ``source`` and ``locator`` of the goal.
+    """
+    asked = of_version(goals, version)
+    asked = asked.loc[asked["kind"].isin(MEASURED_KINDS)]
+    order = asked["kind"].map({kind: place for place, kind in enumerate(MEASURED_KINDS)})
+    asked = asked.assign(place=order).sort_values(["place", "position"], kind="stable")
+    own = asked[["goal_id", "text", "kind", "source", "locator"]].rename(columns={"text": "goal"})
+    rows = own.merge(indicators_of_goals(indicators), on="goal_id", how="left")
+    rows = rows.merge(first_values(observations), on="indicator_id", how="left")
+    rows = with_targets(rows, targets)
+    said = rows["goal"] + " " + rows["indicator"].fillna("").astype(object)
+    parts = {
+        "what": rows["indicator_id"].notna(),
+        "for_whom": said.map(lambda text: bool(GROUPS.search(text))).astype(bool),
+        "how_much": rows["target_value"].notna(),
+        "by_when": rows["due"].notna(),
+        "baseline": rows["baseline_value"].notna(),
+        "measured_by": rows["data_source"].notna(),
+    }
+    rows = rows.assign(**parts)
+    lacking = [
+        "; ".join(name for name in MEASURABILITY if not row[name])
+        for row in rows[list(MEASURABILITY)].to_dict("records")
+    ]
+    at_least = rows["target_direction"] == "at_least"
+    reached = (rows["baseline_value"] >= rows["target_value"]).where(
+        at_least, rows["baseline_value"] <= rows["target_value"]
+    )
+    columns = [c for c in rows.columns if c not in ("source", "locator")]
+    return rows.assign(
+        missing=pd.Series(lacking, index=rows.index, dtype=object),
+        measurable=[not text for text in lacking],
+        met_at_baseline=reached.astype(bool),
+    )[[*columns, "missing", "measurable", "met_at_baseline", "source", "locator"]]
+
+
+def indicators_of_goals(indicators: pd.DataFrame) -> pd.DataFrame:
+    """One row per goal and indicator that measures it."""
+    named = indicators[["indicator_id", "name", "unit", "data_source", "goal_ids"]]
+    split = named.assign(goal_id=named["goal_ids"].astype(object).str.split(r";\s*"))
+    long = split.explode("goal_id").dropna(subset=["goal_id"]).drop(columns="goal_ids")
+    return long.rename(columns={"name": "indicator"}).astype({"goal_id": object})
+
+
+def first_values(observations: pd.DataFrame) -> pd.DataFrame:
+    """The earliest value of each indicator that is the municipality's own and not a group's."""
+    own = observations.loc[
+        observations["area"].isna() & observations["group"].isna() & observations["value"].notna()
+    ]
+    first = own.assign(day=period_days(own["period"])["last_day"]).sort_values("day", kind="stable")
+    names = {
+        "value": "baseline_value",
+        "qualifier": "baseline_qualifier",
+        "period": "baseline_period",
+    }
+    columns = ["indicator_id", "observation_id", *names]
+    return first.drop_duplicates("indicator_id")[columns].rename(columns=names)
+
+
+def with_targets(rows: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the target of their indicator, or of their goal where it has no indicator."""
+    names = {"value": "target_value", "direction": "target_direction"}
+    held = targets[["target_id", "indicator_id", "goal_id", "value", "direction", "due"]]
+    held = held.rename(columns=names)
+    columns = ["target_id", "target_value", "target_direction", "due"]
+    by_indicator = held.dropna(subset=["indicator_id"]).drop_duplicates("indicator_id")
+    by_goal = held.loc[held["indicator_id"].isna()].drop_duplicates("goal_id")
+    found = rows.merge(
+        by_indicator[["indicator_id", *columns]], on="indicator_id", how="left"
+    ).set_index(rows.index)
+    others = rows.merge(by_goal[["goal_id", *columns]], on="goal_id", how="left")
+    others = others.set_index(rows.index)
+    has_own = found["target_id"].notna()
+    return rows.assign(
+        **{name: found[name].astype(object).where(has_own, others[name]) for name in columns}
+    ).astype({"target_value": float})
+
+
+def measure_chain(
+    measures: pd.DataFrame, goals: pd.DataFrame, *, version: str | None = None
+) -> pd.DataFrame:
+    """From measures to the goals they serve, and on to the goals above these.
+
+    Returns
+    -------
+    DataFrame
+        One row per measure and goal: ``measure_id``, ``measure``, ``goal_id``, ``goal``,
+        ``kind``, ``parents`` (wording of the goals above), ``source``, ``locator``. A measure
+        without goal keeps its row; then come goals that no measure serves, neither directly nor
+        through a goal below.
+    """
+    own = of_version(goals, version)
+    texts = own.set_index("goal_id")["text"].to_dict()
+    parents = {
+        row.goal_id: "; ".join(
+            texts[goal] for goal in re.split(r";\s*", row.parent_goal_ids) if goal in texts
+        )
+        if isinstance(row.parent_goal_ids, str)
+        else ""
+        for row in own.itertuples()
+    }
+    kinds = own.set_index("goal_id")["kind"].to_dict()
+    rows = []
+    for measure in measures.sort_values("position", kind="stable").itertuples():
+        listed = re.split(r";\s*", measure.goal_ids) if isinstance(measure.goal_ids, str) else []
+        served = [goal for goal in listed if goal in texts] or [None]
+        rows += [
+            (measure.measure_id, measure.name, goal, measure.source, measure.locator)
+            for goal in served
+        ]
+    reached = with_goals_above({row[2] for row in rows} - {None}, own)
+    rows += [
+        (None, None, goal.goal_id, goal.source, goal.locator)
+        for goal in own.itertuples()
+        if goal.kind != "impact_goal" and goal.goal_id not in reached
+    ]
+    columns = ["measure_id", "measure", "goal_id", "source", "locator"]
+    chain = pd.DataFrame(rows, columns=columns, dtype=object)
+    return chain.assign(
+        goal=chain["goal_id"].map(texts),
+        kind=chain["goal_id"].map(kinds),
+        parents=chain["goal_id"].map(parents),
+    )[["measure_id", "measure", "goal_id", "goal", "kind", "parents", "source", "locator"]]
+
+
+def with_goals_above(reached: set[str], goals: pd.DataFrame) -> set[str]:
+    """The goals together with those that they serve, all the way up."""
+    above = {
+        row.goal_id: set(re.split(r";\s*", row.parent_goal_ids))
+        for row in goals.itertuples()
+        if isinstance(row.parent_goal_ids, str)
+    }
+    every, added = set(reached), set(reached)
+    while added:
+        added = {goal for below in added for goal in above.get(below, ())} - every
+        every |= added
+    return every
+
+
+def recomputed_risks(risks: pd.DataFrame) -> pd.DataFrame:
+    """Risks with the factor computed anew as probability times consequence.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``risks`` with ``computed_factor`` (missing where a grade is) and
+        ``factor_agrees`` (True where nothing is printed that differs); the gravest first, those
+        that are not graded last in the plan's order.
+    """
+    computed = risks["probability"] * risks["consequence"]
+    differs = computed.notna() & risks["factor"].notna() & (computed != risks["factor"])
+    return (
+        risks.assign(computed_factor=computed, factor_agrees=~differs)
+        .sort_values(["computed_factor", "position"], ascending=[False, True], kind="stable")
+        .reset_index(drop=True)
+    )
+
+
+def years_of(span: object) -> tuple[int, ...]:
+    """The years of ``2021`` or ``2020-2022``; none where the year is not said."""
+    if not isinstance(span, str):
+        return ()
+    limits = [int(year) for year in re.findall(r"\d{4}", span)]
+    return tuple(range(limits[0], limits[-1] + 1)) if limits else ()
+
+
+def budget_checks(budget_lines: pd.DataFrame) -> pd.DataFrame:
+    """Printed totals of a budget held against the lines they sum.
+
+    A total that bears the name of an ordinary line sums that line over the total's years. Any
+    other total sums all lines of its kind in its years; a total without year, those without year.
+
+    Returns
+    -------
+    DataFrame
+        One row per printed total, in the plan's order: ``budget_id``, ``line``, ``kind``,
+        ``year``, ``printed_nok``, ``summed_nok``, ``difference_nok`` (printed less summed),
+        ``line_count`` and ``blank_count`` (lines with and without an amount), ``adds_up``,
+        ``source``, ``locator``.
+    """
+    is_total = budget_lines["is_total"] == "yes"
+    lines = budget_lines.loc[~is_total]
+    of_line = lines["year"].map(years_of, na_action=None)
+    rows = []
+    for total in budget_lines.loc[is_total].sort_values("position", kind="stable").itertuples():
+        span = years_of(total.year)
+        within = of_line.map(lambda years, s=span: set(years) <= set(s) and bool(years) == bool(s))
+        kept = within.astype(bool) & (lines["kind"] == total.kind)
+        if (lines["line"] == total.line).any():
+            kept &= lines["line"] == total.line
+        amounts = lines.loc[kept, "amount_nok"]
+        summed = float(amounts.sum())
+        rows.append(
+            (
+                total.budget_id,
+                total.line,
+                total.kind,
+                total.year,
+                total.amount_nok,
+                summed,
+                total.amount_nok - summed,
+                int(amounts.notna().sum()),
+                int(amounts.isna().sum()),
+                bool(abs(total.amount_nok - summed) < 0.5),
+                total.source,
+                total.locator,
+            )
+        )
+    columns = [
+        "budget_id",
+        "line",
+        "kind",
+        "year",
+        "printed_nok",
+        "summed_nok",
+        "difference_nok",
+        "line_count",
+        "blank_count",
+        "adds_up",
+        "source",
+        "locator",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def milestone_deadlines(milestones: pd.DataFrame, *, version: str | None = None) -> pd.DataFrame:
+    """Milestones of a plan in the order of their deadlines, those without one last.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``milestones`` with ``first_day`` and ``last_day`` of the deadline.
+    """
+    own = of_version(milestones, version)
+    return (
+        own.assign(**period_days(own["due"]))
+        .sort_values(["last_day", "position"], kind="stable", na_position="last")
+        .reset_index(drop=True)
+    )
+
+
+def milestone_status(
+    milestones: pd.DataFrame,
+    *,
+    as_of: str,
+    reported: str | None = None,
+    soon_days: int = 31,
+    version: str | None = None,
+) -> pd.DataFrame:
+    """Where each milestone stands on a day, as far as the study's sources tell.
+
+    Parameters
+    ----------
+    milestones
+        Rows of ``MilestonesTable``.
+    as_of
+        The day, such as ``2021-12-01``; nothing is read from the clock.
+    reported
+        The last day that the sources report on. A milestone due by then and not reported as
+        done is late; of one due after it nothing is known. ``None``: nothing was reported.
+    soon_days
+        Days ahead within which a deadline is near.
+    version
+        The plan; ``None`` for the study's own.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``milestones`` with ``first_day`` and ``last_day`` of the deadline,
+        ``days_past`` (days since it; negative before it) and ``state``, in the order of the
+        deadlines, those without one last. ``state`` is ``done``, ``done_late``, ``late`` (due and
+        known not to be done), ``not_reported`` (due, nothing known), ``due`` (on the day or
+        soon after), ``upcoming``, ``no_deadline`` or ``cancelled``. What was done after
+        ``as_of`` is not done yet.
+    """
+    own = milestone_deadlines(milestones, version=version)
+    day = pd.Timestamp(as_of)
+    done_days = period_days(own["done"])
+    past = (day - own["last_day"]).dt.days
+    known = pd.Timestamp(reported) if reported is not None else pd.Timestamp.min
+    done = (done_days["first_day"] <= day) | ((own["status"] == "done") & own["done"].isna())
+    late_done = done & (done_days["first_day"] > own["last_day"])
+    known_open = (own["status"] == "in_progress") | (own["last_day"] <= known)
+    state = pd.Series("upcoming", index=own.index, dtype=object)
+    state = state.mask(past.between(-soon_days, 0), "due")
+    state = state.mask(past > 0, "not_reported").mask((past > 0) & known_open, "late")
+    state = state.mask(own["due"].isna(), "no_deadline")
+    state = state.mask(done, "done").mask(late_done, "done_late")
+    state = state.mask(own["status"] == "cancelled", "cancelled")
+    return own.assign(days_past=past.astype(float), state=state)

@@ -1,0 +1,227 @@
+"""Results of the statistics as report tables and figures."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pandas as pd
+import pytest
+from test_tables import rows_of
+
+import evalkit as ek
+from evalkit.disclosure import TOTAL
+
+OWN = ek.Municipality("9901", "regnbuvik", "Regnbuvik", "demo")
+MUNICIPALITIES = pd.DataFrame(
+    {"municipality_code": ["9901", "0991"], "name": ["Regnbuvik", "Vantenes"]}
+)
+ITEMS = pd.DataFrame(
+    {"item": ["plan", "tid"], "position": [1.0, 2.0], "text": ["Vi har en plan", "Jeg har tid"]}
+)
+SOURCES = pd.DataFrame({"source": ["evalkit-demo"], "locator": ["generatoren"]})
+SURVEYS = {"surveys": SOURCES, "synthetic": True}
+INDICATORS = pd.DataFrame({"indicator_id": ["fravaer"], "name": ["Høyt fravær"]})
+
+
+def answers(*groups):
+    """Answers of a municipality to one item: (service, score, how many)."""
+    return pd.DataFrame(
+        [
+            {
+                "municipality_code": "9901",
+                "wave": 0,
+                "item": "plan",
+                "respondent_id": f"{service}-{score}-{number}",
+                "service": service,
+                "score": float(score),
+            }
+            for service, score, count in groups
+            for number in range(count)
+        ]
+    )
+
+
+THREE_SERVICES = answers(
+    *[("Skole", 1, 20), ("Skole", 3, 30), ("Skole", 5, 50)],
+    *[("NAV", 2, 6), ("NAV", 3, 7), ("NAV", 4, 8)],
+    *[("Team", 1, 1), ("Team", 5, 3)],
+)
+
+
+def change(**given):
+    row = {
+        "municipality_code": "9901",
+        "item": "plan",
+        "value": 0.123,
+        "lower": -0.01,
+        "upper": 0.25,
+        "base": 60.0,
+        "before_count": 20.0,
+        "before_base": 60.0,
+        "after_count": 27.0,
+        "after_base": 60.0,
+        "count": 27.0,
+        "smallest_change_share": 0.15,
+        "could_see": "no change seen",
+        "reason": None,
+    }
+    return pd.DataFrame([row | given]).astype({"reason": object})
+
+
+def shown_text(figure):
+    return f"{figure.caption} {figure.alt}"
+
+
+def test_a_small_service_is_hidden_and_another_with_it():
+    protected = ek.protected_answers(THREE_SERVICES)
+    counts = protected.set_index(["service", "answer_class"])["count"]
+
+    assert counts[TOTAL, TOTAL] == 125
+    assert counts["Skole", "agree"] == 50
+    assert counts["Team"].isna().all()
+    assert counts["NAV"].isna().any()
+
+
+def test_a_hidden_service_stands_in_the_figure_with_its_reason_and_without_its_number():
+    figure = ek.service_likert_figure(
+        ek.protected_answers(THREE_SERVICES), OWN, item="plan", wave=0, items=ITEMS, **SURVEYS
+    )
+
+    assert "Team: ikke vist, for lite grunnlag" in figure.alt
+    assert (
+        "Skole: uenig 20\u00a0%, verken eller 30\u00a0% og enig 50\u00a0% av 100 svar" in figure.alt
+    )
+    assert ElementTree.fromstring(figure.svg).tag.endswith("svg")
+
+
+def test_a_share_has_its_interval_and_its_base():
+    shares = ek.protected_shares(ek.protected_answers(THREE_SERVICES))
+    table = ek.item_shares_table(shares, OWN, items=ITEMS, **SURVEYS)
+
+    assert "49\u00a0% (40–57\u00a0%), 125\u00a0svar" in table.markdown
+    assert "Jeg har tid" not in table.markdown
+
+
+def test_a_change_stands_with_the_smallest_change_that_could_be_seen():
+    table = ek.item_changes_table(change(), OWN, items=ITEMS, **SURVEYS)
+    figure = ek.item_changes_figure(change(), OWN, items=ITEMS, **SURVEYS)
+
+    assert "| +12,3 | −1,0\u00a0til +25,0 | 60 | 15,0 | ingen endring sett |" in table.markdown
+    assert "Vi har en plan: +12,3 (−1,0\u00a0til +25,0)" in figure.alt
+
+
+def test_a_change_that_may_not_be_compared_shows_why_and_no_number():
+    refused = change(value=None, lower=None, upper=None, reason="not_comparable")
+    table = ek.item_changes_table(refused, OWN, items=ITEMS, **SURVEYS)
+    figure = ek.item_changes_figure(refused, OWN, items=ITEMS, **SURVEYS)
+
+    assert "*kan ikke sammenlignes*" in table.markdown
+    assert "15,0" not in table.markdown
+    assert "Vi har en plan: kan ikke sammenlignes" in figure.alt
+
+
+@pytest.mark.parametrize("small", [{"before_count": 4.0}, {"after_count": 57.0}])
+def test_a_change_that_rests_on_too_few_is_hidden(small):
+    hidden = ek.protected_changes(change(**small))
+
+    assert hidden["value"].isna().item()
+    assert hidden["reason"].item() == "too_few"
+
+
+def test_the_target_path_says_how_many_years_are_hidden():
+    values = pd.DataFrame(
+        {
+            "municipality_code": "9901",
+            "indicator_id": "fravaer",
+            "year": [2021, 2022, 2023],
+            "value": [9.0, None, 8.0],
+            "numerator": [90.0, None, 80.0],
+            "denominator": [1000.0, None, 1000.0],
+        }
+    )
+    targets = rows_of(
+        "targets",
+        {"indicator_id": "fravaer", "value": 6.0, "direction": "at_most", "due": "2027-06"},
+    )
+    distances = ek.distance_to_target(values, ek.targets_by_municipality(targets, ["9901"]))
+    figure = ek.target_path_figure(
+        values, distances, OWN, indicators=INDICATORS, observations=SOURCES, synthetic=True
+    )
+
+    assert "9,0\u00a0% i 2021, 8,0\u00a0% i 2023, mål 6,0\u00a0% i 2027" in figure.alt
+    assert "1 år er ikke vist fordi antallet er for lite" in figure.alt
+
+
+def test_the_funnel_says_where_the_municipality_lies():
+    counts = pd.DataFrame(
+        {
+            "municipality_code": [f"9{n:03d}" for n in range(100, 119)] + ["9901"],
+            "count": [100.0] * 19 + [160.0],
+            "base": 1000.0,
+        }
+    )
+    figure = ek.funnel_figure(
+        ek.funnel_limits(counts, kind="share"),
+        OWN,
+        indicator="Høyt fravær",
+        year=2024,
+        observations=SOURCES,
+        synthetic=True,
+    )
+
+    assert "20 kommuner, 1 utenfor den ytre grensen" in figure.alt
+    assert "Regnbuvik ligger over den ytre grensen med 16,0\u00a0%" in figure.alt
+
+
+def test_the_forest_ends_with_the_pooled_change_and_the_next_municipality():
+    estimates = pd.DataFrame(
+        {"municipality_code": ["9901", "0991"], "value": [0.1, 0.2], "standard_error": 0.05}
+    )
+    figure = ek.forest_figure(
+        ek.forest_rows(estimates), about="endring", municipalities=MUNICIPALITIES, **SURVEYS
+    )
+
+    assert "Regnbuvik: +10,0 (+0,2\u00a0til +19,8)" in figure.alt
+    assert "Samlet: +15,0" in figure.alt
+
+
+def test_rules_and_truth_are_read_from_the_claims():
+    claims = pd.DataFrame(
+        {
+            "subject": ["regel-a"] * 3 + ["sannhet-fravaer"],
+            "quantity": ["direction", "smallest_change", "minimum_evidence", "effect"],
+            "value": ["down", "1", "controlled", "-2"],
+            "label": "Sann effekt",
+            "unit": "percentage_points",
+            "chosen": True,
+            "source": "evalkit-demo",
+            "locator": "truth.toml",
+        }
+    )
+    estimate = pd.DataFrame(
+        [{"value": -1.9, "lower": -2.5, "upper": -1.2, "method": "m", "reason": None}]
+    )
+
+    rule = ek.goal_rules(claims)
+    known = ek.truth_and_estimates(claims, {"fravaer": estimate}, scale={"fravaer": 1})
+    table = ek.truth_table(known, synthetic=True)
+
+    assert rule[["goal_id", "direction", "smallest_change"]].iloc[0].tolist() == ["a", "down", 1.0]
+    assert "| −2,0 | −1,9 | −2,5\u00a0til −1,2 | ja |" in table.markdown
+
+
+def test_the_limits_give_their_standard_error_back():
+    result = pd.DataFrame({"lower": [-1.959964], "upper": [1.959964], "confidence_level": [0.95]})
+
+    assert ek.with_standard_error(result)["standard_error"].item() == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_caption_text_and_drawing_say_synthetic_when_it_is_and_only_then(synthetic):
+    figure = ek.item_changes_figure(
+        change(), OWN, items=ITEMS, surveys=SOURCES, synthetic=synthetic
+    )
+    table = ek.item_changes_table(change(), OWN, items=ITEMS, surveys=SOURCES, synthetic=synthetic)
+
+    assert ("(syntetisk)" in table.caption) is synthetic
+    assert ("(syntetisk)" in figure.caption) is synthetic
+    assert figure.alt.startswith("Syntetisk: ") is synthetic
+    assert ('id="syntetisk"' in figure.svg) is synthetic
