@@ -12,7 +12,7 @@ report: $(READY)
 	$(BIN)/evalkit report $(STUDY)
 
 test: $(READY)
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n auto $(TESTS)
 
 lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
