@@ -18,7 +18,7 @@ lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks $(BENCH)
+	$(BIN)/python benchmarks/bench_runs.py $(BENCH)
 
 # Exact versions for every Python and platform the package allows; no registry is named.
 lock: $(READY)
