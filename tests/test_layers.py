@@ -11,6 +11,7 @@ PACKAGE = PROJECT / "src" / "evalkit"
 LAYERS = [
     ["cli"],
     ["studies"],
+    ["processing"],
     ["runs", "book", "short_report", "new_study", "study_status"],
     ["tables", "figures"],
     ["display", "markdown", "references"],

@@ -305,7 +305,7 @@ def _pattern(parsed) -> str:
 
 
 def _run(parsed) -> int:
-    from evalkit.readers import read_study
+    from evalkit.processing import current_study
     from evalkit.studies import process_study, study_jobs, study_states
 
     project = _project(parsed)
@@ -313,7 +313,7 @@ def _run(parsed) -> int:
         read = process_study(project, parsed.study)
         jobs = study_jobs(project, read, _codes(parsed.municipality, read))
         return _summarised(_run_with_progress(parsed, project, read, jobs))
-    read = read_study(project.raw(parsed.study))
+    read = current_study(project.files(parsed.study))
     states = study_states(project, read, _codes(parsed.municipality, read))
     waiting = [state for state in states if state.state != "fresh"]
     for state in waiting:
@@ -489,11 +489,11 @@ def _print_feedback(entries: pd.DataFrame) -> None:
 
 
 def _status(parsed) -> int:
-    from evalkit.readers import read_study
+    from evalkit.processing import current_study
     from evalkit.studies import study_states
 
     project = _project(parsed)
-    read = read_study(project.raw(parsed.study))
+    read = current_study(project.files(parsed.study))
     states = study_states(project, read, _codes(parsed.municipality, read))
     rows = [
         {

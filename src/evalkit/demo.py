@@ -362,6 +362,7 @@ class _Design:
 def _design(seed: int, municipality_count: int, area_count: int) -> _Design:
     count = max(area_count, municipality_count)
     pairs = [first + last for last in LAST_PARTS for first in FIRST_PARTS]
+    pairs = [name for name in pairs if name not in STUDY_NAMES]
     if municipality_count < 1 or count + 5 > len(pairs):
         raise DataError(
             f"{municipality_count} municipalities of {count}; "

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
-import json
 import os
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pandas as pd
-import pypandoc
 
 from evalkit.book import (
     RenderedBook,
     RenderedDocument,
-    install_extension,
     list_of_floats,
     render_book,
     render_document,
@@ -26,12 +24,12 @@ from evalkit.book.config import read_settings as read_book_settings
 from evalkit.book.notebooks import read_notebook
 from evalkit.contracts import CONTRACTS, columns_of, typed
 from evalkit.errors import ConfigError, RunError
-from evalkit.facts import claims, fact_entries
 from evalkit.feedback import ReturnedDraft, new_validations
 from evalkit.logic_model import logic_model_findings
 from evalkit.municipalities import Municipality, find_municipality
 from evalkit.norwegian import date_text
-from evalkit.readers import Study, read_study
+from evalkit.processing import StudyFiles, process_files, row_hashes
+from evalkit.readers import Study
 from evalkit.runs import Job, JobState, RunSummary, job_states, run_jobs
 from evalkit.runs.jobs import notebook_parameters, read_source
 from evalkit.settings import read_settings
@@ -43,7 +41,6 @@ from evalkit.short_report import (
     embedded_notebooks,
     profile_text,
 )
-from evalkit.store import write_processed
 
 __all__ = [
     "Project",
@@ -59,7 +56,6 @@ __all__ = [
     "study_states",
 ]
 
-READS = re.compile(r"read_processed\(\s*[\"'](\w+)[\"']")
 LISTS = "_tabeller-og-figurer.qmd"  # included by the book, made before every render
 DERIVED = {"claims", "sources", "model_findings"}
 NO_CLAIMS = "validations"  # what municipalities said of a draft is no fact of the study
@@ -90,6 +86,9 @@ class Project:
     def raw(self, study: str) -> Path:
         return self.root / "data" / "raw" / study
 
+    def files(self, study: str) -> StudyFiles:
+        return StudyFiles(self.raw(study), self.processed, self.report(study))
+
     @property
     def processed(self) -> Path:
         return self.root / "data" / "processed"
@@ -114,46 +113,7 @@ def process_study(project: Project, study: str) -> Study:
     ConfigError, DataError
         With everything that is wrong with the study's files.
     """
-    read = read_study(project.raw(study))
-    every = claims(read.tables)
-    settings = pd.DataFrame(
-        [
-            {
-                "study": read.settings.study,
-                "title": read.settings.title,
-                "language": read.settings.language,
-                "smallest_count": read.settings.smallest_count,
-                "synthetic": read.settings.synthetic,
-                "status_date": read.settings.status_date,
-                "first_year": read.settings.period[0],
-                "last_year": read.settings.period[1],
-                "report_codes": ";".join(read.settings.municipality_codes),
-            }
-        ]
-    )
-    book_dir = project.report(study)
-    references = formatted_references(project.raw(study) / "sources.bib", read.sources)
-    write_processed(
-        {**read.tables, "claims": every, "sources": references, "study": settings},
-        study,
-        project.processed,
-    )
-    if (book_dir / "_quarto.yml").is_file():
-        install_extension(book_dir)
-        replace_text(
-            book_dir / "facts.json",
-            json.dumps(
-                fact_entries(every, read.sources, smallest_count=read.settings.smallest_count),
-                ensure_ascii=False,
-                indent=1,
-                sort_keys=True,
-            ),
-        )
-        replace_text(
-            book_dir / "sources.bib",
-            (project.raw(study) / "sources.bib").read_text(encoding="utf-8"),
-        )
-    return read
+    return process_files(project.files(study))
 
 
 def study_findings(read: Study) -> pd.DataFrame:
@@ -203,42 +163,6 @@ def replace_text(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def formatted_references(bibliography: Path, sources: pd.DataFrame) -> pd.DataFrame:
-    """The sources with their full reference as Markdown, in the report's citation style."""
-    style = Path(__file__).parent / "extension" / "evalkit.csl"
-    document = json.loads(
-        pypandoc.convert_text(
-            "---\nnocite: '@*'\nlang: nb\n---\n",
-            "json",
-            format="markdown",
-            extra_args=["--citeproc", f"--bibliography={bibliography}", f"--csl={style}"],
-        )
-    )
-    texts = {}
-    entries = next(
-        (block["c"][1] for block in document["blocks"] if block["c"][0][0] == "refs"), []
-    )
-    for entry in entries:
-        key = entry["c"][0][0].removeprefix("ref-")
-        one = {
-            **document,
-            "meta": {},
-            "blocks": [{"t": "Plain", "c": b["c"]} for b in entry["c"][1]],
-        }
-        texts[key] = one["blocks"]
-    marker = {"t": "HorizontalRule"}
-    blocks = [block for key in texts for block in (*texts[key], marker)]
-    markdown = pypandoc.convert_text(
-        json.dumps({**document, "meta": {}, "blocks": blocks}),
-        "markdown-smart",
-        format="json",
-        extra_args=["--wrap=none"],
-    )
-    parts = re.split(r"^-{5,}$", markdown, flags=re.MULTILINE)
-    formatted = {key: part.strip() for key, part in zip(texts, parts, strict=False)}
-    return sources.assign(reference=sources["key"].map(formatted).fillna(sources["title"]))
-
-
 def study_jobs(
     project: Project,
     read: Study,
@@ -256,33 +180,39 @@ def study_jobs(
         notebooks = notebook_paths(project, settings.notebooks)
     wanted = settings.municipality_codes if codes is None else codes
     municipalities = read.tables["municipalities"].set_index("municipality_code")
-    models = read.tables.get("logic_models")
+    models = {}
+    if "logic_models" in read.tables:
+        of_models = read.tables["logic_models"]
+        models = of_models.groupby("municipality_code", sort=False)["model_id"].agg(list).to_dict()
+    rows = read.rows or row_hashes(read.tables)
     jobs = []
     for notebook in notebooks:
         parameters = notebook_parameters(read_source(notebook))
         common = {"study": settings.study, "processed_dir": "../data/processed"}
-        inputs = notebook_inputs(project, settings.study, notebook)
+        tables = tables_read(notebook)
+        inputs = notebook_inputs(project, settings.study, tables)
         if "municipality_code" not in parameters:
             if codes is None:
-                jobs.append(_job(project, notebook, common, inputs, "", settings.title))
+                jobs.append(_job(project, notebook, common, inputs, {}, "", settings.title))
             continue
         for code in wanted:
-            own = {**common, "municipality_code": code}
+            given = {**common, "municipality_code": code}
+            own = _own_rows(inputs, tables, rows, code)
             slug, name = municipalities.loc[code, ["slug", "name"]]
+            title = f"{code} {name}"
             if "model_id" not in parameters:
-                jobs.append(_job(project, notebook, own, inputs, slug, f"{code} {name}"))
+                jobs.append(_job(project, notebook, given, inputs, own, slug, title))
                 continue
-            if models is not None:
-                for model in models.loc[models["municipality_code"] == code, "model_id"]:
-                    given = {**own, "model_id": model}
-                    jobs.append(_job(project, notebook, given, inputs, model, f"{code} {name}"))
+            for model in models.get(code, []):
+                modelled = {**given, "model_id": model}
+                jobs.append(_job(project, notebook, modelled, inputs, own, model, title))
     return jobs
 
 
-def _job(project, notebook, parameters, inputs, suffix, title) -> Job:
+def _job(project, notebook, parameters, inputs, rows, suffix, title) -> Job:
     name = f"{notebook.stem}-{suffix}" if suffix else notebook.stem
     output = project.report(parameters["study"]) / "notebooks" / f"{name}.ipynb"
-    return Job(notebook, parameters, output, suffix, inputs, title)
+    return Job(notebook, parameters, output, suffix, inputs, rows, title)
 
 
 def notebook_paths(project: Project, names: tuple[str, ...]) -> list[Path]:
@@ -296,15 +226,65 @@ def notebook_paths(project: Project, names: tuple[str, ...]) -> list[Path]:
     return paths
 
 
-def notebook_inputs(project: Project, study: str, notebook: Path) -> tuple[Path, ...]:
+def tables_read(notebook: Path) -> dict[str, bool]:
+    """The tables that a notebook reads; False for those of which it reads a municipality's rows."""
+    found: dict[str, bool] = {}
+    for cell in read_source(notebook)["cells"]:
+        if cell["cell_type"] != "code" or "read_processed" not in cell["source"]:
+            continue
+        for node in ast.walk(_parsed(cell["source"], notebook)):
+            if isinstance(node, ast.Call) and _called(node) == "read_processed":
+                table = getattr(node.args[0], "value", None) if node.args else None
+                if not isinstance(table, str):
+                    raise ConfigError(
+                        f"{notebook.name}: {ast.unparse(node)}; expected the table's name in "
+                        "quotes first, which tells when the notebook is out of date"
+                    )
+                whole = all(keyword.arg != "municipality_code" for keyword in node.keywords)
+                found[table] = found.get(table, False) or whole
+    return found
+
+
+def _parsed(source: str, notebook: Path) -> ast.Module:
+    """A cell as Python, its magics and shell lines as calls."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+    try:
+        return ast.parse(TransformerManager().transform_cell(source))
+    except SyntaxError as error:
+        raise ConfigError(f"{notebook.name}: a cell is not Python: {error}") from error
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def notebook_inputs(project: Project, study: str, read: Mapping[str, bool]) -> tuple[Path, ...]:
     """The raw files behind the processed tables that a notebook reads."""
-    read = set(READS.findall(notebook.read_text(encoding="utf-8").replace('\\"', '"')))
     raw = project.raw(study)
-    paths = {raw / f"{table}.csv" for table in read - DERIVED - {"study"}}
-    if read & DERIVED:
+    paths = {raw / f"{table}.csv" for table in set(read) - DERIVED - {"study"}}
+    if DERIVED & set(read):
         held = {path for path in raw.glob("*.csv") if path.stem != NO_CLAIMS}
         paths |= {*held, raw / "sources.bib"}
     return tuple(sorted(p for p in {*paths, raw / "study.toml"} if p.is_file()))
+
+
+def _own_rows(
+    inputs: tuple[Path, ...],
+    read: Mapping[str, bool],
+    rows: Mapping[str, Mapping[str, str]],
+    code: str,
+) -> dict[Path, str]:
+    """Hashes of a municipality's rows and nobody's, of the files read in no other way."""
+    if DERIVED & set(read):
+        return {}
+    return {
+        path: f"{rows[path.stem].get(code, '')} {rows[path.stem].get('', '')}"
+        for path in inputs
+        if not read.get(path.stem, True)
+    }
 
 
 def study_states(project: Project, read: Study, codes: list[str] | None = None) -> list[JobState]:
