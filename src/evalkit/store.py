@@ -26,7 +26,7 @@ ROWS_IN_A_GROUP = 50_000  # read or skipped together, so a municipality costs li
 
 
 def read_processed(
-    table: str, study: str, processed_dir: str | Path, *, municipality_code: str | None = None
+    table: str, study: str, processed_dir: str | Path, municipality_code: str | None = None
 ) -> pd.DataFrame:
     """A processed table of a study, or one municipality's part of it.
 
@@ -70,9 +70,7 @@ def _part(table: str, folder: Path, municipality_code: str) -> pd.DataFrame:
         column, values = "municipality_code", [municipality_code]
     elif table in OWNED_THROUGH:
         column, other = OWNED_THROUGH[table]
-        owner = read_processed(
-            other, folder.name, folder.parent, municipality_code=municipality_code
-        )
+        owner = read_processed(other, folder.name, folder.parent, municipality_code)
         values = owner[column].tolist()
     else:
         return pd.read_parquet(path)

@@ -160,18 +160,16 @@ def fingerprint(
         "notebook": notebook_hash,
         "parameters": dict(job.parameters),
         "label_suffix": job.label_suffix,
-        "inputs": dict(_input(job, path, root, hashes) for path in job.inputs),
+        "inputs": {relative_name(path, root): _content(job, path, hashes) for path in job.inputs},
         "code": dict(code),
         "environment": dict(environment),
     }
 
 
-def _input(job: Job, path: Path, root: Path, hashes: Hashes) -> tuple[str, str | None]:
-    """How an input is named in a fingerprint, and its content or that of the job's own rows."""
-    name, content = relative_name(path, root), hashes.of(path)
-    if path not in job.rows or content is None:
-        return name, content
-    return f"{name}, rows of {job.title or job.label_suffix}", job.rows[path]
+def _content(job: Job, path: Path, hashes: Hashes) -> str | None:
+    """Hash of an input, or of the rows that the job depends on; None where it cannot be read."""
+    content = hashes.of(path)
+    return job.rows.get(path, content) if content else None
 
 
 def _sealed(record: Mapping[str, Any]) -> bytes:
