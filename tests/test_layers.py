@@ -35,6 +35,7 @@ LAYERS = [
         "pooling",
         "preparation",
         "process",
+        "publication",
         "readiness",
         "survey",
         "synthetic_control",

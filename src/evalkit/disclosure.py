@@ -44,6 +44,7 @@ __all__ = [
 THRESHOLD = 5  # smallest count that may be shown, where the study says nothing else
 TOTAL = "total"  # the value of a dimension that stands for all of it
 _SLACK = 1e-6
+_TOLD_SMALL = ("too_few", "base_too_small")  # reasons that tell a reader that a count is small
 _PASSES = 30  # of narrowing by single sums; further ones gain nothing worth the wait
 
 Cell = str
@@ -273,7 +274,7 @@ def protect(
         if cell not in known.index:
             raise DataError(f"primary cell {cell!r} is in none of the tables")
         reasons[cell] = reason
-    small = reasons.eq("too_few").to_numpy() & (counts < threshold)
+    small = reasons.isin(_TOLD_SMALL).to_numpy() & (counts < threshold)
     hidden = reasons.notna().to_numpy() | np.isnan(counts)
     for place in _hidden_besides(counts, sums, hidden, small, width, float(threshold - 1)):
         reasons.iloc[place] = "can_be_derived"
@@ -304,8 +305,9 @@ def audit(
     tables
         The tables as published: ``count`` is missing where hidden. A row that still shows
         ``value`` and ``base`` gives its count away and is taken as shown. Where there is a
-        ``reason`` column, the reader knows that ``too_few`` means under the threshold (not in
-        tables made by ``share_table``, where it may be the complement that is).
+        ``reason`` column, the reader knows that ``base_too_small`` and ``too_few`` mean under the
+        threshold (not the latter in tables made by ``share_table``, where it may be the
+        complement that is).
     threshold
         Smallest count that may be shown.
     smallest_width
@@ -739,12 +741,15 @@ def _view(
     cells = np.flatnonzero(hidden)
     left = sums.constants - sums.weights @ np.where(hidden, 0.0, counts)
     within = csr_array(sums.weights[:, cells])
+    shown = np.diff(within.indptr) == 0
+    wrong = shown & np.where(sums.at_most, left < -_SLACK, np.abs(left) > _SLACK)
+    if wrong.any():
+        names = ", ".join(sums.cells[sums.cells_of(int(np.flatnonzero(wrong)[0]))])
+        raise DataError(f"the published counts contradict one another in the sum of: {names}")
     equal = ~sums.at_most
     weights = csr_array(vstack([within, -within[equal]]))
     most = np.concatenate([left, -left[equal]])
     empty = np.diff(weights.indptr) == 0
-    if (most[empty] < -_SLACK).any():
-        raise DataError("the published counts contradict one another; shown sums do not add up")
     weights, most = csr_array(weights[~empty]), most[~empty]
     upper = np.where(small[cells], ceiling, np.inf)
     lower, upper = _limits(weights, most, np.zeros(len(cells)), upper, whole=whole)
@@ -901,6 +906,7 @@ def _small_by_reason(tables: Sequence[CountTable]) -> set[Cell]:
     """Cells whose printed reason tells that they are under the threshold."""
     small: set[Cell] = set()
     for table in tables:
-        if "reason" in table.cells and "answer" not in table.dimensions:
-            small |= set(table.names()[table.cells["reason"] == "too_few"])
+        if "reason" in table.cells:
+            told = ("base_too_small",) if "answer" in table.dimensions else _TOLD_SMALL
+            small |= set(table.names()[table.cells["reason"].isin(told)])
     return small

@@ -26,6 +26,7 @@ __all__ = [
     "MILESTONE_STATES",
     "MILESTONE_STATUS",
     "MODES",
+    "NO_SERVICE",
     "ORGANISATION_KINDS",
     "PHASES",
     "PROJECT_KINDS",
@@ -306,7 +307,15 @@ CROSSWALK_STATUS = {
 # What a municipality does to a draft that it validates.
 FEEDBACK_KINDS = {"comment": "merknad", "insertion": "tilføyelse", "deletion": "strykning"}
 
-ANONYMITY = {"cleared": "klarert", "not_cleared": "ikke klarert"}
+# Whether a passage may be shown; only what is cleared leaves the analysis.
+ANONYMITY = {
+    "not_checked": "ikke vurdert",
+    "needs_change": "må skrives om",
+    "cleared": "kan gjengis",
+    "withheld": "skal ikke gjengis",
+}
+
+NO_SERVICE = "Uten oppgitt tjeneste"  # where an answer does not say which service it is from
 
 # What the numbers and dates of tables are called where they are listed as claims.
 QUANTITIES = {
