@@ -244,7 +244,10 @@ def protected_side_by_side(
     asked = comparisons_between_municipalities(crosswalk, wave=wave)
     kept, refused = comparable_answers(shares, asked)
     rows = pd.concat([kept.assign(explanation=None), refused])
-    return rows.sort_values(keys, ignore_index=True)
+    reason = rows["reason"].astype(object)
+    return rows.assign(reason=reason.where(reason.notna(), None)).sort_values(
+        keys, ignore_index=True
+    )
 
 
 def protected_changes(

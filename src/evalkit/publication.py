@@ -133,7 +133,8 @@ def hidden_summary(published: Publication, audited: pd.DataFrame) -> pd.DataFram
     DataFrame
         One row per ``kind`` (``answers``, ``changes``, ``themes`` or ``values``) and ``reason``
         of hiding: ``hidden_count``; with ``shown_count`` of the kind and, of all kinds together,
-        ``audited_count`` and ``narrowest_width`` (missing where nothing is hidden).
+        ``audited_count`` and ``fewest_values``: how many values even the least well hidden
+        count may have (missing where nothing is hidden).
     """
     blocks = {
         "answers": [published.answers],
@@ -150,7 +151,8 @@ def hidden_summary(published: Publication, audited: pd.DataFrame) -> pd.DataFram
         for reason in HIDING:
             rows.append((kind, reason, int(reasons.eq(reason).sum()), int(reasons.isna().sum())))
     summary = pd.DataFrame(rows, columns=["kind", "reason", "hidden_count", "shown_count"])
-    return summary.assign(audited_count=len(audited), narrowest_width=audited["width"].min())
+    widths = audited["width"].replace(float("inf"), float("nan"))
+    return summary.assign(audited_count=len(audited), fewest_values=widths.min() + 1)
 
 
 def _agreements(shares: pd.DataFrame) -> CountTable:

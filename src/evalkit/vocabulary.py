@@ -32,6 +32,7 @@ __all__ = [
     "PROJECT_KINDS",
     "QUALIFIERS",
     "QUANTITIES",
+    "RESULT_KINDS",
     "ROW_PATTERNS",
     "SURVEY_KINDS",
     "THEMES",
@@ -339,6 +340,14 @@ QUANTITIES = {
     "share": "andel",
     "start": "tid",
     "value": "verdi",
+}
+
+# Kinds of results that counts may be hidden in.
+RESULT_KINDS = {
+    "answers": "antall svar",
+    "changes": "endringer",
+    "themes": "tema i kommentarer",
+    "values": "verdier av indikatorer",
 }
 
 # Why a value is withheld: what stands in the table in its place, by the codes of reasons.py.
