@@ -36,6 +36,7 @@ LAYERS = [
         "pooling",
         "preparation",
         "process",
+        "publication",
         "readiness",
         "survey",
         "synthetic_control",

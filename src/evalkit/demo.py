@@ -315,6 +315,7 @@ NOTEBOOKS = (
     "14-pooling",
     "15-qualitative",
     "17-rules",
+    "18-disclosure",
 )
 BIBLIOGRAPHY = """@misc{evalkit-demo, langid={norsk}, author={{evalkit}},
   title={Syntetiske data til studien demo, laget av generatoren evalkit.demo}, year={2026}}
@@ -626,7 +627,7 @@ def _codings(design: _Design) -> list[dict]:
             for part in range(int(random.integers(1, 4))):
                 theme = str(random.choice(themes, p=weights))
                 excerpt = str(random.choice(THEMES[theme]))
-                anonymity = "cleared" if random.random() < 0.7 else "not_cleared"
+                anonymity = "cleared" if random.random() < 0.7 else "not_checked"
                 for coder in CODERS:
                     seen = theme if random.random() < 0.9 else str(random.choice(themes))
                     rows.append(

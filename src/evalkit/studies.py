@@ -60,6 +60,7 @@ LISTS = "_tabeller-og-figurer.qmd"  # included by the book, made before every re
 DERIVED = {"claims", "sources", "model_findings"}
 NO_CLAIMS = "validations"  # what municipalities said of a draft is no fact of the study
 CLAIMS_NOTEBOOK = "16-claims.ipynb"  # short reports show it, whatever the study lists
+AUDIT_NOTEBOOK = "18-disclosure.ipynb"  # runs for every study with answers, listed or not
 INCOMPLETE = "Ufullstendig"
 
 
@@ -173,11 +174,15 @@ def study_jobs(
     """The runs of a study's notebooks: per municipality, per logic model, and once for all.
 
     A notebook with the parameter ``model_id`` runs for every logic model of each municipality,
-    one with ``municipality_code`` for every municipality, any other once.
+    one with ``municipality_code`` for every municipality, any other once. A study with answers
+    always runs the audit of all that it shows: no book is rendered while that has not passed.
     """
     settings = read.settings
     if notebooks is None:
         notebooks = notebook_paths(project, settings.notebooks)
+        audit = project.notebooks / AUDIT_NOTEBOOK
+        if "answers" in read.tables and audit not in notebooks:
+            notebooks.append(audit)
     wanted = settings.municipality_codes if codes is None else codes
     municipalities = read.tables["municipalities"].set_index("municipality_code")
     models = {}
@@ -311,7 +316,8 @@ def short_report_jobs(project: Project, read: Study, codes: list[str]) -> list[J
     once = [
         job
         for job in study_jobs(project, read)
-        if not job.label_suffix and job.output.name in embedded
+        if not job.label_suffix
+        and (job.output.name in embedded or job.output.name == AUDIT_NOTEBOOK)
     ]
     notebooks = notebook_paths(project, read.settings.notebooks)
     claimed = project.notebooks / CLAIMS_NOTEBOOK

@@ -26,11 +26,13 @@ __all__ = [
     "MILESTONE_STATES",
     "MILESTONE_STATUS",
     "MODES",
+    "NO_SERVICE",
     "ORGANISATION_KINDS",
     "PHASES",
     "PROJECT_KINDS",
     "QUALIFIERS",
     "QUANTITIES",
+    "RESULT_KINDS",
     "ROW_PATTERNS",
     "SURVEY_KINDS",
     "THEMES",
@@ -306,7 +308,15 @@ CROSSWALK_STATUS = {
 # What a municipality does to a draft that it validates.
 FEEDBACK_KINDS = {"comment": "merknad", "insertion": "tilføyelse", "deletion": "strykning"}
 
-ANONYMITY = {"cleared": "klarert", "not_cleared": "ikke klarert"}
+# Whether a passage may be shown; only what is cleared leaves the analysis.
+ANONYMITY = {
+    "not_checked": "ikke vurdert",
+    "needs_change": "må skrives om",
+    "cleared": "kan gjengis",
+    "withheld": "skal ikke gjengis",
+}
+
+NO_SERVICE = "Uten oppgitt tjeneste"  # where an answer does not say which service it is from
 
 # What the numbers and dates of tables are called where they are listed as claims.
 QUANTITIES = {
@@ -330,6 +340,14 @@ QUANTITIES = {
     "share": "andel",
     "start": "tid",
     "value": "verdi",
+}
+
+# Kinds of results that counts may be hidden in.
+RESULT_KINDS = {
+    "answers": "antall svar",
+    "changes": "endringer",
+    "themes": "tema i kommentarer",
+    "values": "verdier av indikatorer",
 }
 
 # Why a value is withheld: what stands in the table in its place, by the codes of reasons.py.

@@ -66,6 +66,7 @@ from evalkit.tables.sources import (
 from evalkit.tables.statistics import (
     coder_agreement_table,
     effects_table,
+    hidden_table,
     item_changes_table,
     item_shares_table,
     items_side_by_side_table,
@@ -111,6 +112,7 @@ __all__ = [
     "gatherings_table",
     "goals_table",
     "grants_table",
+    "hidden_table",
     "indicators_table",
     "item_changes_table",
     "item_shares_table",
