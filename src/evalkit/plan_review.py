@@ -250,7 +250,7 @@ def budget_checks(budget_lines: pd.DataFrame) -> pd.DataFrame:
         One row per printed total, in the plan's order: ``budget_id``, ``line``, ``kind``,
         ``year``, ``printed_nok``, ``summed_nok``, ``difference_nok`` (printed less summed),
         ``line_count`` and ``blank_count`` (lines with and without an amount), ``adds_up``,
-        ``source``, ``locator``.
+        ``is_itemised`` (no line of it lacks its amount), ``source``, ``locator``.
     """
     is_total = budget_lines["is_total"] == "yes"
     lines = budget_lines.loc[~is_total]
@@ -276,6 +276,7 @@ def budget_checks(budget_lines: pd.DataFrame) -> pd.DataFrame:
                 int(amounts.notna().sum()),
                 int(amounts.isna().sum()),
                 bool(abs(total.amount_nok - summed) < 0.5),
+                bool(amounts.notna().all()),
                 total.source,
                 total.locator,
             )
@@ -291,6 +292,7 @@ def budget_checks(budget_lines: pd.DataFrame) -> pd.DataFrame:
         "line_count",
         "blank_count",
         "adds_up",
+        "is_itemised",
         "source",
         "locator",
     ]

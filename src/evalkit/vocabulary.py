@@ -123,6 +123,7 @@ THEMES = {
 
 MEASURE_STATUS = {
     "planned": "planlagt",
+    "started": "i gang",
     "piloted": "prøvd ut",
     "implemented": "innført",
     "continued": "videreført i drift",

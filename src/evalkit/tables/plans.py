@@ -293,7 +293,10 @@ def budget_table(budget_lines: pd.DataFrame, *, checks: pd.DataFrame) -> ReportT
         "position", kind="stable"
     )
     spans = sorted(ordered["year"].unique(), key=lambda year: (len(year) > 4, year))
-    wrong = set(checks.loc[~checks["adds_up"], "budget_id"])
+    marks = {
+        row.budget_id: " (avvik)" if row.is_itemised else " (ikke delt opp)"
+        for row in checks.loc[~checks["adds_up"]].itertuples()
+    }
     lines = ordered.loc[ordered["is_total"] != "yes", "line"].unique()
     names = [*lines, *[n for n in ordered["line"].unique() if n not in lines]]
     rows = []
@@ -309,13 +312,8 @@ def budget_table(budget_lines: pd.DataFrame, *, checks: pd.DataFrame) -> ReportT
                     continue
                 held = own.loc[[span]].iloc[0]
                 shown = nok_text(held["amount_nok"]) or "ikke oppgitt"
-                cells.append(shown + (" (avvik)" if held["budget_id"] in wrong else ""))
+                cells.append(shown + marks.get(held["budget_id"], ""))
             rows.append((GROUP_NAMES[kind], text_of(name), *cells))
-    good, every = int(checks["adds_up"].sum()), len(checks)
-    note = {
-        True: "Planen har ingen trykte summer.",
-        False: f"{number_text(good)} av {number_text(every)} trykte summer stemmer med linjene.",
-    }[every == 0]
     headings = [
         ("Beløp" if not span else span.replace("-", "–"))
         if span != "" or len(spans) == 1
@@ -333,8 +331,25 @@ def budget_table(budget_lines: pd.DataFrame, *, checks: pd.DataFrame) -> ReportT
         caption="Budsjettet etter post og år",
         source=source_line(budget_lines),
         grouped=len(rows) > 1,
-        note=note if rows else None,
+        note=sums_note(checks) if rows else None,
     )
+
+
+def sums_note(checks: pd.DataFrame) -> str:
+    """How many of the printed sums agree with their lines, and how many cannot be checked."""
+    if checks.empty:
+        return "Planen har ingen trykte summer."
+    checked = checks.loc[checks["adds_up"] | checks["is_itemised"]]
+    told = []
+    if len(checked):
+        good, every = int(checked["adds_up"].sum()), len(checked)
+        told.append(
+            f"{number_text(good)} av {number_text(every)} trykte summer stemmer med linjene."
+        )
+    if blank := len(checks) - len(checked):
+        sums = "1 trykt sum" if blank == 1 else f"{number_text(blank)} trykte summer"
+        told.append(f"{sums} kan ikke kontrolleres, fordi linjer mangler beløp.")
+    return " ".join(told)
 
 
 def success_criteria_table(success_criteria: pd.DataFrame) -> ReportTable:
