@@ -14,7 +14,7 @@ from evalkit.errors import DataError
 
 __all__ = ["read_processed", "write_processed"]
 
-EXTRA = ("claims", "sources", "study", "model_findings")
+EXTRA = ("claims", "sources", "study", "contents", "model_findings")
 
 
 def read_processed(table: str, study: str, processed_dir: str | Path) -> pd.DataFrame:

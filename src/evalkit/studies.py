@@ -44,6 +44,7 @@ from evalkit.short_report import (
     profile_text,
 )
 from evalkit.store import write_processed
+from evalkit.study_status import study_contents
 
 __all__ = [
     "Project",
@@ -61,7 +62,7 @@ __all__ = [
 
 READS = re.compile(r"read_processed\(\s*[\"'](\w+)[\"']")
 LISTS = "_tabeller-og-figurer.qmd"  # included by the book, made before every render
-DERIVED = {"claims", "sources", "model_findings"}
+DERIVED = {"claims", "sources", "model_findings", "contents"}
 NO_CLAIMS = "validations"  # what municipalities said of a draft is no fact of the study
 CLAIMS_NOTEBOOK = "16-claims.ipynb"  # short reports show it, whatever the study lists
 INCOMPLETE = "Ufullstendig"
@@ -125,6 +126,7 @@ def process_study(project: Project, study: str) -> Study:
                 "smallest_count": read.settings.smallest_count,
                 "synthetic": read.settings.synthetic,
                 "status_date": read.settings.status_date,
+                "plan_version": read.settings.plan_version,
                 "first_year": read.settings.period[0],
                 "last_year": read.settings.period[1],
                 "report_codes": ";".join(read.settings.municipality_codes),
@@ -132,9 +134,15 @@ def process_study(project: Project, study: str) -> Study:
         ]
     )
     book_dir = project.report(study)
-    references = formatted_references(project.raw(study) / "sources.bib", read.sources)
+    references = formatted_references(read.folder / "sources.bib", read.sources)
     write_processed(
-        {**read.tables, "claims": every, "sources": references, "study": settings},
+        {
+            **read.tables,
+            "claims": every,
+            "sources": references,
+            "study": settings,
+            "contents": study_contents(read.tables, stage=read.settings.report),
+        },
         study,
         project.processed,
     )
@@ -151,7 +159,7 @@ def process_study(project: Project, study: str) -> Study:
         )
         replace_text(
             book_dir / "sources.bib",
-            (project.raw(study) / "sources.bib").read_text(encoding="utf-8"),
+            (read.folder / "sources.bib").read_text(encoding="utf-8"),
         )
     return read
 
@@ -261,7 +269,8 @@ def study_jobs(
     for notebook in notebooks:
         parameters = notebook_parameters(read_source(notebook))
         common = {"study": settings.study, "processed_dir": "../data/processed"}
-        inputs = notebook_inputs(project, settings.study, notebook)
+        settings_file = project.raw(settings.study) / "study.toml"
+        inputs = notebook_inputs(read.folder, settings_file, notebook)
         if "municipality_code" not in parameters:
             if codes is None:
                 jobs.append(_job(project, notebook, common, inputs, "", settings.title))
@@ -296,15 +305,14 @@ def notebook_paths(project: Project, names: tuple[str, ...]) -> list[Path]:
     return paths
 
 
-def notebook_inputs(project: Project, study: str, notebook: Path) -> tuple[Path, ...]:
+def notebook_inputs(raw: Path, settings_file: Path, notebook: Path) -> tuple[Path, ...]:
     """The raw files behind the processed tables that a notebook reads."""
     read = set(READS.findall(notebook.read_text(encoding="utf-8").replace('\\"', '"')))
-    raw = project.raw(study)
     paths = {raw / f"{table}.csv" for table in read - DERIVED - {"study"}}
     if read & DERIVED:
         held = {path for path in raw.glob("*.csv") if path.stem != NO_CLAIMS}
         paths |= {*held, raw / "sources.bib"}
-    return tuple(sorted(p for p in {*paths, raw / "study.toml"} if p.is_file()))
+    return tuple(sorted(p for p in {*paths, settings_file} if p.is_file()))
 
 
 def study_states(project: Project, read: Study, codes: list[str] | None = None) -> list[JobState]:
@@ -542,7 +550,7 @@ def log_feedback(
     )
     if added.empty:
         return added
-    folder = project.raw(read.settings.study)
+    folder = read.folder
     source, number = added[["source", "round"]].iloc[0]
     if source not in set(read.sources["key"]):
         bibliography = folder / "sources.bib"

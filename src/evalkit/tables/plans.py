@@ -24,6 +24,7 @@ from evalkit.tables.layout import Column, present, report_table, sentence, text_
 __all__ = [
     "budget_table",
     "chain_table",
+    "contents_table",
     "decisions_table",
     "detectable_table",
     "evaluation_plan_table",
@@ -31,6 +32,7 @@ __all__ = [
     "measurability_table",
     "measure_progress_table",
     "milestones_table",
+    "plan_changes_table",
     "plan_findings_table",
     "plan_phases_table",
     "plan_versions_table",
@@ -50,6 +52,7 @@ PARTS = {
     "measured_by": "Kilde",
 }
 KIND_LETTERS = {"effect_goal": "E", "result_goal": "R", "local_goal": "L"}
+CHANGED_KINDS = {"goals": "Mål", "milestones": "Milepæl"}
 GROUP_NAMES = {"cost": "Utgifter", "income": "Inntekter"}
 
 
@@ -577,23 +580,102 @@ def status_overview_table(status: pd.DataFrame) -> ReportTable:
     )
 
 
-def measure_progress_table(measures: pd.DataFrame) -> ReportTable:
-    """The measures with their time and what is known of how far they have come."""
-    own = measures.sort_values("position", kind="stable")
+def measure_progress_table(progress: pd.DataFrame) -> ReportTable:
+    """The measures with their time and what is known of how far they have come.
+
+    Parameters
+    ----------
+    progress
+        As from ``measure_progress``.
+    """
     rows = [
         (
             text_of(row.name),
             phase_time(row.start, row.end),
-            sentence(words.MEASURE_STATUS[row.status]) if present(row.status) else "ikke oppgitt",
+            "Skulle vært i gang, ikke rapportert"
+            if row.is_overdue
+            else sentence(words.MEASURE_STATUS[row.status])
+            if present(row.status)
+            else "ikke oppgitt",
         )
-        for row in own.itertuples(index=False)
+        for row in progress.itertuples(index=False)
     ]
     return report_table(
         [Column("Tiltak", 50), Column("Tid", 25), Column("Status", 25)],
         rows,
         empty="Planen navngir ingen tiltak.",
         caption="Tiltakene etter status",
-        source=source_line(own),
+        source=source_line(progress),
+    )
+
+
+def plan_changes_table(changes: pd.DataFrame) -> ReportTable:
+    """What is changed in the plan since earlier versions; what is as it was is counted only.
+
+    Parameters
+    ----------
+    changes
+        As from ``plan_changes``.
+    """
+    told = changes.loc[changes["change"] != "same"]
+    rows = [
+        (
+            text_of(row.version) or "ny",
+            CHANGED_KINDS[row.table],
+            with_due(row.before, row.due_before) or "–",
+            with_due(row.now, row.due_now) or "utgått",
+        )
+        for row in told.itertuples()
+    ]
+    unchanged = len(changes) - len(told)
+    return report_table(
+        [Column("Utgave", 14), Column("Hva", 12), Column("Før", 37), Column("Nå", 37)],
+        rows,
+        empty="Ingen tidligere utgave av planen er registrert."
+        if changes.empty
+        else "Ingen mål eller milepæler er endret siden forrige utgave.",
+        caption="Endringer i planen siden tidligere utgaver",
+        source=source_line(told),
+        note=f"{number_text(unchanged)} mål og milepæler er som før."
+        if rows and unchanged
+        else None,
+    )
+
+
+def with_due(text: str | None, due: str | None) -> str:
+    return text_of(text) + (f" ({date_text(due)})" if present(due) else "")
+
+
+def contents_table(contents: pd.DataFrame) -> ReportTable:
+    """What the stage of the evaluation asks for, and whether the study has it.
+
+    Parameters
+    ----------
+    contents
+        As from ``study_contents``.
+    """
+    asked = contents.loc[contents["is_asked"]]
+    lacking = [words.TABLE_NAMES[name] for name in asked.loc[asked["row_count"] == 0, "table"]]
+    held = asked.loc[asked["row_count"] > 0]
+    rows = [
+        (state, bullets([sentence(name) for name in names]))
+        for state, names in (
+            ("Mangler", lacking),
+            (
+                "Finnes",
+                [
+                    f"{words.TABLE_NAMES[row.table]} ({number_text(row.row_count)})"
+                    for row in held.itertuples()
+                ],
+            ),
+        )
+        if names
+    ]
+    return report_table(
+        [Column("Status", 16), Column("Opplysninger, med antall", 84)],
+        rows,
+        empty="Rapporten ber ikke om noe.",
+        caption="Hva rapporten trenger, og hva som mangler",
     )
 
 
