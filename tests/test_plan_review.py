@@ -7,7 +7,9 @@ from evalkit.plan_review import (
     budget_checks,
     goal_measurability,
     measure_chain,
+    measure_progress,
     milestone_status,
+    plan_changes,
     recomputed_risks,
 )
 from evalkit.readers import read_study
@@ -301,3 +303,44 @@ def test_an_answer_on_the_last_day_that_nobody_is_to_use_is_found():
 
 def test_phases_that_meet_in_the_same_month_do_not_overlap():
     assert "phases_overlap" not in set(found_in("selbu")["code"])
+
+
+def test_a_plan_changes_from_version_to_version_by_identifier():
+    goals = rows_of(
+        "goals",
+        goal("trivsel", "Barn trives bedre"),
+        goal("utkast-1-trivsel", "Barn trives", version="utkast-1"),
+        goal("annet-mål", "Et nasjonalt mål", version="strategi"),
+    )
+    milestones = rows_of(
+        "milestones",
+        milestone("start", "2021-03"),
+        milestone("ny", "2021-04"),
+        milestone("utkast-1-start", "2021-01", version="utkast-1", title="start"),
+        milestone("utkast-1-borte", "2021-02", version="utkast-1"),
+    )
+
+    changes = plan_changes(goals, milestones).set_index("row_id")["change"]
+
+    assert changes.to_dict() == {
+        "trivsel": "reworded",
+        "start": "moved",
+        "borte": "dropped",
+        "ny": "added",
+    }
+
+
+def test_a_measure_that_should_have_begun_and_is_only_planned_is_overdue():
+    def measure(measure_id, start, status):
+        return {"measure_id": measure_id, "position": 1, "start": start, "status": status}
+
+    measures = rows_of(
+        "measures",
+        measure("a", "2021-03", "planned"),
+        measure("b", "2021-03", "started"),
+        measure("c", "2021-12", "planned"),
+    )
+
+    progress = measure_progress(measures, as_of="2021-12-01")
+
+    assert progress["is_overdue"].tolist() == [True, False, False]
