@@ -24,6 +24,7 @@ LAYERS = [
         "comparability",
         "difference_in_differences",
         "disclosure",
+        "effect_review",
         "facts",
         "goals",
         "grants",

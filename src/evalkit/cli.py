@@ -459,7 +459,7 @@ def _feedback(parsed) -> int:
     added = log_feedback(
         project, read, draft, municipality, received=received, round_number=parsed.round
     )
-    place = project.shown(project.raw(study) / "validations.csv")
+    place = project.shown(read.folder / "validations.csv")
     told = f"{len(added)} new of {len(draft.entries)} in {place}"
     if len(added):
         told += f", {municipality.name}, round {added['round'].iloc[0]}"

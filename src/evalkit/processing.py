@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from evalkit.readers import Study, read_study
+from evalkit.readers import Study, read_study, tables_folder
 from evalkit.runs.files import write_whole
 from evalkit.runs.record import Hashes, environment_versions, hash_of_bytes
 from evalkit.settings import read_settings
@@ -56,7 +56,10 @@ class _Current:
     def __init__(self, files: StudyFiles) -> None:
         self.files = files
         self.hashes = Hashes()
-        paths = [*sorted(files.raw.glob("*.csv")), files.raw / SETTINGS, files.raw / SOURCES]
+        self.settings = read_settings(files.raw)
+        self.folder = tables_folder(files.raw, self.settings)
+        tables = sorted(self.folder.glob("*.csv"))
+        paths = [*tables, self.folder / SOURCES, files.raw / SETTINGS]
         package = Path(__file__).parent
         code = [*sorted(package.rglob("*.py")), package / "extension" / "evalkit.csl"]
         self.hashes.of_all([*paths, *code])
@@ -148,8 +151,8 @@ def current_study(files: StudyFiles) -> Study:
 def _stored_study(files: StudyFiles, now: _Current) -> Study:
     references = pd.read_parquet(files.processed / files.study / "sources.parquet")
     return Study(
-        files.raw,
-        read_settings(files.raw),
+        now.folder,
+        now.settings,
         now.stored(),
         references.drop(columns="reference"),
         now.then["rows"],
@@ -207,6 +210,7 @@ def _hashes_by_owner(table: pd.DataFrame, owners: pd.Series) -> dict[str, str]:
 def _write(files: StudyFiles, read: Study, unchanged: list[str]) -> None:
     from evalkit.book import install_extension
     from evalkit.facts import claims, fact_entries
+    from evalkit.study_status import study_contents
 
     every = claims(read.tables)
     settings = read.settings
@@ -219,15 +223,21 @@ def _write(files: StudyFiles, read: Study, unchanged: list[str]) -> None:
                 "smallest_count": settings.smallest_count,
                 "synthetic": settings.synthetic,
                 "status_date": settings.status_date,
+                "plan_version": settings.plan_version,
                 "first_year": settings.period[0],
                 "last_year": settings.period[1],
                 "report_codes": ";".join(settings.municipality_codes),
             }
         ]
     )
-    references = formatted_references(files.raw / SOURCES, read.sources)
+    made = {
+        "claims": every,
+        "sources": formatted_references(read.folder / SOURCES, read.sources),
+        "study": about,
+        "contents": study_contents(read.tables, stage=settings.report),
+    }
     write_processed(
-        {**read.tables, "claims": every, "sources": references, "study": about},
+        {**read.tables, **made},
         files.study,
         files.processed,
         unchanged=unchanged,
@@ -237,7 +247,7 @@ def _write(files: StudyFiles, read: Study, unchanged: list[str]) -> None:
         entries = fact_entries(every, read.sources, smallest_count=settings.smallest_count)
         text = json.dumps(entries, ensure_ascii=False, indent=1, sort_keys=True)
         write_whole(files.book / FACTS, text.encode())
-        write_whole(files.book / SOURCES, (files.raw / SOURCES).read_bytes())
+        write_whole(files.book / SOURCES, (read.folder / SOURCES).read_bytes())
 
 
 def formatted_references(bibliography: Path, sources: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from pyarrow import csv as arrow_csv
 
 from evalkit.checks import study_breaches
 from evalkit.contracts import CONTRACTS, breaches, typed
-from evalkit.errors import DataError
+from evalkit.errors import ConfigError, DataError
 from evalkit.settings import StudySettings, read_settings
 
 __all__ = ["Study", "read_sources", "read_study"]
@@ -26,8 +26,10 @@ __all__ = ["Study", "read_sources", "read_study"]
 class Study:
     """A study read from its folder: settings, validated tables and sources.
 
-    ``tables`` holds one DataFrame per CSV file, by the file's name; ``sources`` one row per entry
-    of ``sources.bib``; ``rows``, per table, a hash of each municipality's rows, where they are known.
+    ``folder`` is where the tables and sources lie: that of another study, if ``study.toml`` says
+    ``tables_from``. ``tables`` holds one DataFrame per CSV file, by the file's name; ``sources``
+    one row per entry of ``sources.bib``; ``rows``, per table, a hash of each municipality's rows,
+    where they are known.
     """
 
     folder: Path
@@ -62,8 +64,8 @@ def read_study(
     DataError
         With every breach of every file, by file and spreadsheet row.
     """
-    folder = Path(study_dir)
-    settings = read_settings(folder)
+    settings = read_settings(Path(study_dir))
+    folder = tables_folder(Path(study_dir), settings)
     found: dict[str, list[str]] = {}
     tables: dict[str, pd.DataFrame] = {}
     unread: set[str] = set()
@@ -94,6 +96,25 @@ def read_study(
             "\n".join(f"{name}:\n  " + "\n  ".join(lines) for name, lines in found.items())
         )
     return Study(folder, settings, tables, sources)
+
+
+def tables_folder(study_dir: Path, settings: StudySettings) -> Path:
+    """Where a study's tables lie: in its own folder, or in that of the study it takes them from."""
+    if not settings.tables_from:
+        return study_dir
+    folder = study_dir.parent / settings.tables_from
+    own = sorted(path.name for path in study_dir.glob("*.csv"))
+    if own:
+        raise ConfigError(
+            f"{study_dir} has tables of its own ({', '.join(own)}) and takes those of "
+            f"{settings.tables_from!r}; expected one of the two"
+        )
+    if not (folder / "study.toml").is_file() or read_settings(folder).tables_from:
+        raise ConfigError(
+            f"{study_dir / 'study.toml'} takes its tables from {settings.tables_from!r}; "
+            f"expected a study with its own tables in {study_dir.parent}"
+        )
+    return folder
 
 
 def _read_text_table(path: Path) -> pd.DataFrame:

@@ -18,6 +18,8 @@ PLACES = {
 }
 NUMBERS = r"\d[\d.]*(?:\s*[–-]\s*\d[\d.]*)?(?:(?:, | og )\d[\d.]*(?:\s*[–-]\s*\d[\d.]*)?)*"
 PASSED_OVER = re.compile(r"(note|fotnote|avsnitt|linje)\s*\d*$|(etter|regnet av)\b")
+BETWEEN = re.compile(r"(?:[,;]| og )(?![^(]*\))")  # between places, not within brackets
+EMPTY = re.compile(r"\([\s,]*\)|[\s,]+(?=\))")  # what numbers taken out leave in brackets
 LISTED = 4  # more places than this are summed up
 
 
@@ -35,8 +37,10 @@ def places_text(locators: pd.Series) -> str:
             for found in re.finditer(mark + f"({NUMBERS})", rest):
                 numbers[kind] += re.split(r", | og ", found.group(1).rstrip(".,"))
             rest = re.sub(mark + NUMBERS, "", rest)
-        for part in re.split(r"[,;]| og ", rest):
-            word = part.strip(" .()")
+        for part in BETWEEN.split(EMPTY.sub("", rest)):
+            word = part.strip(" .")
+            if word.startswith("(") or word.count("(") != word.count(")"):
+                word = word.strip(" .()")
             if word and not PASSED_OVER.match(word):
                 others.append(word)
     parts = list(dict.fromkeys(others))[:LISTED]

@@ -14,7 +14,7 @@ from evalkit.errors import DataError
 
 __all__ = ["OWNED_THROUGH", "StoredTables", "read_processed", "write_processed"]
 
-EXTRA = ("claims", "sources", "study", "model_findings")
+EXTRA = ("claims", "sources", "study", "contents", "model_findings")
 OWNED_THROUGH = {  # tables whose rows are a municipality's because another table's row is
     "crosswalk": ("survey_id", "surveys"),
     "logic_model_cells": ("model_id", "logic_models"),

@@ -57,7 +57,7 @@ __all__ = [
 ]
 
 LISTS = "_tabeller-og-figurer.qmd"  # included by the book, made before every render
-DERIVED = {"claims", "sources", "model_findings"}
+DERIVED = {"claims", "sources", "model_findings", "contents"}
 NO_CLAIMS = "validations"  # what municipalities said of a draft is no fact of the study
 CLAIMS_NOTEBOOK = "16-claims.ipynb"  # short reports show it, whatever the study lists
 AUDIT_NOTEBOOK = "18-disclosure.ipynb"  # runs for every study with answers, listed or not
@@ -190,12 +190,13 @@ def study_jobs(
         of_models = read.tables["logic_models"]
         models = of_models.groupby("municipality_code", sort=False)["model_id"].agg(list).to_dict()
     rows = read.rows or row_hashes(read.tables)
+    settings_file = project.raw(settings.study) / "study.toml"
     jobs = []
     for notebook in notebooks:
         parameters = notebook_parameters(read_source(notebook))
         common = {"study": settings.study, "processed_dir": "../data/processed"}
         tables = tables_read(notebook)
-        inputs = notebook_inputs(project, settings.study, tables)
+        inputs = notebook_inputs(read.folder, settings_file, tables)
         if "municipality_code" not in parameters:
             if codes is None:
                 jobs.append(_job(project, notebook, common, inputs, {}, "", settings.title))
@@ -267,14 +268,13 @@ def _called(node: ast.Call) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
-def notebook_inputs(project: Project, study: str, read: Mapping[str, bool]) -> tuple[Path, ...]:
+def notebook_inputs(raw: Path, settings_file: Path, read: Mapping[str, bool]) -> tuple[Path, ...]:
     """The raw files behind the processed tables that a notebook reads."""
-    raw = project.raw(study)
     paths = {raw / f"{table}.csv" for table in set(read) - DERIVED - {"study"}}
     if DERIVED & set(read):
         held = {path for path in raw.glob("*.csv") if path.stem != NO_CLAIMS}
         paths |= {*held, raw / "sources.bib"}
-    return tuple(sorted(p for p in {*paths, raw / "study.toml"} if p.is_file()))
+    return tuple(sorted(p for p in {*paths, settings_file} if p.is_file()))
 
 
 def _own_rows(
@@ -529,7 +529,7 @@ def log_feedback(
     )
     if added.empty:
         return added
-    folder = project.raw(read.settings.study)
+    folder = read.folder
     source, number = added[["source", "round"]].iloc[0]
     if source not in set(read.sources["key"]):
         bibliography = folder / "sources.bib"

@@ -12,7 +12,7 @@ from evalkit.new_study import STAGES
 from evalkit.plan_review import milestone_status
 from evalkit.process import period_days
 
-__all__ = ["StudyStatus", "study_status"]
+__all__ = ["StudyStatus", "study_contents", "study_status"]
 
 
 @dataclass(frozen=True)
@@ -75,4 +75,24 @@ def study_status(tables: Mapping[str, pd.DataFrame], *, stage: str, as_of: str) 
         undecided=[key for key in keys if key not in decided],
         next_title=None if first is None else first["title"],
         next_due=None if first is None else first["due"],
+    )
+
+
+def study_contents(tables: Mapping[str, pd.DataFrame], *, stage: str) -> pd.DataFrame:
+    """The tables that a stage asks for and those the study has, with their numbers of rows.
+
+    Returns
+    -------
+    DataFrame
+        One row per table, those that the stage asks for first: ``table``, ``row_count``,
+        ``is_asked``.
+    """
+    asked = STAGES[stage].tables
+    names = [*asked, *(name for name in tables if name not in asked)]
+    return pd.DataFrame(
+        {
+            "table": names,
+            "row_count": [len(tables.get(name, ())) for name in names],
+            "is_asked": [name in asked for name in names],
+        }
     )

@@ -34,7 +34,9 @@ __all__ = [
     "QUANTITIES",
     "RESULT_KINDS",
     "ROW_PATTERNS",
+    "STANDINGS",
     "SURVEY_KINDS",
+    "TABLE_NAMES",
     "THEMES",
     "TOLD_BY",
     "UNITS",
@@ -125,11 +127,57 @@ THEMES = {
 
 MEASURE_STATUS = {
     "planned": "planlagt",
+    "started": "i gang",
     "piloted": "prøvd ut",
     "implemented": "innført",
     "continued": "videreført i drift",
     "ended": "avsluttet",
     "declined": "ikke gjennomført",
+}
+
+# What the values of an indicator allow: a heading, and what may be said.
+STANDINGS = {
+    "no_value": ("Ingen verdi", "Ingenting kan sies. Verdien må hentes før målet kan vurderes."),
+    "hidden": ("For få personer", "Verdiene finnes, men bygger på for få personer til å vises."),
+    "no_before": ("Bare etter", "Nivået kan beskrives, men ikke om det har endret seg."),
+    "no_after": ("Bare før", "Utgangspunktet er kjent, men ikke hva som skjedde siden."),
+    "change_only": (
+        "Før og etter",
+        "Endringen kan beskrives. Den kan ikke tilskrives programmet, for det er ikke kjent hva som "
+        "ville skjedd uten.",
+    ),
+    "compared": (
+        "Før og etter, her og i et annet område",
+        "Endringen kan holdes mot endringen i området. Forskjellen kan tilskrives programmet bare "
+        "dersom utviklingen ellers ville vært lik, og ikke noe annet skjedde samtidig.",
+    ),
+}
+
+# The study's tables as a reader would name what they hold.
+TABLE_NAMES = {
+    "facts": "enkeltopplysninger",
+    "regions": "regioner",
+    "municipalities": "kommuner",
+    "goals": "mål",
+    "measures": "tiltak",
+    "indicators": "indikatorer",
+    "observations": "verdier av indikatorene",
+    "targets": "måltall",
+    "surveys": "undersøkelser",
+    "survey_results": "svar på undersøkelsene",
+    "plan_phases": "faser",
+    "milestones": "milepæler",
+    "budget_lines": "budsjettposter",
+    "risks": "risikoer",
+    "stakeholders": "interessenter",
+    "success_criteria": "suksesskriterier",
+    "organisation": "organisering",
+    "evaluation_plan": "steg i evalueringsplanen",
+    "events": "hendelser, møter og samlinger",
+    "attainment": "vurderinger av måloppnåelse",
+    "lessons": "erfaringer",
+    "participants": "deltakere i tiltakene",
+    "recommendations": "anbefalinger",
 }
 
 MEASURE_ASPECTS = {

@@ -18,6 +18,11 @@ from evalkit.tables.context import (
     projects_table,
     services_table,
 )
+from evalkit.tables.effects import (
+    area_changes_table,
+    attribution_table,
+    indicator_changes_table,
+)
 from evalkit.tables.measures import (
     findings_table,
     logic_model_table,
@@ -28,6 +33,7 @@ from evalkit.tables.measures import (
 from evalkit.tables.plans import (
     budget_table,
     chain_table,
+    contents_table,
     decisions_table,
     detectable_table,
     evaluation_plan_table,
@@ -35,6 +41,7 @@ from evalkit.tables.plans import (
     measurability_table,
     measure_progress_table,
     milestones_table,
+    plan_changes_table,
     plan_findings_table,
     plan_phases_table,
     plan_versions_table,
@@ -92,7 +99,9 @@ __all__ = [
     "all_attainment_table",
     "all_coverage_table",
     "all_grants_table",
+    "area_changes_table",
     "attainment_table",
+    "attribution_table",
     "budget_table",
     "calendar_table",
     "chain_table",
@@ -100,6 +109,7 @@ __all__ = [
     "coder_agreement_table",
     "comparability_table",
     "conflicts_table",
+    "contents_table",
     "coverage_table",
     "criteria_table",
     "decisions_table",
@@ -113,6 +123,7 @@ __all__ = [
     "goals_table",
     "grants_table",
     "hidden_table",
+    "indicator_changes_table",
     "indicators_table",
     "item_changes_table",
     "item_shares_table",
@@ -134,6 +145,7 @@ __all__ = [
     "participants_table",
     "peers_table",
     "phases_table",
+    "plan_changes_table",
     "plan_findings_table",
     "plan_phases_table",
     "plan_versions_table",
