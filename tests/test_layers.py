@@ -19,6 +19,7 @@ LAYERS = [
     [
         "attainment",
         "baseline",
+        "bootstrap",
         "coding",
         "comparability",
         "difference_in_differences",
@@ -42,6 +43,7 @@ LAYERS = [
     ["agreement", "detectable", "multiplicity", "rates", "reliability", "weighting"],
     ["contracts", "settings", "uncertainty"],
     ["norwegian", "prose", "reasons"],
+    ["groups"],
     ["vocabulary", "errors", "shared"],
 ]
 LEVEL = {module: -depth for depth, layer in enumerate(LAYERS) for module in layer}
