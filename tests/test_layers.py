@@ -14,7 +14,15 @@ LAYERS = [
     ["runs", "book", "short_report", "new_study", "study_status"],
     ["tables", "figures"],
     ["display", "markdown", "references"],
-    ["demo", "feedback", "readers", "qda_files", "store"],
+    [
+        "demo",
+        "feedback",
+        "observation_store",
+        "observation_writer",
+        "readers",
+        "qda_files",
+        "store",
+    ],
     ["checks"],
     [
         "attainment",
