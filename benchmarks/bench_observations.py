@@ -4,8 +4,7 @@
     python benchmarks/bench_observations.py --millions 1.4,10,40
 
 Observations (syntetisk) of ever more areas, 200 indicators over 20 years, are written as CSV,
-turned into a store, and read four ways, each in a fresh process, as a notebook would: the imports
-are counted in. Printed are medians over the rounds, ratios within a round, and memory at the peak
+turned into a store, and read four ways, each in a fresh process. Printed are medians over the rounds, ratios within a round, and memory at the peak
 (as Linux tells it).
 Pandas on CSV is left out above ``--csv-millions``, where it needs more memory than most have.
 """
@@ -19,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -27,14 +27,13 @@ from evalkit.observation_writer import write_observations
 
 INDICATORS, YEARS, PEERS = 200, 20, 25
 CODES = 10_000  # all that four digits give
+PANDAS = "import pandas as pd"
 READERS = {
     "pandas, CSV": """
-import pandas as pd
 values = pd.read_csv(spec["csv"], dtype={"municipality_code": str, "period": str}, usecols=[
     "municipality_code", "indicator_id", "period", "value"]).rename(columns={"period": "year"})
 """,
     "pandas, Parquet": """
-import pandas as pd
 values = pd.read_parquet(spec["store"] + "/values.parquet")
 """,
 }
@@ -48,12 +47,7 @@ result = pd.concat([own, spread(values),
     spread(values[values["municipality_code"].str[:2] == code[:2]]),
     spread(values[values["municipality_code"].isin(spec["peers"])])], axis=1)
 """
-STORE = """
-from evalkit.observation_store import municipality_series
-result = municipality_series(spec["store"], spec["code"], peers=spec["peers"])
-"""
 DUCKDB = """
-import duckdb
 quantiles = "quantile_cont(value, [0.1, 0.25, 0.5, 0.75, 0.9]) AS spread"
 table = f"read_parquet('{spec['store']}/values.parquet')"
 names = ", ".join(f"'{code}'" for code in spec["peers"])
@@ -66,19 +60,38 @@ result = duckdb.sql(
     f"SELECT * FROM (SELECT * FROM {table} WHERE municipality_code = '{spec['code']}') own {joined}"
 ).df()
 """
+STORE = """
+result = municipality_series(spec["store"], spec["code"], peers=spec["peers"])
+"""
+# Each way: what it imports, and what it does.
 WAYS = {
-    **{name: code + IN_MEMORY for name, code in READERS.items()},
-    "DuckDB, all computed each time": DUCKDB,
-    "evalkit store": STORE,
+    **{name: (PANDAS, code + IN_MEMORY) for name, code in READERS.items()},
+    "DuckDB, all computed each time": (PANDAS + ", duckdb", DUCKDB),
+    "evalkit store": (
+        PANDAS + ", duckdb\nfrom evalkit.observation_store import municipality_series",
+        STORE,
+    ),
 }
 AROUND = """
-import json, sys
+import json, sys, time
 spec = json.loads(sys.stdin.read())
-{way}
+{imports}
+start = time.perf_counter()
+{work}
+seconds = time.perf_counter() - start
 assert len(result) == {rows}, len(result)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(json.dumps(int(peak.split()[1]) / 1024))
+print(json.dumps([seconds, int(peak.split()[1]) / 1024]))
 """
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds of a whole fresh process, seconds of its work without imports, megabytes."""
+
+    whole: float
+    work: float
+    memory: float
 
 
 def write_csv(path: Path, areas: int) -> None:
@@ -106,9 +119,10 @@ def write_csv(path: Path, areas: int) -> None:
     )
 
 
-def read_once(way: str, spec: dict) -> tuple[float, float]:
-    """Seconds and megabytes of one fresh process."""
-    code = AROUND.format(way=WAYS[way], rows=INDICATORS * YEARS)
+def read_once(way: str, spec: dict) -> Measured:
+    """One fresh process."""
+    imports, work = WAYS[way]
+    code = AROUND.format(imports=imports, work=work, rows=INDICATORS * YEARS)
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -119,7 +133,7 @@ def read_once(way: str, spec: dict) -> tuple[float, float]:
     )
     if done.returncode:
         raise SystemExit(f"{way}: {done.stderr[-2000:]}")
-    return time.perf_counter() - start, json.loads(done.stdout)
+    return Measured(time.perf_counter() - start, *json.loads(done.stdout))
 
 
 def measured(folder: Path, millions: float, rounds: int, csv_millions: float) -> str:
@@ -139,14 +153,15 @@ def measured(folder: Path, millions: float, rounds: int, csv_millions: float) ->
         f"\n{areas * INDICATORS * YEARS / 1e6:,.1f} million rows: CSV {_megabytes(csv)} MB, store "
         f"{sum(_megabytes(path) for path in store.glob('*.parquet'))} MB, written once in "
         f"{written:.1f} s\n",
-        "| way | s | s / evalkit store | MB |",
-        "|---|---:|---:|---:|",
+        "| way | s | s without imports | this / evalkit store | MB |",
+        "|---|---:|---:|---:|---:|",
     ]
     for way in ways:
-        seconds = statistics.median(each[way][0] for each in results)
-        ratio = statistics.median(each[way][0] / each["evalkit store"][0] for each in results)
-        memory = statistics.median(each[way][1] for each in results)
-        lines.append(f"| {way} | {seconds:.2f} | {ratio:.1f} | {memory:.0f} |")
+        whole = statistics.median(each[way].whole for each in results)
+        work = statistics.median(each[way].work for each in results)
+        ratio = statistics.median(each[way].work / each["evalkit store"].work for each in results)
+        memory = statistics.median(each[way].memory for each in results)
+        lines.append(f"| {way} | {whole:.2f} | {work:.2f} | {ratio:.1f} | {memory:.0f} |")
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from evalkit.errors import ConfigError, DataError
 
-__all__ = ["municipality_series", "observation_database", "read_area_values", "summary_columns"]
+__all__ = ["municipality_series", "observation_database", "read_area_values", "summaries"]
 
 QUANTILES = {"q10": 0.10, "q25": 0.25, "median": 0.50, "q75": 0.75, "q90": 0.90}
 MEMORY_LIMIT = "2GB"
@@ -49,7 +49,8 @@ def municipality_series(
         ``value``, ``numerator``, ``denominator``; and for ``country``, ``county`` and ``peer``
         their ``_count`` (municipalities with a value), ``_mean``, ``_q10``, ``_q25``,
         ``_median``, ``_q75`` and ``_q90`` of the municipalities' values. The municipality is one
-        of its county and country, and none of its peers. The quantiles describe; they are not confidence limits.
+        of its county and country, and none of its peers. The quantiles describe; they are not
+        confidence limits.
 
     Raises
     ------
@@ -63,15 +64,18 @@ def municipality_series(
             for area, short in (("country", "n"), ("county", "c"), ("peer", "p"))
             for name in ("count", "mean", *QUANTILES)
         ]
+        # Each code by itself, and not a list, lets DuckDB pass over row groups without them.
+        others = {f"peer_{n}": code for n, code in enumerate(set(peers) - {municipality_code})}
+        peers_sql = summaries(
+            "read_parquet($values)",
+            "indicator_id, year",
+            where=f"municipality_code IN ({', '.join(f'${name}' for name in others) or 'NULL'})",
+        )
         rows = database.execute(
             f"""
             WITH own AS (SELECT * FROM read_parquet($values) WHERE municipality_code = $code),
             peers AS (
-                SELECT indicator_id, year, {summary_columns()}
-                FROM read_parquet($values)
-                WHERE municipality_code IN (SELECT unnest($peers)) AND municipality_code <> $code
-                GROUP BY indicator_id, year
-                HAVING count(value) >= $minimum_peers
+                SELECT * FROM ({peers_sql}) WHERE "count" >= $minimum_peers
             ),
             areas AS (
                 SELECT * FROM read_parquet($areas) WHERE area IN ('country', left($code, 2))
@@ -89,8 +93,8 @@ def municipality_series(
                 "values": str(values),
                 "areas": str(areas),
                 "code": municipality_code,
-                "peers": list(peers),
                 "minimum_peers": minimum_peers,
+                **others,
             },
         ).df()
     if rows.empty:
@@ -133,9 +137,17 @@ def _file(store_dir: str | Path, name: str) -> Path:
     return path
 
 
-def summary_columns() -> str:
-    """Count, mean and quantiles of ``value`` over a group, as SQL."""
-    quantiles = ", ".join(
-        f"quantile_cont(value, {share}) AS {name}" for name, share in QUANTILES.items()
-    )
-    return f'count(value) AS "count", avg(value) AS mean, {quantiles}'
+def summaries(source: str, keys: str, *, where: str = "true", also: str = "") -> str:
+    """SQL for count, mean and quantiles of ``value`` in every group of ``source``.
+
+    The quantiles are asked for as one list: one by one, each keeps all values of its own.
+    """
+    shares = ", ".join(str(share) for share in QUANTILES.values())
+    named = ", ".join(f"spread[{n}] AS {name}" for n, name in enumerate(QUANTILES, start=1))
+    return f"""
+        SELECT * EXCLUDE (spread), {named} FROM (
+            SELECT {keys}, count(value) AS "count", avg(value) AS mean, {also}
+                quantile_cont(value, [{shares}]) AS spread
+            FROM {source} WHERE {where} GROUP BY ALL
+        )
+    """

@@ -10,7 +10,7 @@ from typing import Any
 
 from evalkit.contracts import ObservationsTable, columns_of, numeric_columns, shown_cell
 from evalkit.errors import DataError
-from evalkit.observation_store import MEMORY_LIMIT, observation_database, summary_columns
+from evalkit.observation_store import MEMORY_LIMIT, observation_database, summaries
 
 __all__ = ["write_observations"]
 
@@ -181,12 +181,11 @@ def _write_values(database: Any, path: Path) -> None:
 def _write_areas(database: Any, values: Path, path: Path) -> None:
     counted = "FILTER (numerator IS NOT NULL AND denominator IS NOT NULL)"
     parts = [
-        f"""
-        SELECT indicator_id, year, {area} AS area, {summary_columns()},
-            sum(numerator) {counted} AS numerator, sum(denominator) {counted} AS denominator
-        FROM read_parquet({_quoted(str(values))})
-        GROUP BY ALL
-        """
+        summaries(
+            f"read_parquet({_quoted(str(values))})",
+            f"indicator_id, year, {area} AS area",
+            also=f"sum(numerator) {counted} AS numerator, sum(denominator) {counted} AS denominator,",
+        )
         for area in ("'country'", "left(municipality_code, 2)")
     ]
     database.execute(
