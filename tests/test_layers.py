@@ -15,11 +15,20 @@ LAYERS = [
     ["runs", "book", "short_report", "new_study", "study_status"],
     ["tables", "figures"],
     ["display", "markdown", "references"],
-    ["demo", "feedback", "readers", "qda_files", "store"],
+    [
+        "demo",
+        "feedback",
+        "observation_store",
+        "observation_writer",
+        "readers",
+        "qda_files",
+        "store",
+    ],
     ["checks"],
     [
         "attainment",
         "baseline",
+        "bootstrap",
         "coding",
         "comparability",
         "difference_in_differences",
@@ -45,6 +54,7 @@ LAYERS = [
     ["agreement", "detectable", "multiplicity", "rates", "reliability", "weighting"],
     ["contracts", "settings", "uncertainty"],
     ["norwegian", "prose", "reasons"],
+    ["groups"],
     ["vocabulary", "errors", "shared"],
 ]
 LEVEL = {module: -depth for depth, layer in enumerate(LAYERS) for module in layer}

@@ -729,7 +729,7 @@ def _rows(index: list[int]) -> str:
 SHOWN = re.compile(rf"^(?:{IDENTIFIER}|-?[\d.,]+|{PARTIAL_DATE})$")
 
 
-def _quoted(value: object) -> str:
+def shown_cell(value: object) -> str:
     """A code, date or number may be shown in a message; names and free text never are."""
     if pd.isna(value):
         return "blank"
@@ -781,14 +781,14 @@ def breaches(table: pd.DataFrame, contract: type[StudyTable]) -> list[str]:
             wrong |= {i: v for i, v in given.items() if i not in wrong and not is_date(v)}
         by_value: dict[str, list[int]] = {}
         for position, value in wrong.items():
-            by_value.setdefault(_quoted(value), []).append(position)
+            by_value.setdefault(shown_cell(value), []).append(position)
         for value, positions in by_value.items():
             found.append(f"{name}: {value} in {_rows(positions)}; expected {column.description}")
         if column.unique:
             repeated = values[values.duplicated(keep=False) & values.notna()]
             for value, group in repeated.groupby(repeated):
                 found.append(
-                    f"{name}: {_quoted(value)} in {_rows(list(group.index))}; expected once"
+                    f"{name}: {shown_cell(value)} in {_rows(list(group.index))}; expected once"
                 )
     return found
 

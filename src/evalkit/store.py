@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from evalkit.errors import DataError
@@ -74,8 +75,11 @@ def _part(table: str, folder: Path, municipality_code: str) -> pd.DataFrame:
         values = owner[column].tolist()
     else:
         return pd.read_parquet(path)
-    field = pc.field(column)
-    return pd.read_parquet(path, filters=field.isin(values) | field.is_null())
+    field, kind = pc.field(column), pq.read_schema(path).field(column).type
+    if pa.types.is_null(kind):  # no row is anybody's
+        return pd.read_parquet(path)
+    own = field.isin(pa.array(values, type=kind))
+    return pd.read_parquet(path, filters=own | field.is_null())
 
 
 def _without_rows(table: str) -> pd.DataFrame:
