@@ -80,16 +80,7 @@ def test_only_a_table_that_changed_is_written_again(files):
     process_files(files)
 
     changed = {name for name, stamp in stamps(files).items() if stamp != before[name]}
-    assert (
-        {"goals.parquet"}
-        <= changed
-        <= {
-            "goals.parquet",
-            "claims.parquet",
-            "sources.parquet",
-            "study.parquet",
-        }
-    )
+    assert changed & {f"{name}.parquet" for name in TABLES} == {"goals.parquet"}
     assert "Alle trives" in part(files, "goals", "3801")["text"].tolist()
 
 
@@ -212,3 +203,11 @@ def test_a_table_that_is_not_named_in_the_call_is_refused(tmp_path):
 
 def test_a_study_file_paths_say_which_study(tmp_path):
     assert StudyFiles(tmp_path / "lite", tmp_path, tmp_path).study == "lite"
+
+
+def test_a_table_without_rows_comes_back_empty_for_every_municipality(tmp_path):
+    write_study(tmp_path, goals=[])
+    files = Project(tmp_path).files("lite")
+    process_files(files)
+
+    assert part(files, "goals", "3801").empty
