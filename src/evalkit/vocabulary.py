@@ -23,6 +23,7 @@ __all__ = [
     "LOGIC_COLUMNS",
     "MEASURE_ASPECTS",
     "MEASURE_STATUS",
+    "MECHANISM_STATUS",
     "MILESTONE_STATES",
     "MILESTONE_STATUS",
     "MODES",
@@ -31,6 +32,7 @@ __all__ = [
     "PROJECT_KINDS",
     "QUALIFIERS",
     "QUANTITIES",
+    "RIVAL_STATUS",
     "ROW_PATTERNS",
     "SURVEY_KINDS",
     "THEMES",
@@ -97,6 +99,13 @@ EVENT_KINDS = {
     "public_event": "åpent arrangement",
 }
 
+MECHANISM_STATUS = {
+    "observed": "sett i materialet",
+    "partly_observed": "delvis sett i materialet",
+    "not_observed": "ikke funnet, selv om det er lett etter",
+    "unknown": "ikke undersøkt",
+}
+
 MODES = {
     "physical": "fysisk",
     "digital": "digitalt",
@@ -110,6 +119,13 @@ PHASES = {
     "installation": "Installasjon og forberedelse",
     "implementation": "Begynnende implementering og implementering",
     "full_implementation": "Full implementering og vedlikehold",
+}
+
+RIVAL_STATUS = {
+    "ruled_out": "utelukket",
+    "weakened": "svekket",
+    "open": "åpen",
+    "supported": "styrket",
 }
 
 THEMES = {
