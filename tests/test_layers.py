@@ -42,6 +42,7 @@ LAYERS = [
         "interrupted_series",
         "logic_model",
         "municipalities",
+        "municipality_changes",
         "plan_review",
         "pooling",
         "preparation",

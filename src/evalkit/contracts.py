@@ -257,6 +257,26 @@ class ObservationsTable(StudyTable):
     note: str = prose("what a reader must know about it", needed=False)
 
 
+class MunicipalityChangesTable(StudyTable):
+    """Municipalities that were merged or split, one row per old and new municipality."""
+
+    change_id: str = identifier("the change", unique=True)
+    old_code: str = code(
+        "the municipality before the change", references="municipalities.municipality_code"
+    )
+    new_code: str = code(
+        "the municipality after the change", references="municipalities.municipality_code"
+    )
+    year: float = pa.Field(ge=1800, le=2100, description="first year of the new municipality")
+    share: float = amount(
+        "share of the old municipality that went to the new, 0 to 1: 1 when all of it did, "
+        "blank when nobody knows",
+        most=1,
+    )
+    share_basis: str = prose("what the share is counted in, in Norwegian", needed=False)
+    note: str = prose("what a reader must know about the change", needed=False)
+
+
 class TargetsTable(StudyTable):
     """Targets of indicators and goals; a goal with a date but no amount has only that."""
 
@@ -628,6 +648,28 @@ class CodingsTable(StudyTable):
     anonymity: str = word(words.ANONYMITY)
 
 
+class RivalExplanationsTable(StudyTable):
+    """What else than the measure could explain the change of a goal."""
+
+    rival_id: str = identifier("the explanation", unique=True)
+    municipality_code: str = code("the municipality", references="municipalities.municipality_code")
+    goal_id: str = identifier("the goal", references="goals.goal_id")
+    rival: str = prose("the explanation, in Norwegian")
+    status: str = word(words.RIVAL_STATUS)
+    grounds: str = prose("what the status rests on, in Norwegian")
+
+
+class ContributionClaimsTable(StudyTable):
+    """Claims that the measure contributed to a goal, with how it is thought to work."""
+
+    claim_id: str = identifier("the claim", unique=True)
+    municipality_code: str = code("the municipality", references="municipalities.municipality_code")
+    goal_id: str = identifier("the goal", references="goals.goal_id")
+    measure_id: str = identifier("the measure", needed=False, references="measures.measure_id")
+    claim: str = prose("the claim, in Norwegian")
+    mechanism_status: str = word(words.MECHANISM_STATUS)
+
+
 class ValidationsTable(StudyTable):
     """Comments and changes in the drafts that municipalities validated, and what came of them."""
 
@@ -658,6 +700,7 @@ CONTRACTS: dict[str, type[StudyTable]] = {
     "logic_model_cells": LogicModelCellsTable,
     "indicators": IndicatorsTable,
     "observations": ObservationsTable,
+    "municipality_changes": MunicipalityChangesTable,
     "targets": TargetsTable,
     "surveys": SurveysTable,
     "survey_results": SurveyResultsTable,
@@ -685,6 +728,8 @@ CONTRACTS: dict[str, type[StudyTable]] = {
     "crosswalk": CrosswalkTable,
     "answers": AnswersTable,
     "codings": CodingsTable,
+    "rival_explanations": RivalExplanationsTable,
+    "contribution_claims": ContributionClaimsTable,
     "validations": ValidationsTable,
 }
 

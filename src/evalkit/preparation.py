@@ -341,7 +341,8 @@ def protected_values(
     Parameters
     ----------
     values
-        As from ``yearly_values``.
+        As from ``yearly_values`` or ``present_day_values``; a reason that stands there already
+        is kept.
     threshold
         Smallest count, complement and base that may be shown. Of a series with more than half of
         its years below it, all years are hidden.
@@ -355,7 +356,8 @@ def protected_values(
         The same rows; ``value``, ``numerator`` and ``denominator`` missing and ``reason`` given
         where hidden. Values without counts are left as they are.
     """
-    rows = values.assign(reason=None).astype({"reason": object})
+    given = values.get("reason")
+    rows = values.assign(reason=given).astype({"reason": object})
     counted = rows["numerator"].notna() & rows["denominator"].notna()
     cells = rows.loc[counted].rename(columns={"numerator": "count", "denominator": "base"})
     if totals is not None:

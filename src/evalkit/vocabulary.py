@@ -23,6 +23,7 @@ __all__ = [
     "LOGIC_COLUMNS",
     "MEASURE_ASPECTS",
     "MEASURE_STATUS",
+    "MECHANISM_STATUS",
     "MILESTONE_STATES",
     "MILESTONE_STATUS",
     "MODES",
@@ -33,6 +34,7 @@ __all__ = [
     "QUALIFIERS",
     "QUANTITIES",
     "RESULT_KINDS",
+    "RIVAL_STATUS",
     "ROW_PATTERNS",
     "STANDINGS",
     "SURVEY_KINDS",
@@ -101,6 +103,13 @@ EVENT_KINDS = {
     "public_event": "åpent arrangement",
 }
 
+MECHANISM_STATUS = {
+    "observed": "sett i materialet",
+    "partly_observed": "delvis sett i materialet",
+    "not_observed": "ikke funnet, selv om det er lett etter",
+    "unknown": "ikke undersøkt",
+}
+
 MODES = {
     "physical": "fysisk",
     "digital": "digitalt",
@@ -114,6 +123,13 @@ PHASES = {
     "installation": "Installasjon og forberedelse",
     "implementation": "Begynnende implementering og implementering",
     "full_implementation": "Full implementering og vedlikehold",
+}
+
+RIVAL_STATUS = {
+    "ruled_out": "utelukket",
+    "weakened": "svekket",
+    "open": "åpen",
+    "supported": "styrket",
 }
 
 THEMES = {
@@ -158,6 +174,7 @@ TABLE_NAMES = {
     "facts": "enkeltopplysninger",
     "regions": "regioner",
     "municipalities": "kommuner",
+    "municipality_changes": "kommuneendringer",
     "goals": "mål",
     "measures": "tiltak",
     "indicators": "indikatorer",
