@@ -134,3 +134,13 @@ def test_help_shows_examples(command, capsys):
 
     assert left.value.code == 0
     assert f"examples:\n  evalkit {command} pilot" in capsys.readouterr().out
+
+
+def test_a_run_can_be_sent_to_a_cluster(project, capsys):
+    pytest.importorskip("distributed")
+
+    assert main(["run", "lite", "--cluster", "local:2"]) == 0
+    assert "2 notebooks made" in capsys.readouterr().out
+
+    assert main(["run", "lite"]) == 0
+    assert "0 notebooks made, 2 up to date" in capsys.readouterr().out

@@ -6,6 +6,7 @@ import argparse
 import fnmatch
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,6 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     working = argparse.ArgumentParser(add_help=False)
     working.add_argument("--workers", type=int, metavar="N", help="runs at a time (default: cores)")
+    working.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="run notebooks on a dask scheduler, such as tcp://10.0.0.1:8786, or local:2 here",
+    )
     rendering = argparse.ArgumentParser(add_help=False)
     rendering.add_argument(
         "--to",
@@ -107,7 +113,11 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         _run,
         "Run the notebooks that are not up to date.",
-        ["evalkit run pilot", "evalkit run pilot --municipality Horten --municipality 3812"],
+        [
+            "evalkit run pilot",
+            "evalkit run pilot --municipality Horten --municipality 3812",
+            "evalkit run pilot --cluster tcp://10.0.0.1:8786",
+        ],
         [study, chosen, working],
     )
     run.add_argument("--dry-run", action="store_true", help="say what would run, and why")
@@ -327,7 +337,14 @@ def _run_with_progress(parsed, project, read, jobs):
     from evalkit.studies import run_study
 
     with progress_bar(jobs, project_dir=project.root) as progress:
-        return run_study(project, read, jobs=jobs, workers=parsed.workers, progress=progress)
+        return run_study(
+            project,
+            read,
+            jobs=jobs,
+            workers=parsed.workers,
+            cluster=parsed.cluster,
+            progress=progress,
+        )
 
 
 def _summarised(summary) -> int:
@@ -407,7 +424,8 @@ def _report(parsed) -> int:
 
 def _short_reports(parsed) -> int:
     """Each municipality's report by itself: what fails for one stops that one only."""
-    from evalkit.studies import process_study, render_short_report, short_report_jobs
+    from evalkit.municipality_reports import render_short_reports, short_report_jobs
+    from evalkit.studies import process_study
 
     formats = _short_formats(parsed)
     project = _project(parsed)
@@ -415,25 +433,32 @@ def _short_reports(parsed) -> int:
     codes = _codes(parsed.municipality, read) or list(read.settings.municipality_codes)
     jobs = short_report_jobs(project, read, codes)
     _summarised(_run_with_progress(parsed, project, read, jobs))
-    made = 0
-    for code in codes:
-        try:
-            document = render_short_report(
-                project,
-                read,
-                code,
-                formats=formats,
-                engine=parsed.engine,
-                allow_incomplete=parsed.allow_incomplete,
-            )
-        except EvalkitError as error:
-            print(f"Error: {str(error).replace(f'{Path.cwd()}/', '')}", file=sys.stderr)
+    made = unchanged = 0
+    begun = time.monotonic()
+    reports = render_short_reports(
+        project,
+        read,
+        codes,
+        formats=formats,
+        engine=parsed.engine,
+        allow_incomplete=parsed.allow_incomplete,
+        workers=parsed.workers,
+    )
+    for done, report in enumerate(reports, start=1):
+        left = (time.monotonic() - begun) / done * (len(codes) - done)
+        place = f"[{done}/{len(codes)}] {report.municipality.code} {report.municipality.name}"
+        print(f"{place}, {left:.0f} s left" if done < len(codes) else place, file=sys.stderr)
+        if report.document is None:
+            print(f"Error: {report.error.replace(f'{Path.cwd()}/', '')}", file=sys.stderr)
             continue
+        document = report.document
         _print_output(project, document.warnings, (document.html, document.pdf, document.docx))
         made += 1
+        unchanged += document.unchanged
     failed = len(codes) - made
-    reports = "short report" if made == 1 else "short reports"
-    print(f"{made} {reports} made" + (f", {failed} failed" if failed else ""))
+    noun = "short report" if made == 1 else "short reports"
+    same = f", {unchanged} of them unchanged" if unchanged else ""
+    print(f"{made} {noun} made{same}" + (f", {failed} failed" if failed else ""))
     return 1 if failed else 0
 
 

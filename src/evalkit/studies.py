@@ -15,41 +15,27 @@ import pandas as pd
 
 from evalkit.book import (
     RenderedBook,
-    RenderedDocument,
     list_of_floats,
     render_book,
-    render_document,
 )
-from evalkit.book.config import read_settings as read_book_settings
-from evalkit.book.notebooks import read_notebook
 from evalkit.contracts import CONTRACTS, columns_of, typed
 from evalkit.errors import ConfigError, RunError
 from evalkit.feedback import ReturnedDraft, new_validations
 from evalkit.logic_model import logic_model_findings
-from evalkit.municipalities import Municipality, find_municipality
+from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_text
 from evalkit.processing import StudyFiles, process_files, row_hashes
 from evalkit.readers import Study
 from evalkit.runs import Job, JobState, RunSummary, job_states, run_jobs
 from evalkit.runs.jobs import notebook_parameters, read_source
 from evalkit.settings import read_settings
-from evalkit.short_report import (
-    PROFILE,
-    cells_to_show,
-    document_name,
-    document_text,
-    embedded_notebooks,
-    profile_text,
-)
 
 __all__ = [
     "Project",
     "log_feedback",
     "process_study",
-    "render_short_report",
     "render_study",
     "run_study",
-    "short_report_jobs",
     "study_findings",
     "study_jobs",
     "study_of_draft",
@@ -59,7 +45,6 @@ __all__ = [
 LISTS = "_tabeller-og-figurer.qmd"  # included by the book, made before every render
 DERIVED = {"claims", "sources", "model_findings", "contents"}
 NO_CLAIMS = "validations"  # what municipalities said of a draft is no fact of the study
-CLAIMS_NOTEBOOK = "16-claims.ipynb"  # short reports show it, whatever the study lists
 AUDIT_NOTEBOOK = "18-disclosure.ipynb"  # runs for every study with answers, listed or not
 INCOMPLETE = "Ufullstendig"
 
@@ -299,45 +284,6 @@ def study_states(project: Project, read: Study, codes: list[str] | None = None) 
     return job_states(jobs, project_dir=project.root, study=read.settings.study)
 
 
-def short_report_jobs(project: Project, read: Study, codes: list[str]) -> list[Job]:
-    """The runs behind the short reports of municipalities.
-
-    These are the municipalities' own, the list of their claims, which the book has no room for,
-    and of those made once for the study the ones that their chapters embed.
-
-    Raises
-    ------
-    ConfigError
-        If a municipality has no chapter in the study's book.
-    """
-    embedded: set[str] = set()
-    for code in codes:
-        embedded |= embedded_notebooks(chapter_text(project, read, code))
-    once = [
-        job
-        for job in study_jobs(project, read)
-        if not job.label_suffix
-        and (job.output.name in embedded or job.output.name == AUDIT_NOTEBOOK)
-    ]
-    notebooks = notebook_paths(project, read.settings.notebooks)
-    claimed = project.notebooks / CLAIMS_NOTEBOOK
-    if claimed.is_file() and claimed not in notebooks:
-        notebooks.append(claimed)
-    return once + study_jobs(project, read, codes, notebooks=notebooks)
-
-
-def chapter_text(project: Project, read: Study, code: str) -> str:
-    """A municipality's chapter, as written."""
-    municipality = find_municipality(read.tables["municipalities"], code)
-    path = project.report(read.settings.study) / f"{municipality.slug}.qmd"
-    if not path.is_file():
-        raise ConfigError(
-            f"{project.shown(path)} is not there; a short report is made from the "
-            f"municipality's chapter in the book"
-        )
-    return path.read_text(encoding="utf-8")
-
-
 def run_study(
     project: Project,
     read: Study,
@@ -382,84 +328,27 @@ def render_study(
         If the book's parts do not fit together.
     """
     study = read.settings.study
-    wrong = _not_fresh(study_states(project, read))
+    wrong = not_fresh(study_states(project, read))
     if wrong and not allow_incomplete:
         raise RunError(
             f"{len(wrong)} notebooks behind the book are not up to date; "
-            f"run: evalkit run {study}{_told(wrong)}"
+            f"run: evalkit run {study}{told(wrong)}"
         )
     book_dir = project.report(study)
     write_lists(book_dir)
     return render_book(book_dir, banner=INCOMPLETE if wrong else None, **options)
 
 
-def _not_fresh(states: list[JobState]) -> list[JobState]:
+def not_fresh(states: list[JobState]) -> list[JobState]:
+    """Those whose results do not stand."""
     return [state for state in states if state.state != "fresh"]
 
 
-def _told(wrong: list[JobState]) -> str:
+def told(wrong: list[JobState]) -> str:
+    """The first of them with their reasons, a line each."""
     lines = [f"{state.job.output.stem}: {state.state}, {state.reason}" for state in wrong[:20]]
     more = [f"... and {len(wrong) - 20} more"] if len(wrong) > 20 else []
     return "".join(f"\n  {line}" for line in [*lines, *more])
-
-
-def render_short_report(
-    project: Project, read: Study, code: str, *, allow_incomplete: bool = False, **options
-) -> RenderedDocument:
-    """Write and render the short report of one municipality, into ``_kommune`` beside the book.
-
-    Parameters
-    ----------
-    project, read
-        The study, processed.
-    code
-        The municipality's code.
-    allow_incomplete
-        Render although notebooks behind it are not up to date; every page says so.
-    options
-        Those of ``render_document``.
-
-    Raises
-    ------
-    RunError
-        If runs are missing, failed or out of date, naming each and why.
-    ConfigError, BookError
-        If the municipality has no chapter, or the report's parts do not fit together.
-    """
-    study, book_dir = read.settings.study, project.report(read.settings.study)
-    municipality = find_municipality(read.tables["municipalities"], code)
-    chapter = chapter_text(project, read, code)
-    jobs = short_report_jobs(project, read, [code])
-    wrong = _not_fresh(job_states(jobs, project_dir=project.root, study=study))
-    if wrong and not allow_incomplete:
-        raise RunError(
-            f"{len(wrong)} notebooks behind the short report of {municipality.name} are not up "
-            f"to date; run: evalkit run {study} --municipality {code}{_told(wrong)}"
-        )
-    settings = read_book_settings(book_dir)
-    notebooks = {
-        f"notebooks/{job.output.name}": read_notebook(job.output)
-        for job in jobs
-        if job.label_suffix and job.output.is_file()
-    }
-    text = document_text(
-        chapter,
-        name=municipality.name,
-        slug=municipality.slug,
-        study_title=read.settings.title,
-        date=settings.date,
-        authors=settings.authors,
-        cells=cells_to_show(notebooks),
-    )
-    replace_text(book_dir / f"_quarto-{PROFILE}.yml", profile_text())
-    replace_text(book_dir / document_name(municipality.slug), text)
-    return render_document(
-        book_dir,
-        document_name(municipality.slug),
-        profile=PROFILE,
-        banner=INCOMPLETE if wrong else None,
-        **options,
-    )
 
 
 def study_of_draft(project: Project, draft: ReturnedDraft) -> str:

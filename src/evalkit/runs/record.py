@@ -34,7 +34,10 @@ LIBRARIES = (
     *("evalkit", "ipykernel", "ipython", "matplotlib", "matplotlib-inline", "nbclient"),
     *("numpy", "pandas", "pandera", "papermill", "pyarrow", "scipy", "seaborn", "statsmodels"),
 )
-CANNOT_REACH_NOTEBOOKS = ("cli", "studies", "book", "extension", "short_report", "feedback")
+CANNOT_REACH_NOTEBOOKS = (
+    *("cli", "studies", "municipality_reports", "short_report", "new_study", "feedback"),
+    *("book", "extension"),
+)
 REASONS_SHOWN = 3
 HASHING_THREADS = 4
 
