@@ -96,9 +96,12 @@ def test_status_says_why_a_notebook_is_out_of_date(project, capsys):
 
     main(["status", "lite", "--json"])
 
-    rows = json.loads(capsys.readouterr().out)
-    assert {row["state"] for row in rows} == {"stale"}
-    assert rows[0]["reason"] == "data/raw/lite/goals.csv changed"
+    told = json.loads(capsys.readouterr().out)
+    assert {row["state"] for row in told["notebooks"]} == {"stale"}
+    assert told["notebooks"][0]["reason"] == "data/raw/lite/goals.csv changed"
+    assert told["stage"] == "final"
+    assert told["present"]["goals"] == 1
+    assert "milestones" in told["missing"]
 
 
 def test_render_refuses_a_book_whose_notebooks_are_not_up_to_date(project, capsys):
