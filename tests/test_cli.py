@@ -137,3 +137,20 @@ def test_help_shows_examples(command, capsys):
 
     assert left.value.code == 0
     assert f"examples:\n  evalkit {command} pilot" in capsys.readouterr().out
+
+
+def test_check_lists_what_to_mend_in_a_plan_with_its_place(capsys):
+    assert main(["check", "nasjonal-plan", "--findings", "--project", str(PROJECT)]) == 0
+
+    said = capsys.readouterr().out
+    assert "2 ganger 4 er 8.  [plan2019, kap. 4.1]" in said
+    assert "things to mend in its plan" in said
+
+
+def test_status_of_a_plan_in_the_tables_of_another_study_has_that_plans_deadlines(capsys):
+    assert main(["status", "nasjonal-plan", "--project", str(PROJECT)]) == 0
+
+    said = capsys.readouterr().out
+    assert "plan report, on 2018-10-01" in said
+    assert "missing:   stakeholders, success_criteria" in said
+    assert "next:      2018-12 Prosjektgruppa er etablert" in said
