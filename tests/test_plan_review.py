@@ -8,6 +8,7 @@ from evalkit.plan_review import (
     goal_measurability,
     measure_chain,
     measure_progress,
+    measured_sizes,
     milestone_status,
     plan_changes,
     recomputed_risks,
@@ -344,3 +345,14 @@ def test_a_measure_that_should_have_begun_and_is_only_planned_is_overdue():
     progress = measure_progress(measures, as_of="2021-12-01")
 
     assert progress["is_overdue"].tolist() == [True, False, False]
+
+
+def test_the_smallest_change_is_reckoned_for_surveys_and_for_indicators_with_a_first_value():
+    table = measured(
+        goals=[goal("trives")], indicators=[INDICATOR], targets=[TARGET], observations=[FIRST]
+    )
+
+    sizes = measured_sizes(table, sizes=(50, 100))
+
+    assert sizes["measurement"].tolist() == ["", "", "Barn som trives", "Barn som trives"]
+    assert sizes["before_share"].tolist() == [0.5, 0.5, 0.7, 0.7]

@@ -6,6 +6,7 @@ import argparse
 import fnmatch
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -254,7 +255,7 @@ def _codes(given: Sequence[str] | None, read) -> list[str] | None:
 def _check(parsed) -> int:
     from evalkit.facts import claims, conflicts
     from evalkit.readers import read_study
-    from evalkit.studies import study_findings
+    from evalkit.studies import study_findings, study_plan_findings
 
     project = _project(parsed)
     read = read_study(project.raw(parsed.study))
@@ -274,7 +275,16 @@ def _check(parsed) -> int:
             print(f"    {row.accepted_reason or row.sentence}")
     if len(findings):
         hint = "" if parsed.findings else f"; list them: evalkit check {parsed.study} --findings"
-        print(f"{len(findings)} gaps in its logic models, {accepted.sum()} accepted{hint}")
+        chain = "logic models" if "logic_models" in read.tables else "goals and indicators"
+        print(f"{len(findings)} gaps in its {chain}, {accepted.sum()} accepted{hint}")
+    to_mend = study_plan_findings(read)
+    if parsed.findings:
+        for number, row in enumerate(to_mend.itertuples(), start=1):
+            place = f"{row.source}, {row.locator}" if isinstance(row.source, str) else "whole plan"
+            print(f"{number}. {row.text}  [{place}]")
+    if len(to_mend):
+        hint = "" if parsed.findings else f"; list them: evalkit check {parsed.study} --findings"
+        print(f"{len(to_mend)} things to mend in its plan{hint}")
     return 0
 
 
@@ -518,7 +528,7 @@ def _status(parsed) -> int:
     from evalkit.studies import study_states
 
     project = _project(parsed)
-    read = current_study(project.files(parsed.study))
+    read = current_study(project.files(parsed.study), between_tables=False)
     states = study_states(project, read, _codes(parsed.municipality, read))
     rows = [
         {
@@ -529,36 +539,59 @@ def _status(parsed) -> int:
         }
         for s in states
     ]
+    day, found = _study_status(read)
     if parsed.json:
-        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        told = {
+            "study": read.settings.study,
+            "stage": read.settings.report,
+            "as_of": day,
+            "present": found.present,
+            "missing": found.missing,
+            "late": found.late[["title", "due"]].to_dict("records"),
+            "conflicts": found.conflicts,
+            "undecided": found.undecided,
+            "next": {"title": found.next_title, "due": found.next_due},
+            "notebooks": rows,
+        }
+        print(json.dumps(told, ensure_ascii=False, indent=1))
         return 0
     table = pd.DataFrame(rows, columns=["municipality", "notebook", "state", "reason"]).fillna("")
     for row in table.itertuples():
         print(f"{row.municipality:<24} {row.notebook:<44} {row.state:<10} {row.reason}".rstrip())
     counts = table["state"].value_counts()
     print(", ".join(f"{count} {state}" for state, count in counts.items()) or "no notebooks")
-    _print_study_status(read)
+    _print_study_status(read.settings.report, day, found)
     return 0
 
 
-def _print_study_status(read) -> None:
+def _study_status(read):
+    """The day the status is told for, and the status."""
     from datetime import date
 
     from evalkit.study_status import study_status
 
-    day = read.settings.status_date or date.today().isoformat()
-    found = study_status(read.tables, stage=read.settings.report, as_of=day)
-    print(f"\n{read.settings.report} report, on {day}")
-    print("present:   " + ", ".join(f"{name} ({n})" for name, n in found.present.items()))
-    print("missing:   " + (", ".join(found.missing) or "nothing that this stage asks for"))
-    print(f"late:      {len(found.late)} milestones past their deadline and not reported as done")
+    settings = read.settings
+    day = settings.status_date or date.today().isoformat()
+    version = settings.plan_version if settings.report == "plan" else ""
+    return day, study_status(read.tables, stage=settings.report, as_of=day, version=version or None)
+
+
+def _print_study_status(stage: str, day: str, found) -> None:
+    def line(name: str, text: str) -> None:
+        print(textwrap.fill(text, 100, initial_indent=f"{name:<11}", subsequent_indent=" " * 11))
+
+    print(f"\n{stage} report, on {day}")
+    line("present:", ", ".join(f"{name} ({n})" for name, n in found.present.items()))
+    line("missing:", ", ".join(found.missing) or "nothing that this stage asks for")
+    late = f"{len(found.late)} past their deadline and not reported as done"
+    line("late:", late if len(found.late) else "no milestone")
     for row in found.late.itertuples():
-        print(f"           {row.due:<12} {row.title}")
-    undecided = f", {len(found.undecided)} undecided" if found.undecided else ""
-    print(f"conflicts: {len(found.conflicts)}{undecided}")
-    print(
-        f"next:      {found.next_due} {found.next_title}" if found.next_due else "next:      none"
+        line("", f"{row.due:<12} {row.title}")
+    decided = (
+        ", all decided" if not found.undecided else f", undecided: {', '.join(found.undecided)}"
     )
+    line("conflicts:", f"{len(found.conflicts)}{decided}" if found.conflicts else "none")
+    line("next:", f"{found.next_due} {found.next_title}" if found.next_due else "no deadline")
 
 
 def _demo(parsed) -> int:

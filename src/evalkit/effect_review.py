@@ -11,11 +11,14 @@ from evalkit.facts import PERSON_UNITS
 from evalkit.process import period_days
 from evalkit.published_indicators import indicator_values
 
-__all__ = ["STANDINGS", "area_changes", "indicator_changes"]
+__all__ = ["STANDINGS", "area_changes", "indicator_changes", "programme_start"]
 
 # What the values of an indicator allow, from nothing to a comparison.
 STANDINGS = ("no_value", "hidden", "no_before", "no_after", "change_only", "compared")
-ENDS = ["before_period", "before_value", "after_period", "after_value"]
+ENDS = [
+    *["before_period", "before_value", "before_qualifier"],
+    *["after_period", "after_value", "after_qualifier"],
+]
 
 
 def indicator_changes(
@@ -44,8 +47,9 @@ def indicator_changes(
     -------
     DataFrame
         One row per municipality and indicator: ``municipality_code``, ``indicator_id``, ``name``,
-        ``unit``, ``before_period``, ``before_value`` (the last before the start),
-        ``after_period``, ``after_value`` (the latest since), ``change``, ``target_value``,
+        ``unit``, ``before_period``, ``before_value``, ``before_qualifier`` (the last that began
+        before the start), ``after_period``, ``after_value``, ``after_qualifier`` (the latest
+        since), ``change``, ``target_value``,
         ``target_direction``, ``due``, ``reached`` (missing without a value after, or a target),
         ``area_count`` (areas with values at both times), ``standing`` (of ``STANDINGS``),
         ``source``, ``locator``.
@@ -124,8 +128,7 @@ def area_changes(
     -------
     DataFrame
         One row per municipality, indicator and area: ``municipality_code``, ``indicator_id``,
-        ``name``, ``unit``, ``before_period``, ``before_value``, ``after_period``,
-        ``after_value``, ``area``, ``area_before_value``, ``area_after_value``, ``change``,
+        ``name``, ``unit``, the two values as from ``indicator_changes``, ``area``, ``area_before_value``, ``area_after_value``, ``change``,
         ``area_change``, ``difference`` (the municipality's change less the area's), ``source``
         and ``locator`` of the area's value.
     """
@@ -134,7 +137,9 @@ def area_changes(
     )
     keys = ["municipality_code", "indicator_id"]
     shown = values.loc[~values["is_hidden"]]
-    own = before_and_after(shown.loc[shown["is_own"]], start).dropna(subset=ENDS)
+    own = before_and_after(shown.loc[shown["is_own"]], start).dropna(
+        subset=["before_value", "after_value"]
+    )
     other = shown.loc[~shown["is_own"] & shown["area"].notna()]
     other = other.drop_duplicates([*keys, "area", "period"], keep="last")
     columns = [*keys, "area", "period", "value"]
@@ -166,6 +171,12 @@ def area_changes(
             "locator",
         ]
     ]
+
+
+def programme_start(plan_phases: pd.DataFrame, *, first_year: int) -> str:
+    """The day a programme began: that of its first phase, or of its first year without phases."""
+    first = period_days(plan_phases["start"])["first_day"].min()
+    return f"{first_year}-01-01" if pd.isna(first) else first.date().isoformat()
 
 
 def own_indicators(indicators: pd.DataFrame, municipality_codes: Sequence[str]) -> pd.DataFrame:
@@ -207,14 +218,13 @@ def before_and_after(values: pd.DataFrame, start: str) -> pd.DataFrame:
     keys = ["municipality_code", "indicator_id"]
     ordered = values.sort_values("last_day", kind="stable")
     day = pd.Timestamp(start)
+    told = ["period", "value", "qualifier"]
     ends = [
-        ordered.loc[of_end]
-        .groupby(keys)[["period", "value"]]
-        .last()
-        .add_prefix(f"{name}_")
-        .reset_index()
+        ordered.loc[of_end, [*keys, *told]]
+        .drop_duplicates(keys, keep="last")
+        .rename(columns={column: f"{name}_{column}" for column in told})
         for name, of_end in (
-            ("before", ordered["last_day"] < day),
+            ("before", ordered["first_day"] < day),
             ("after", ordered["first_day"] >= day),
         )
     ]

@@ -14,6 +14,7 @@ __all__ = [
     "goal_measurability",
     "measure_chain",
     "measure_progress",
+    "measured_sizes",
     "milestone_deadlines",
     "milestone_status",
     "of_version",
@@ -150,6 +151,30 @@ def with_targets(rows: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(
         **{name: found[name].astype(object).where(has_own, others[name]) for name in columns}
     ).astype({"target_value": float})
+
+
+def measured_sizes(
+    measurability: pd.DataFrame, *, sizes: tuple[int, ...] = (50, 100, 200, 400)
+) -> pd.DataFrame:
+    """What to reckon a smallest detectable change for: surveys of several sizes, and indicators.
+
+    Plans seldom say how many a survey or an indicator rests on, so both are reckoned for several
+    sizes: a survey whose answers split in half, and each indicator that is a share and has a
+    first value.
+
+    Returns
+    -------
+    DataFrame
+        Rows as ``planned_detectable_change`` takes them: ``measurement`` (blank for a survey, else
+        the indicator), ``invited_count``, ``response_share`` (1) and ``before_share``.
+    """
+    shares = measurability.loc[
+        (measurability["unit"] == "percent") & measurability["baseline_value"].between(1, 99)
+    ].drop_duplicates("indicator_id")
+    named = [("", 0.5), *zip(shares["indicator"], shares["baseline_value"] / 100, strict=True)]
+    rows = [(name, size, 1.0, share) for name, share in named for size in sizes]
+    columns = ["measurement", "invited_count", "response_share", "before_share"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def measure_chain(

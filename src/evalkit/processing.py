@@ -142,10 +142,10 @@ def process_files(files: StudyFiles) -> Study:
     return read
 
 
-def current_study(files: StudyFiles) -> Study:
-    """As `process_files`, but nothing is written."""
+def current_study(files: StudyFiles, *, between_tables: bool = True) -> Study:
+    """As `process_files`, but nothing is written; ``between_tables`` as for `read_study`."""
     now = _Current(files)
-    return _stored_study(files, now) if now.whole else _read(files, now)
+    return _stored_study(files, now) if now.whole else _read(files, now, between_tables)
 
 
 def _stored_study(files: StudyFiles, now: _Current) -> Study:
@@ -159,9 +159,9 @@ def _stored_study(files: StudyFiles, now: _Current) -> Study:
     )
 
 
-def _read(files: StudyFiles, now: _Current) -> Study:
+def _read(files: StudyFiles, now: _Current, between_tables: bool = True) -> Study:
     stored = now.stored()
-    read = read_study(files.raw, known=stored)
+    read = read_study(files.raw, between_tables=between_tables, known=stored)
     earlier = {name: now.then["rows"][name] for name in stored if name in now.then["rows"]}
     # whose a row is may be told by another table, which may have changed
     again = {name for name in read.tables if name not in earlier or name in OWNED_THROUGH}

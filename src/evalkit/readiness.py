@@ -26,7 +26,12 @@ from evalkit.plan_review import (
 from evalkit.process import period_days
 from evalkit.vocabulary import BUDGET_KINDS
 
-__all__ = ["FINDINGS", "plan_findings"]
+__all__ = ["FINDINGS", "PLAN_TABLES", "plan_findings"]
+
+PLAN_TABLES = (
+    *("goals", "targets", "indicators", "observations", "measures", "milestones", "plan_phases"),
+    *("budget_lines", "risks", "stakeholders", "surveys", "evaluation_plan"),
+)
 
 # Codes in the order of importance, each with the heading a reader sees.
 FINDINGS = {
@@ -119,7 +124,8 @@ def plan_findings(
     goals, targets, ..., evaluation_plan
         Rows of their tables; an empty one is a plan that does not say.
     version
-        The plan whose goals and milestones are judged; ``None`` for the study's own.
+        The plan whose goals and milestones are judged; ``None`` for the study's own. Measures
+        and surveys are the study's own, and are passed over where another plan is judged.
 
     Returns
     -------
@@ -129,6 +135,8 @@ def plan_findings(
         ``text`` (one Norwegian sentence), ``source`` and ``locator`` (the first, and every place,
         of the rows; missing if there are none).
     """
+    if version is not None:
+        measures, surveys = measures.iloc[:0], surveys.iloc[:0]
     measured = goal_measurability(
         goals,
         targets=targets,

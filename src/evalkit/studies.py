@@ -26,6 +26,7 @@ from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_text
 from evalkit.processing import StudyFiles, process_files, row_hashes
 from evalkit.readers import Study
+from evalkit.readiness import PLAN_TABLES, plan_findings
 from evalkit.runs import Job, JobState, RunSummary, job_states, run_jobs
 from evalkit.runs.jobs import notebook_parameters, read_source
 from evalkit.settings import read_settings
@@ -39,6 +40,7 @@ __all__ = [
     "study_findings",
     "study_jobs",
     "study_of_draft",
+    "study_plan_findings",
     "study_states",
 ]
 
@@ -111,12 +113,7 @@ def study_findings(read: Study) -> pd.DataFrame:
         As from ``logic_model_findings``, with ``accepted_reason``: from ``[accepted]`` in
         study.toml, whose names are findings, or patterns such as ``indicator-too-general:*``.
     """
-    tables = {
-        name: read.tables.get(
-            name, typed(pd.DataFrame(columns=list(columns_of(contract))), contract)
-        )
-        for name, contract in CONTRACTS.items()
-    }
+    tables = every_table(read)
     found = logic_model_findings(
         tables["logic_models"],
         cells=tables["logic_model_cells"],
@@ -138,6 +135,26 @@ def study_findings(read: Study) -> pd.DataFrame:
         return next((why for name, why in accepted.items() if fnmatchcase(finding, name)), None)
 
     return found.assign(accepted_reason=found["finding"].map(reason).astype(object))
+
+
+def study_plan_findings(read: Study) -> pd.DataFrame:
+    """What is to be mended in the study's plan, as from ``plan_findings``; none without a plan."""
+    tables = every_table(read)
+    found = plan_findings(
+        **{name: tables[name] for name in PLAN_TABLES}, version=read.settings.plan_version or None
+    )
+    is_plan = any(name in read.tables for name in ("evaluation_plan", "plan_phases"))
+    return found if is_plan else found.iloc[:0]
+
+
+def every_table(read: Study) -> dict[str, pd.DataFrame]:
+    """The study's tables, with those it does not have as empty ones."""
+    return {
+        name: read.tables.get(
+            name, typed(pd.DataFrame(columns=list(columns_of(contract))), contract)
+        )
+        for name, contract in CONTRACTS.items()
+    }
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from evalkit import vocabulary as words
 from evalkit.display import ReportTable
 from evalkit.effect_review import STANDINGS
-from evalkit.norwegian import date_text, number_text, quantity_text
+from evalkit.norwegian import date_text, number_text, qualified_text, quantity_text
 from evalkit.references import source_line
 from evalkit.tables.layout import Column, present, report_table, sentence, text_of
 
@@ -33,8 +33,10 @@ def indicator_changes_table(changes: pd.DataFrame, *, names: Mapping[str, str]) 
         (
             *((names[row.municipality_code],) if several else ()),
             sentence(text_of(row.name)),
-            dated(row.before_value, row.unit, row.before_period, row.standing),
-            dated(row.after_value, row.unit, row.after_period, row.standing),
+            dated(
+                row.before_value, row.unit, row.before_qualifier, row.before_period, row.standing
+            ),
+            dated(row.after_value, row.unit, row.after_qualifier, row.after_period, row.standing),
             target_text(row) or "mangler",
             reached_text(row.reached),
         )
@@ -57,10 +59,10 @@ def indicator_changes_table(changes: pd.DataFrame, *, names: Mapping[str, str]) 
     )
 
 
-def dated(value: float, unit: str, period: str | None, standing: str) -> str:
+def dated(value: float, unit: str, qualifier: str | None, period: str | None, standing: str) -> str:
     """A value with its time, that it is hidden, or that it is missing."""
     if present(value):
-        return f"{quantity_text(value, unit)} ({date_text(period)})"
+        return f"{qualified_text(quantity_text(value, unit), qualifier)} ({date_text(period)})"
     return "skjult" if standing == "hidden" else "mangler"
 
 

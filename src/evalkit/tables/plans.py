@@ -142,10 +142,11 @@ def detectable_table(planned: pd.DataFrame) -> ReportTable:
     Parameters
     ----------
     planned
-        As from ``planned_detectable_change``.
+        As from ``planned_detectable_change``, with ``measurement`` as from ``measured_sizes``.
     """
     rows = [
         (
+            text_of(row.measurement) or "Undersøkelse der halvparten svarer ja",
             number_text(row.expected_base, decimals=0),
             percent_text(100 * row.before_share, decimals=0),
             f"{number_text(100 * row.smallest_change_share, decimals=0)} prosentpoeng"
@@ -156,15 +157,17 @@ def detectable_table(planned: pd.DataFrame) -> ReportTable:
     ]
     return report_table(
         [
-            Column("Svar i hver måling", 30, "r"),
-            Column("Andel før", 30, "r"),
-            Column("Minste endring som kan vises", 40, "r"),
+            Column("Måling", 40),
+            Column("Personer i hver måling", 20, "r"),
+            Column("Andel før", 14, "r"),
+            Column("Minste endring som kan vises", 26, "r"),
         ],
         rows,
         empty="Ingen undersøkelser er planlagt.",
-        caption="Minste endring mellom to målinger, etter antall svar",
+        caption="Minste endring mellom to målinger, etter antall personer",
+        grouped=True,
         note="Regnet for to uavhengige utvalg, med 80 prosent styrke og 5 prosent "
-        "signifikansnivå. Andelene og antallene er regneeksempler.",
+        "signifikansnivå. Antallene er regneeksempler, for planen oppgir dem ikke.",
     )
 
 
