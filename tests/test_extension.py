@@ -29,6 +29,7 @@ def facts(tmp_path):
     content = {
         "a.count": {"value": 1234567.5, "decimals": 1, "title": "Regnskap", "source": "regnskap"},
         "a.change": {"value": -1.25, "decimals": 2},
+        "a.grants": {"value": 44400000000, "decimals": 0},
         "a.year": {"value": 2023},
         "a.date": {"text": "24. mars 2023", "title": "Rapport, s. 2", "source": "rapport"},
     }
@@ -80,6 +81,7 @@ def test_a_linked_extension_is_left_as_it_is(tmp_path):
     [
         ('[]{fact="a.count"}', "1\u00a0234\u00a0567,5"),
         ('[]{fact="a.count" form="millions"}', "1,2"),
+        ('[]{fact="a.grants" form="billions"}', "44,4"),
         ('[]{fact="a.change"}', "−1,25"),
         ('[]{fact="a.year" form="plain"}', "2023"),
         ('[]{fact="a.date"}', "24. mars 2023"),
@@ -155,7 +157,7 @@ def test_a_form_that_is_not_known_stops(facts):
     done = pandoc(facts, '[]{fact="a.year" form="kort"}', "facts.lua")
 
     assert done.returncode == 1
-    assert 'forms that are not known (millions, plain): a.year form="kort"' in done.stderr
+    assert 'forms that are not known (billions, millions, plain): a.year form="kort"' in done.stderr
 
 
 def test_a_cells_source_becomes_a_line_after_it(tmp_path):

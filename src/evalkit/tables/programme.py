@@ -6,7 +6,6 @@ import pandas as pd
 
 from evalkit import vocabulary as words
 from evalkit.display import ReportTable
-from evalkit.markdown import bullets
 from evalkit.norwegian import date_span_text
 from evalkit.references import source_line
 from evalkit.tables.context import event_details, event_name
@@ -193,7 +192,7 @@ def meetings_table(calendar: pd.DataFrame) -> ReportTable:
             + (f" ({text_of(row.note)})" if event_details(row) else "")
             for row in group.itertuples()
         ]
-        rows.append((text_of(name), str(len(dates)), bullets(dates)))
+        rows.append((text_of(name), str(len(dates)), "; ".join(dates)))
     return report_table(
         [Column("Kommune", 25), Column("Antall", 15, "r"), Column("Datoer", 60)],
         rows,
@@ -224,7 +223,7 @@ def resource_groups_table(calendar: pd.DataFrame, *, regions: pd.DataFrame) -> R
     rows = []
     for region, group in calendar.groupby("region_id"):
         dates = [date_span_text(row.start, row.end) for row in group.itertuples()]
-        rows.append((text_of(names.get(region, region)), str(len(dates)), bullets(dates)))
+        rows.append((text_of(names.get(region, region)), str(len(dates)), "; ".join(dates)))
     return report_table(
         [Column("Region", 30), Column("Antall", 15, "r"), Column("Datoer", 55)],
         rows,

@@ -74,7 +74,7 @@ def surveys_table(response: pd.DataFrame, municipality: Municipality) -> ReportT
             text_of(row.title),
             date_span_text(row.start, row.end),
             survey_design(row),
-            text_of(row.topics),
+            sentence(text_of(row.topics)),
             answers_text(row),
         )
         for row in own.itertuples()
