@@ -259,8 +259,10 @@ def event_details(row) -> str:
     """How an event was held, who came and what to know, as one text."""
     people = f"{number_text(row.attended_count)} deltakere" if present(row.attended_count) else ""
     mode = words.MODES[row.mode] if present(row.mode) and row.mode != "physical" else ""
-    facts = sentence(", ".join(part for part in (mode, people) if part))
     note = text_of(row.note)
+    if mode and note.lower().startswith(mode.lower()):
+        mode = ""  # the note says so
+    facts = sentence(", ".join(part for part in (mode, people) if part))
     return " ".join(part for part in (facts + "." if facts else "", note) if part)
 
 
