@@ -18,6 +18,7 @@ PLACES = {
 }
 NUMBERS = r"\d[\d.]*(?:\s*[–-]\s*\d[\d.]*)?(?:(?:, | og )\d[\d.]*(?:\s*[–-]\s*\d[\d.]*)?)*"
 PASSED_OVER = re.compile(r"(note|fotnote|avsnitt|linje)\s*\d*$|(etter|regnet av)\b")
+WITHIN = re.compile(r"(\d)\s*\([^)]*\)")  # what a numbered place says more closely
 LISTED = 4  # more places than this are summed up
 
 
@@ -30,7 +31,7 @@ def places_text(locators: pd.Series) -> str:
     numbers: dict[str, list[str]] = {kind: [] for kind in PLACES}
     others: list[str] = []
     for locator in locators.dropna().drop_duplicates():
-        rest = str(locator)
+        rest = WITHIN.sub(r"\1", str(locator))
         for kind, mark in PLACES.items():
             for found in re.finditer(mark + f"({NUMBERS})", rest):
                 numbers[kind] += re.split(r", | og ", found.group(1).rstrip(".,"))
