@@ -56,6 +56,19 @@ def test_the_matrix_has_a_cell_for_each_goal_and_municipality_that_was_judged():
     assert result["judgement"].tolist() == ["not_judged", "reached", "promising", "not_judged"]
 
 
+def test_what_is_judged_of_the_programme_as_a_whole_comes_last_in_the_matrix():
+    judged = attainment(
+        ("a", None, "coordinated", "promising", "told_by_staff"),
+        ("b", "3801", "coordinated", "reached", "documented"),
+    )
+
+    result = attainment_matrix(judged, goals=GOALS, municipalities=MUNICIPALITIES)
+
+    whole = result.loc[result["municipality_code"].isna()]
+    assert whole.index.tolist() == [2, 3]
+    assert whole["judgement"].tolist() == ["promising", "not_judged"]
+
+
 def test_nothing_judged_gives_an_empty_matrix():
     result = attainment_matrix(attainment(), goals=GOALS, municipalities=MUNICIPALITIES)
 

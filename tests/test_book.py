@@ -327,6 +327,18 @@ def test_facts_are_numbers_or_texts_in_the_forms_asked_for(tmp_path):
     )
 
 
+def test_chapters_of_a_compact_report_follow_on_the_same_page(tmp_path):
+    plain = small_book(tmp_path / "plain")
+    compact = small_book(tmp_path / "compact")
+    settings = compact / "_quarto.yml"
+    settings.write_text(settings.read_text("utf-8") + "evalkit: {compact: true}\n", "utf-8")
+
+    pages = [render_book(book, engine="embedded").pages for book in (plain, compact)]
+
+    assert pages[1] < pages[0]
+    assert "Metode" in pdf_text(compact / "_book" / "rapport.pdf")
+
+
 def test_the_label_of_a_draft_stands_on_every_page(tmp_path):
     book = small_book(tmp_path / "book")
     settings = SETTINGS + "evalkit: {label: syntetisk, institution: Instituttet}\n"

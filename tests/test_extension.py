@@ -29,6 +29,7 @@ def facts(tmp_path):
     content = {
         "a.count": {"value": 1234567.5, "decimals": 1, "title": "Regnskap", "source": "regnskap"},
         "a.change": {"value": -1.25, "decimals": 2},
+        "a.grants": {"value": 44400000000, "decimals": 0},
         "a.year": {"value": 2023},
         "a.date": {"text": "24. mars 2023", "title": "Rapport, s. 2", "source": "rapport"},
     }
@@ -48,7 +49,8 @@ def test_the_extension_is_put_into_a_book_and_kept_in_step(tmp_path):
     assert {path.name for path in install_extension(book)} == {"old.lua", "facts.lua"}
     assert install_extension(book) == []
     assert (copied / "facts.lua").read_bytes() == (EXTENSION / "facts.lua").read_bytes()
-    assert (book / "evalkit.csl").read_bytes() == (EXTENSION / "evalkit.csl").read_bytes()
+    for style in ("evalkit.csl", "evalkit-full.csl"):
+        assert (book / style).read_bytes() == (EXTENSION / style).read_bytes()
 
 
 def test_what_only_the_embedded_engine_needs_is_not_put_into_a_book(tmp_path):
@@ -80,6 +82,7 @@ def test_a_linked_extension_is_left_as_it_is(tmp_path):
     [
         ('[]{fact="a.count"}', "1\u00a0234\u00a0567,5"),
         ('[]{fact="a.count" form="millions"}', "1,2"),
+        ('[]{fact="a.grants" form="billions"}', "44,4"),
         ('[]{fact="a.change"}', "−1,25"),
         ('[]{fact="a.year" form="plain"}', "2023"),
         ('[]{fact="a.date"}', "24. mars 2023"),
@@ -155,7 +158,7 @@ def test_a_form_that_is_not_known_stops(facts):
     done = pandoc(facts, '[]{fact="a.year" form="kort"}', "facts.lua")
 
     assert done.returncode == 1
-    assert 'forms that are not known (millions, plain): a.year form="kort"' in done.stderr
+    assert 'forms that are not known (billions, millions, plain): a.year form="kort"' in done.stderr
 
 
 def test_a_cells_source_becomes_a_line_after_it(tmp_path):
@@ -186,6 +189,27 @@ def test_a_date_in_a_table_cell_is_text_and_a_list_of_several_stays(tmp_path):
     assert "<td>20. oktober</td>" in html
     assert "<li>3. mai</li>" in html
     assert html.count("<ol") == 1
+
+
+def test_the_full_citation_style_has_volume_pages_editors_and_address(tmp_path):
+    (tmp_path / "a.bib").write_text(
+        """@article{a, author={Lund, I.}, title={T}, journal={J}, volume={14}, number={2},
+        pages={96--104}, year={2014}, doi={10.1/x}}
+        @incollection{b, author={Ås, B.}, title={K}, editor={Bø, C. and Dal, E.}, booktitle={Bok},
+        publisher={Forlag}, pages={5--9}, year={2015}, url={https://a.no}}""",
+        encoding="utf-8",
+    )
+    text = '---\nnocite: "@*"\nlang: nb\nbibliography: a.bib\n---\n'
+    style = str(EXTENSION / "evalkit-full.csl")
+    done = subprocess.run(
+        [pypandoc.get_pandoc_path(), "--citeproc", "--csl", style, "--to", "plain", "--wrap=none"],
+        input=text, cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert done.stdout.strip().split("\n\n") == [
+        "Lund, I. (2014). T. J, 14(2), 96–104. https://doi.org/10.1/x.",
+        "Ås, B. (2015). K. I C. Bø og E. Dal (red.), Bok, 5–9. Forlag. https://a.no.",
+    ]
 
 
 def test_a_draft_is_marked_above_the_chapter_in_html(tmp_path):

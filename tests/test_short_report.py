@@ -104,6 +104,7 @@ def test_cells_that_the_chapter_leaves_out_are_placed_under_their_heading():
     assert "# Mer om Horten" in text
     assert "tegnet i @fig-logic-model-horten-a og @fig-logic-model-horten-b." in text
     assert "{{< embed notebooks/04-b.ipynb#fig-logic-model-horten-b >}}" in text
+    assert text.count("{.landscape}") == 1
     assert text.count("01-context-horten.ipynb#tbl-facts-horten") == 1
     assert "hortensia" not in text
     assert text.index("# Opplysninger om Horten") < text.index("#tbl-claims-horten >}}")

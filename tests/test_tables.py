@@ -152,6 +152,33 @@ def test_claims_about_few_participants_are_hidden_wherever_they_stand():
     assert "| 2 |" in listed
 
 
+def test_the_list_of_all_claims_goes_by_municipality_and_names_only_other_sources():
+    told = claims(
+        claim("programme", "schemes", "250", "count", label="Ordninger"),
+        claim("horten", "staff", "586", "count", label="Horten: ansatte"),
+        claim("horten", "staff", "590", "count", label="Horten: ansatte", chosen=False),
+        claim(
+            "horten-plan", "start", "2021-05", "date", label="Horten: planen: tid", locator="s. 4"
+        ),
+        claim("horten", "area", "70", "count", label="Horten: areal", source="ssb"),
+        claim("horten-tiltak", "count", "3", "persons", label="Deltakere", table="participants"),
+    )
+
+    listed = ek.claims_list(told, municipalities=MUNICIPALITIES).body
+
+    lines = [line for line in listed.split("\n\n") if not line.startswith("```")]
+    assert lines == [
+        "**Programmet**",
+        "Ordninger: 250\u00a0– s. 39",
+        "**Horten**",
+        "Ansatte: 586, 590 (ikke brukt)\u00a0– s. 39",
+        "Planen: mai 2021\u00a0– s. 4",
+        "Deltakere: færre enn 5\u00a0– s. 39",
+        "**Horten** (@ssb)",
+        "Areal: 70\u00a0– s. 39",
+    ]
+
+
 def model(*rows):
     cells = rows_of("logic_model_cells", *({"model_id": "m", "position": 1, **row} for row in rows))
     return ek.logic_model_frame(cells, model_id="m")
@@ -263,7 +290,7 @@ def test_a_conflict_is_one_row_with_what_is_used_what_is_not_and_why():
 
     table = ek.conflicts_table(told)
 
-    assert "| 586 (s. 39) | 590 (@korus, s. 39) | ✓\u00a0Fra kapitlet. |" in table.body
+    assert "| **586** (s. 39). Fra kapitlet. | **590** (@korus, s. 39). |" in table.body
     assert table.source.endswith("Kilde, der ingen annen er nevnt: @nf2024.")
 
 
@@ -295,6 +322,7 @@ EMPTY = {
         HORTEN,
     ),
     "calendar_table": lambda: ek.calendar_table(EVENTS, caption="Møter"),
+    "claims_list": lambda: ek.claims_list(claims(), municipalities=MUNICIPALITIES),
     "claims_table": lambda: ek.claims_table(claims()),
     "comparability_table": lambda: ek.comparability_table(NO_PAIRS, HORTEN),
     "conflicts_table": lambda: ek.conflicts_table(claims()),

@@ -45,17 +45,7 @@ def attainment_overview(
     others = goals.loc[
         goals["goal_id"].isin(judged["goal_id"]) & ~goals["goal_id"].isin(programme["goal_id"])
     ]
-    asked = pd.concat([programme, others])[["goal_id", "text", "kind"]]
-    rows = asked.rename(columns={"text": "goal"}).merge(
-        judged.drop(columns=["attainment_id", "municipality_code"]),
-        on="goal_id",
-        how="left",
-        validate="one_to_many",
-    )
-    return rows.assign(
-        judgement=rows["judgement"].fillna("not_judged"),
-        evidence_grade=rows["evidence_grade"].fillna("none"),
-    )
+    return judgements(judged, pd.concat([programme, others]))
 
 
 def attainment_matrix(
@@ -68,15 +58,23 @@ def attainment_matrix(
     DataFrame
         One row per municipality and goal, in their orders: ``municipality_code``,
         ``municipality_name``, ``goal_id``, ``goal``, ``judgement``, ``evidence_grade``,
-        ``source``, ``locator``. What was not judged is ``not_judged``.
+        ``source``, ``locator``. What was not judged is ``not_judged``. Judgements of the
+        programme as a whole come last, without municipality.
     """
-    codes = attainment["municipality_code"].dropna().unique()
+    effect = programme_goals(goals)
+    codes = attainment["municipality_code"]
     judged = municipalities.loc[municipalities["municipality_code"].isin(codes)]
+    parts = [
+        (code, name, attainment.loc[codes == code])
+        for code, name in zip(judged["municipality_code"], judged["name"], strict=True)
+    ]
+    if codes.isna().any():
+        parts.append((None, None, attainment.loc[codes.isna()]))
     frames = [
-        attainment_overview(attainment, goals=programme_goals(goals), municipality_code=code)
+        judgements(own, effect)
         .drop_duplicates("goal_id")
         .assign(municipality_code=code, municipality_name=name)
-        for code, name in zip(judged["municipality_code"], judged["name"], strict=True)
+        for code, name, own in parts
     ]
     columns = [
         "municipality_code",
@@ -91,3 +89,21 @@ def attainment_matrix(
     if not frames:
         return pd.DataFrame(columns=columns)
     return pd.concat(frames, ignore_index=True)[columns]
+
+
+def judgements(judged: pd.DataFrame, goals: pd.DataFrame) -> pd.DataFrame:
+    """What is judged of each of the goals; ``not_judged`` where nothing is."""
+    rows = (
+        goals[["goal_id", "text", "kind"]]
+        .rename(columns={"text": "goal"})
+        .merge(
+            judged.drop(columns=["attainment_id", "municipality_code"]),
+            on="goal_id",
+            how="left",
+            validate="one_to_many",
+        )
+    )
+    return rows.assign(
+        judgement=rows["judgement"].fillna("not_judged"),
+        evidence_grade=rows["evidence_grade"].fillna("none"),
+    )

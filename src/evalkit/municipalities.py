@@ -8,7 +8,13 @@ import pandas as pd
 
 from evalkit.errors import DataError
 
-__all__ = ["Municipality", "find_municipality", "municipality_claims", "named_rows"]
+__all__ = [
+    "Municipality",
+    "find_municipality",
+    "municipality_claims",
+    "named_after",
+    "named_rows",
+]
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,12 @@ def municipality_claims(claims: pd.DataFrame, municipality: Municipality) -> pd.
     municipality
         As from ``find_municipality``; its slug begins the names of all that belongs to it.
     """
-    subject = claims["subject"]
-    own = (subject == municipality.slug) | subject.str.startswith(f"{municipality.slug}-")
-    return claims.loc[own].reset_index(drop=True)
+    return claims.loc[named_after(claims["subject"], municipality.slug)].reset_index(drop=True)
+
+
+def named_after(subjects: pd.Series, slug: str) -> pd.Series:
+    """Which subjects of claims are a municipality's own, by its slug."""
+    return (subjects == slug) | subjects.str.startswith(f"{slug}-")
 
 
 def named_rows(table: pd.DataFrame, municipalities: pd.DataFrame) -> pd.DataFrame:

@@ -256,9 +256,9 @@ def _more(cells: Mapping[str, str], name: str, slug: str, shown: set[str]) -> st
             for part in _placed(cells, stem, sentence, slug, shown)
         ]
         if parts:
-            sections.append("\n\n".join([f"## {section.heading}", *parts]))
+            sections.append("\n\n".join([f"## {section.heading}", *_turned(parts)]))
     heading = f"# Mer om {name} {{#sec-{slug}-mer}}"
-    lead = "Her står det som hovedrapporten ikke har plass til."
+    lead = "Her står det som ikke er med i kommunens kapittel i hovedrapporten."
     return "\n\n".join([heading, lead, *sections]) if sections else ""
 
 
@@ -283,8 +283,16 @@ def _placed(
     if labels:
         yield sentence.format(ref=joined_text([f"@{label}" for label in labels]))
     for label in labels:
-        embed = f"{{{{< embed {cells[label]} >}}}}"
-        yield f"::: {{.landscape}}\n{embed}\n:::" if stem in WIDE else embed
+        yield f"{{{{< embed {cells[label]} >}}}}"
+
+
+def _turned(parts: list[str]) -> list[str]:
+    """A section with all that needs landscape pages gathered on them, after its sentences."""
+    wide = [part for part in parts if any(f"#{stem}" in part for stem in WIDE)]
+    if not wide:
+        return parts
+    upright = [part for part in parts if part not in wide]
+    return [*upright, "::: {.landscape}\n" + "\n\n".join(wide) + "\n:::"]
 
 
 def _within(text: str, labels: set[str], own_file: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evalkit.book.config import BookSettings, read_settings
-from evalkit.book.extension import CSL
+from evalkit.book.extension import STYLES
 from evalkit.book.notebooks import Cell
 from evalkit.book.source import (
     ATTRIBUTES,
@@ -26,7 +26,7 @@ __all__ = ["Survey", "check_book", "survey_book"]
 
 KINDS = {"fig": "figure", "tbl": "table", "sec": "section", "eq": "equation"}
 OTHER_KINDS = ("lst", "thm", "lem", "cor", "prp", "cnj", "def", "exm", "exr", "sol", "rem", "alg")
-FORMS = ("millions", "plain")
+FORMS = ("billions", "millions", "plain")
 
 HEADING = re.compile(rf"^(#{{1,6}})\s+(.*?)\s*({ATTRIBUTES})?\s*#*\s*$")
 DIV = re.compile(rf"^\s*(:{{3,}})\s*(?:({ATTRIBUTES})|([\w.-]+))?\s*:*\s*$")
@@ -397,8 +397,9 @@ def _check_settings(survey: Survey) -> None:
         messages.append("the book has no title")
     if "evalkit" not in settings.filters:
         messages.append("`filters:` lacks evalkit, which fills in the facts")
-    if settings.csl and not (settings.directory / settings.csl).is_file() and settings.csl != CSL:
-        messages.append(f"citation style {settings.csl} is not there")
+    style = settings.csl
+    if style and style not in STYLES and not (settings.directory / style).is_file():
+        messages.append(f"citation style {style} is not there")
     survey.breaches += [Breach("_quarto.yml", None, message) for message in messages]
 
 

@@ -10,6 +10,7 @@ __all__ = ["EXTENSION", "install_extension"]
 EXTENSION = Path(__file__).resolve().parents[1] / "extension"
 ENGINE_ONLY = "embedded"
 CSL = "evalkit.csl"
+STYLES = (CSL, "evalkit-full.csl")  # the full one has volume, issue, pages, editors and DOI
 
 
 def install_extension(book_dir: Path) -> list[Path]:
@@ -44,11 +45,13 @@ def install_extension(book_dir: Path) -> list[Path]:
             if path.is_file() and path.relative_to(target) not in wanted:
                 path.unlink()
                 changed.append(path)
-    return changed + _copy(EXTENSION / CSL, book_dir / CSL)
+    for style in STYLES:
+        changed += _copy(EXTENSION / style, book_dir / style)
+    return changed
 
 
 def _belongs(name: Path) -> bool:
-    return name.parts[0] not in (ENGINE_ONLY, "__pycache__") and str(name) != CSL
+    return name.parts[0] not in (ENGINE_ONLY, "__pycache__") and str(name) not in STYLES
 
 
 def _copy(source: Path, target: Path) -> list[Path]:

@@ -7,7 +7,10 @@
 --
 -- A fact with a `value` is written as a Norwegian number with its `decimals`; one with a `text`
 -- is written as it stands. On the span, form="millions" writes the value in millions (one
--- decimal unless the fact names more), form="plain" leaves out the grouping (years).
+-- decimal unless the fact names more), form="billions" in milliarder, form="plain" leaves out the
+-- grouping (years).
+
+local SCALES = { millions = 1e6, billions = 1e9 }
 
 local facts, facts_file, facts_page
 local missing, unfit = pandoc.List({}), pandoc.List({})
@@ -55,8 +58,8 @@ local function written(fact, form)
   if type(fact.text) == "string" then
     return fact.text
   end
-  if form == "millions" then
-    return norwegian(fact.value / 1e6, math.max(1, fact.decimals or 0))
+  if SCALES[form] then
+    return norwegian(fact.value / SCALES[form], math.max(1, fact.decimals or 0))
   end
   return norwegian(fact.value, fact.decimals, form == "plain")
 end
@@ -74,7 +77,7 @@ local function filled(span, linked)
     missing:insert(key)
     return pandoc.Strong("?" .. key)
   end
-  if form and form ~= "millions" and form ~= "plain" then
+  if form and not SCALES[form] and form ~= "plain" then
     unfit:insert(key .. ' form="' .. form .. '"')
     return pandoc.Strong("?" .. key)
   end
@@ -127,7 +130,7 @@ return {
           .. table.concat(missing, ", "))
       end
       if #unfit > 0 then
-        stop(input_file() .. " writes facts in forms that are not known (millions, plain): "
+        stop(input_file() .. " writes facts in forms that are not known (billions, millions, plain): "
           .. table.concat(unfit, ", "))
       end
     end,

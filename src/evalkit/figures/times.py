@@ -42,7 +42,7 @@ def timeline_figure(calendar: pd.DataFrame, municipality: Municipality) -> Repor
     dated = calendar.loc[calendar["first_day"].notna()]
     kinds = [kind for kind in words.EVENT_KINDS if kind in set(dated["kind"])]
     with matplotlib.rc_context(SETTINGS):
-        figure, (axes,) = new_figure(height=0.7 + 0.32 * max(len(kinds), 1))
+        figure, (axes,) = new_figure(height=0.5 + 0.24 * max(len(kinds), 1))
         for line, kind in enumerate(reversed(kinds)):
             own = dated.loc[dated["kind"] == kind]
             is_workshop = kind == "learning_workshop"
@@ -54,13 +54,13 @@ def timeline_figure(calendar: pd.DataFrame, municipality: Municipality) -> Repor
                 lasting["first_day"],
                 lasting["last_day"],
                 color=colour,
-                linewidth=6,
+                linewidth=5,
                 alpha=0.4,
             )
             axes.scatter(
                 days["first_day"],
                 [line] * len(days),
-                s=34,
+                s=26,
                 color=colour,
                 linewidths=0.7,
                 edgecolors="white",
@@ -119,7 +119,7 @@ def workshops_figure(calendar: pd.DataFrame) -> ReportFigure:
     ]
     names = list(dict.fromkeys(shown.sort_values("first_day")["municipality_name"]))[::-1]
     with matplotlib.rc_context(SETTINGS):
-        figure, (axes,) = new_figure(height=1.0 + 0.32 * max(len(names), 1))
+        figure, (axes,) = new_figure(height=0.8 + 0.28 * max(len(names), 1))
         for line, name in enumerate(names):
             own = shown.loc[shown["municipality_name"] == name]
             axes.hlines(

@@ -65,6 +65,7 @@ from evalkit.tables.programme import (
 )
 from evalkit.tables.results import attainment_table, coverage_table, indicators_table
 from evalkit.tables.sources import (
+    claims_list,
     claims_table,
     conflicts_table,
     original_tables_table,
@@ -108,6 +109,7 @@ __all__ = [
     "budget_table",
     "calendar_table",
     "chain_table",
+    "claims_list",
     "claims_table",
     "coder_agreement_table",
     "comparability_table",

@@ -109,29 +109,30 @@ def phases_table(evidence: pd.DataFrame) -> ReportTable:
 
 
 def all_attainment_table(matrix: pd.DataFrame) -> ReportTable:
-    """The judgement of every effect goal in every municipality.
+    """The judgement of every effect goal in every municipality, and for the programme.
 
     Parameters
     ----------
     matrix
         As from ``attainment_matrix``.
     """
-    names = list(dict.fromkeys(matrix["municipality_name"]))
+    named = matrix.assign(where=matrix["municipality_name"].fillna("Programmet"))
+    places = list(dict.fromkeys(named["where"]))
     rows = []
-    for goal, group in matrix.groupby("goal", sort=False):
-        judged = group.set_index("municipality_name")["judgement"]
+    for goal, group in named.groupby("goal", sort=False):
+        judged = group.set_index("where")["judgement"]
         cells = [
-            f"{JUDGEMENT_SYMBOLS[judged[name]]} {words.ATTAINMENT[judged[name]]}"
-            if name in judged.index
+            f"{JUDGEMENT_SYMBOLS[judged[place]]}\u00a0{words.ATTAINMENT[judged[place]]}"
+            if place in judged.index
             else ""
-            for name in names
+            for place in places
         ]
         rows.append((text_of(goal), *cells))
     return report_table(
-        [Column("Effektmål", 30), *(Column(text_of(name), 70 / len(names)) for name in names)],
+        [Column("Effektmål", 30), *(Column(text_of(place)) for place in places)],
         rows,
         empty="Ingen mål er vurdert.",
-        caption="Måloppnåelse etter effektmål og kommune",
+        caption="Måloppnåelse etter effektmål, i kommunene og for programmet",
         source=source_line(matrix),
     )
 

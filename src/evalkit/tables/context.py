@@ -235,10 +235,11 @@ def events_table(calendar: pd.DataFrame, municipality: Municipality) -> ReportTa
     dates: dict[tuple[str, str], list[str]] = {}
     for row in calendar.itertuples():
         when = date_span_text(row.start, row.end) or "ikke oppgitt"
-        dates.setdefault((sentence(event_name(row)), event_details(row)), []).append(when)
-    rows = [("; ".join(when), name, details) for (name, details), when in dates.items()]
+        name, details = sentence(event_name(row)), event_details(row)
+        dates.setdefault(f"{name}. {details}" if details else name, []).append(when)
+    rows = [("; ".join(when), what) for what, when in dates.items()]
     return report_table(
-        [Column("Når", 27), Column("Hva", 38), Column("Merknad", 35)],
+        [Column("Når", 27), Column("Hva", 73)],
         rows,
         empty=f"Ingen hendelser er registrert for {municipality.name}.",
         caption=f"Hendelser i {municipality.name} i tidsrekkefølge",
@@ -258,8 +259,10 @@ def event_details(row) -> str:
     """How an event was held, who came and what to know, as one text."""
     people = f"{number_text(row.attended_count)} deltakere" if present(row.attended_count) else ""
     mode = words.MODES[row.mode] if present(row.mode) and row.mode != "physical" else ""
-    facts = sentence(", ".join(part for part in (mode, people) if part))
     note = text_of(row.note)
+    if mode and note.lower().startswith(mode.lower()):
+        mode = ""  # the note says so
+    facts = sentence(", ".join(part for part in (mode, people) if part))
     return " ".join(part for part in (facts + "." if facts else "", note) if part)
 
 

@@ -12,12 +12,20 @@ import pandas as pd
 from evalkit.display import ReportTable
 from evalkit.markdown import Cell, escaped, grid_table, pipe_table
 
-__all__ = ["Column", "laid_out", "present", "report_table", "sentence", "text_of"]
+__all__ = [
+    "Column",
+    "fitted_widths",
+    "laid_out",
+    "present",
+    "report_table",
+    "sentence",
+    "text_of",
+]
 
 MOST_FOR_A_WORD = 14  # letters; longer words are hyphenated, unless spaces in them hold together
 CELL_MARGIN = 1.8  # per cent of the width that a cell keeps free at its sides
 LIST_MARK = 2  # letters that a bullet takes
-LETTERS_PER_CENT = 1.35  # of small type across the text block
+LETTERS_PER_CENT = 1.35  # of small type across the text block; on a landscape page half more
 WORD_LETTER = 1.25  # width of a letter of a word, bold or not, to one of text with its spaces
 RAGGED = 1.5  # letters that a line leaves empty at its end
 SHARPNESS = 6  # how near a row's height comes to that of its highest cell; higher is nearer
@@ -97,7 +105,11 @@ def unlisted(content: Content) -> Content:
 
 
 def fitted_widths(
-    columns: Sequence[Column], rows: Sequence[Sequence[Content]], *, grouped: bool = False
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Content]],
+    *,
+    grouped: bool = False,
+    landscape: bool = False,
 ) -> list[float]:
     """The columns' shares of the width, in per cent, that make the table as low as they can.
 
@@ -109,8 +121,9 @@ def fitted_widths(
     blocks = [
         [[CITATION.sub(CITED, block) for block in blocks_of(cell)] for cell in row] for row in rows
     ]
+    letters = LETTERS_PER_CENT * (1.5 if landscape else 1)
     widths = [
-        least_width([column.heading, *(block for row in blocks for block in row[n])])
+        least_width([column.heading, *(block for row in blocks for block in row[n])], letters)
         for n, column in enumerate(columns)
     ]
     shared = group_sizes(rows) if grouped else [1] * len(rows)
@@ -124,7 +137,7 @@ def fitted_widths(
     most = [max((max(cell) for cell in column), default=0) for column in lengths]
 
     def heights(n: int, width: float) -> list[float]:
-        room = max(1.0, (width - CELL_MARGIN) * LETTERS_PER_CENT - RAGGED)
+        room = max(1.0, (width - CELL_MARGIN) * letters - RAGGED)
         return [sum(max(1.0, length / room) for length in cell) ** SHARPNESS for cell in lengths[n]]
 
     now = [heights(n, width) for n, width in enumerate(widths)]
@@ -145,7 +158,7 @@ def fitted_widths(
     return widths
 
 
-def least_width(blocks: Sequence[str]) -> float:
+def least_width(blocks: Sequence[str], letters: float) -> float:
     """Per cent of the width that the longest word needs."""
     words = [
         (LIST_MARK if block.startswith("- ") else 0)
@@ -153,7 +166,7 @@ def least_width(blocks: Sequence[str]) -> float:
         for block in blocks
         for word in block.removeprefix("- ").split(" ")
     ]
-    return CELL_MARGIN + WORD_LETTER * max(words) / LETTERS_PER_CENT
+    return CELL_MARGIN + WORD_LETTER * max(words) / letters
 
 
 def group_sizes(rows: Sequence[Sequence[Content]]) -> list[int]:

@@ -12,7 +12,14 @@ from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_span_text, date_text, number_text, qualified_text, quantity_text
 from evalkit.references import source_line
 from evalkit.tables.context import listed_texts, of
-from evalkit.tables.layout import Column, present, report_table, sentence, text_of
+from evalkit.tables.layout import (
+    Column,
+    fitted_widths,
+    present,
+    report_table,
+    sentence,
+    text_of,
+)
 from evalkit.tables.surveys import fewer_than
 
 __all__ = [
@@ -41,6 +48,7 @@ FINDINGS = {
     "measure-without-goal": "Tiltak uten mål",
 }
 SHOWN_SUBJECTS = 5
+SHORT = 42  # letters; a cell of shorter statements is one text and no list
 
 
 def measures_table(measures: pd.DataFrame, municipality: Municipality) -> ReportTable:
@@ -238,32 +246,27 @@ def indicator_title_column(row: pd.DataFrame) -> int | None:
 
 
 def statement_blocks(cell) -> tuple[str, ...]:
-    """The statements of a cell as a paragraph or a list, activities with their status."""
+    """The statements of a cell, activities with their status: a list, or one text if short."""
     texts = []
     for text, status in zip(cell.texts, cell.statuses, strict=True):
-        mark = f" ({STATUS_SYMBOLS[status]} {STATUS_WORDS[status]})" if status else ""
+        mark = f" ({STATUS_SYMBOLS[status]}\u00a0{STATUS_WORDS[status]})" if status else ""
         texts.append(sentence(text_of(text)) + mark)
+    if sum(map(len, texts)) <= SHORT * len(texts):
+        return (" • ".join(texts),) if texts else ()
     return listed_texts(texts)
 
 
-LEAST_WIDTH, MOST_WIDTH = 11.0, 24.0
-
-
 def column_widths(frame: pd.DataFrame) -> list[float]:
-    """Shares of the width for six columns: more to columns with more text, within limits."""
-    letters = {
-        number: sum(
-            sum(map(len, cell.texts)) / cell.column_span
-            for cell in frame.itertuples()
-            if cell.column_number <= number < cell.column_number + cell.column_span
-        )
-        for number in range(1, len(words.LOGIC_COLUMNS) + 1)
-    }
-    roots = {number: count**0.5 for number, count in letters.items()}
-    total = sum(roots.values()) or 1.0
-    return [
-        min(MOST_WIDTH, max(LEAST_WIDTH, 100 * roots[number] / total)) for number in sorted(roots)
-    ]
+    """Shares of a landscape page for the six columns that make the table as low as they can."""
+    columns = [Column(label) for label in words.LOGIC_COLUMNS.values()]
+    rows = [[("",) for _ in columns] for _ in range(frame["row"].max() + frame["row_span"].max())]
+    for cell in frame.loc[frame["column_span"] == 1].itertuples():
+        blocks = statement_blocks(cell)
+        step = -(-len(blocks) // cell.row_span)
+        for part in range(cell.row_span):
+            own = blocks[part * step : (part + 1) * step]
+            rows[cell.row - 1 + part][cell.column_number - 1] = own or ("",)
+    return fitted_widths(columns, rows, landscape=True)
 
 
 def findings_table(

@@ -6,11 +6,10 @@ import pandas as pd
 
 from evalkit import vocabulary as words
 from evalkit.display import ReportTable
-from evalkit.markdown import bullets
-from evalkit.norwegian import date_span_text
+from evalkit.norwegian import date_span_text, number_text
 from evalkit.references import source_line
 from evalkit.tables.context import event_details, event_name
-from evalkit.tables.layout import Column, report_table, sentence, text_of
+from evalkit.tables.layout import Column, present, report_table, sentence, text_of
 
 __all__ = [
     "calendar_table",
@@ -50,6 +49,7 @@ def goals_table(goals: pd.DataFrame) -> ReportTable:
 def result_goals_table(goals: pd.DataFrame) -> ReportTable:
     """The programme's result goals, with the effect goals they serve."""
     own = programme_rows(goals, "result_goal")
+    own = own.loc[own["version"].isna()]
     effect = programme_rows(goals, "effect_goal")
     effect = effect.loc[effect["version"].isna()]
     numbers = {goal: str(place) for place, goal in enumerate(effect["goal_id"], start=1)}
@@ -78,7 +78,11 @@ def roles_table(roles: pd.DataFrame) -> ReportTable:
     place = {level: number for number, level in enumerate(LEVELS)}
     own = roles.iloc[roles["level"].map(place).argsort(kind="stable")]
     rows = [
-        (LEVELS[row.level], text_of(row.actor), text_of(row.responsibility))
+        (
+            LEVELS[row.level],
+            text_of(row.actor) + (" (etter planen)" if present(row.version) else ""),
+            text_of(row.responsibility),
+        )
         for row in own.itertuples()
     ]
     return report_table(
@@ -107,15 +111,26 @@ def schemes_table(grant_schemes: pd.DataFrame) -> ReportTable:
 
 
 def criteria_table(selection_criteria: pd.DataFrame) -> ReportTable:
-    """How the municipalities were chosen."""
-    own = selection_criteria.sort_values("position", kind="stable")
-    rows = [(str(place), text_of(text)) for place, text in enumerate(own["text"], start=1)]
+    """How the municipalities were chosen, and how the plan said that they should be."""
+    own = selection_criteria.sort_values(["version", "position"], kind="stable")
+    own = pd.concat([own.loc[own["version"].isna()], own.loc[own["version"].notna()]])
+    rows = [
+        (
+            "Etter planen" if present(row.version) else "Slik de ble brukt",
+            number_text(row.position),
+            text_of(row.text),
+        )
+        for row in own.itertuples()
+    ]
+    several = len({row[0] for row in rows}) > 1
+    columns = [Column("Når", 15), Column("Nr.", 6, "r"), Column("Kriterium", 79)]
     return report_table(
-        [Column("Nr.", 6, "r"), Column("Kriterium", 94)],
-        rows,
+        columns if several else columns[1:],
+        rows if several else [row[1:] for row in rows],
         empty="Ingen kriterier er oppgitt.",
         caption="Kriterier for å velge kommuner",
         source=source_line(own),
+        grouped=several,
     )
 
 
@@ -193,7 +208,7 @@ def meetings_table(calendar: pd.DataFrame) -> ReportTable:
             + (f" ({text_of(row.note)})" if event_details(row) else "")
             for row in group.itertuples()
         ]
-        rows.append((text_of(name), str(len(dates)), bullets(dates)))
+        rows.append((text_of(name), str(len(dates)), "; ".join(dates)))
     return report_table(
         [Column("Kommune", 25), Column("Antall", 15, "r"), Column("Datoer", 60)],
         rows,
@@ -204,17 +219,24 @@ def meetings_table(calendar: pd.DataFrame) -> ReportTable:
 
 
 def gatherings_table(calendar: pd.DataFrame) -> ReportTable:
-    """Gatherings that the evaluators took part in, in the order of time."""
+    """Gatherings for several municipalities, in the order of time.
+
+    Parameters
+    ----------
+    calendar
+        As from ``event_calendar``, of gatherings; those of one municipality are passed over.
+    """
+    shared = calendar.loc[calendar["municipality_name"].isna()]
     rows = [
         (sentence(event_name(row)), date_span_text(row.start, row.end), event_details(row))
-        for row in calendar.itertuples()
+        for row in shared.itertuples()
     ]
     return report_table(
         [Column("Samling", 38), Column("Når", 30), Column("Merknad", 32)],
         rows,
         empty="Ingen samlinger er registrert.",
-        caption="Samlinger som evaluatorene deltok på",
-        source=source_line(calendar),
+        caption="Fagsamlinger og andre samlinger for flere kommuner",
+        source=source_line(shared),
     )
 
 
@@ -224,7 +246,7 @@ def resource_groups_table(calendar: pd.DataFrame, *, regions: pd.DataFrame) -> R
     rows = []
     for region, group in calendar.groupby("region_id"):
         dates = [date_span_text(row.start, row.end) for row in group.itertuples()]
-        rows.append((text_of(names.get(region, region)), str(len(dates)), bullets(dates)))
+        rows.append((text_of(names.get(region, region)), str(len(dates)), "; ".join(dates)))
     return report_table(
         [Column("Region", 30), Column("Antall", 15, "r"), Column("Datoer", 55)],
         rows,

@@ -76,8 +76,10 @@ def indicators_table(
         ],
         rows,
         empty=f"Ingen indikatorer er registrert for {municipality.name}.",
-        caption=f"Indikatorer i {municipality.name}: verdi, mål og avstand til målet"
-        + (f". {bare} til er bare nevnt i modellene, uten kilde, verdi eller mål" if bare else ""),
+        caption=f"Indikatorer i {municipality.name}: verdi, mål og avstand til målet",
+        note=f"{bare} til er bare nevnt i modellene, uten kilde, verdi eller mål."
+        if bare
+        else None,
         source=source_line(overview),
     )
 
@@ -164,7 +166,7 @@ def attainment_table(overview: pd.DataFrame, municipality: Municipality) -> Repo
         rows.append(
             (
                 text_of(row.goal),
-                f"{symbol} {words.ATTAINMENT[row.judgement]}",
+                f"{symbol}\u00a0{words.ATTAINMENT[row.judgement]}",
                 sentence(text_of(row.reason)),
                 evidence_text(row),
                 sentence(text_of(row.too_early)),

@@ -6,13 +6,21 @@ import pandas as pd
 
 from evalkit.display import ReportTable
 from evalkit.facts import small_counts
+from evalkit.markdown import bullets
+from evalkit.municipalities import named_after
 from evalkit.norwegian import date_text, number_text
 from evalkit.references import source_line
 from evalkit.tables.context import claim_text
 from evalkit.tables.layout import Column, present, report_table, sentence, text_of
 from evalkit.tables.surveys import fewer_than
 
-__all__ = ["claims_table", "conflicts_table", "original_tables_table", "source_sections"]
+__all__ = [
+    "claims_list",
+    "claims_table",
+    "conflicts_table",
+    "original_tables_table",
+    "source_sections",
+]
 
 
 def source_sections(claims: pd.DataFrame, *, sources: pd.DataFrame) -> ReportTable:
@@ -54,11 +62,6 @@ def place_text(claim, *, main: str | None = None) -> str:
     return place if claim.source == main else f"@{claim.source}, {place}"
 
 
-def with_place(claim, *, main: str | None) -> str:
-    """A claim's value and where it was read: ``586 (s. 39)``."""
-    return f"{claim.shown} ({place_text(claim, main=main)})"
-
-
 def shown_values(claims: pd.DataFrame, smallest_count: int) -> pd.Series:
     """Values as a reader sees them; counts of too few participants or answers are hidden."""
     texts = [claim_text(claim.value, claim.unit, claim.qualifier) for claim in claims.itertuples()]
@@ -95,6 +98,64 @@ def claims_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTabl
     )
 
 
+def claims_list(
+    claims: pd.DataFrame, *, municipalities: pd.DataFrame, smallest_count: int = 5
+) -> ReportTable:
+    """Every claim of the study as a line, by municipality, for two columns of small type.
+
+    The source that most of them stand in is left out of the lines; whoever places the list says
+    which it is.
+
+    Parameters
+    ----------
+    claims
+        Claims of the study.
+    municipalities
+        Rows of ``MunicipalitiesTable``.
+    smallest_count
+        Smaller counts of participants and answers are hidden.
+    """
+    told = claims.assign(shown=shown_values(claims, smallest_count))
+    main = told["source"].mode().iloc[0] if len(told) else None
+    rest = pd.Series(True, index=told.index)
+    parts = []
+    for row in municipalities.itertuples():
+        about = rest & named_after(told["subject"], row.slug)
+        rest &= ~about
+        parts += claim_lines(told.loc[about], main=main, name=row.name)
+    parts = claim_lines(told.loc[rest], main=main, name="Programmet") + parts
+    listed = "\n\n".join(parts)
+    return ReportTable(
+        f"```{{=typst}}\n#compact-list[\n```\n\n{listed}\n\n```{{=typst}}\n]\n```"
+        if parts
+        else "Ingen opplysninger er registrert."
+    )
+
+
+def claim_lines(claims: pd.DataFrame, *, main: str, name: str) -> list[str]:
+    """Headings, and a paragraph for each quantity: ``Innbyggere: 27 600 (2022) – s. 39``."""
+    lines = []
+    for source, read in claims.groupby("source", sort=False):
+        lines.append(f"**{text_of(name)}**" + ("" if source == main else f" (@{source})"))
+        for label, group in read.groupby(read.apply(claim_name, axis=1), sort=False):
+            own = label.removeprefix(f"{name}: ").removeprefix(f"{name} ").removesuffix(": tid")
+            values = [
+                claim.shown
+                + (f" ({date_text(claim.as_of)})" if present(claim.as_of) else "")
+                + ("" if claim.chosen else " (ikke brukt)")
+                for claim in group.itertuples()
+            ]
+            places = group["locator"].map(text_of)
+            if places.nunique() == 1:
+                told = f"{', '.join(values)}\u00a0– {places.iloc[0]}"
+            else:
+                told = "; ".join(
+                    f"{value}\u00a0– {place}" for value, place in zip(values, places, strict=True)
+                )
+            lines.append(f"{sentence(own)}: {told}")
+    return lines
+
+
 def conflicts_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTable:
     """Claims that disagree, a row for each quantity: what is used, what is not, and why.
 
@@ -115,30 +176,30 @@ def conflicts_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportT
     for _, group in disputed.groupby("key", sort=False):
         chosen = group["chosen"].astype(bool)
         used, unused = (
-            "; ".join(with_place(claim, main=main) for claim in part.itertuples())
-            for part in (group.loc[chosen], group.loc[~chosen])
+            with_reasons(part, main=main) for part in (group.loc[chosen], group.loc[~chosen])
         )
-        reasons = [
-            f"{'✓' if claim.chosen else '✗'}\u00a0{sentence(text_of(claim.reason)).rstrip('.')}."
-            for claim in group.sort_values("chosen", ascending=False, kind="stable").itertuples()
-            if present(claim.reason)
-        ]
-        rows.append(
-            (claim_name(next(group.itertuples())), used, unused, " ".join(dict.fromkeys(reasons)))
-        )
+        rows.append((claim_name(next(group.itertuples())), used, unused))
     return report_table(
         [
-            Column("Opplysning", 25),
-            Column("Brukt", 22),
-            Column("Ikke brukt", 22),
-            Column("Hvorfor", 31),
+            Column("Opplysning", 22),
+            Column("Brukt, og hvorfor", 35),
+            Column("Ikke brukt, og hvorfor", 43),
         ],
         rows,
         empty="Ingen opplysninger er i strid med hverandre.",
         caption="Opplysninger som ikke stemmer overens, og hva som er valgt",
-        note="✓ grunnen til at verdien er brukt, ✗ grunnen til at den ikke er det.",
         source=f"Kilde, der ingen annen er nevnt: @{main}." if main else None,
     )
+
+
+def with_reasons(claims: pd.DataFrame, *, main: str | None) -> str | tuple[str, ...]:
+    """The value of each claim, where it was read, and why it is used or not."""
+    texts = [
+        f"**{claim.shown}** ({place_text(claim, main=main)})."
+        + (f" {sentence(text_of(claim.reason)).rstrip('.')}." if present(claim.reason) else "")
+        for claim in claims.itertuples()
+    ]
+    return bullets(texts) if len(texts) > 1 else "".join(texts)
 
 
 def original_tables_table(original_tables: pd.DataFrame) -> ReportTable:

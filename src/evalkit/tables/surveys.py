@@ -74,7 +74,7 @@ def surveys_table(response: pd.DataFrame, municipality: Municipality) -> ReportT
             text_of(row.title),
             date_span_text(row.start, row.end),
             survey_design(row),
-            text_of(row.topics),
+            sentence(text_of(row.topics)),
             answers_text(row),
         )
         for row in own.itertuples()
@@ -100,9 +100,10 @@ def survey_design(row) -> str:
     """Kind, population, mode and provider of a survey, as one text."""
     mode = words.MODES[row.mode] if present(row.mode) else ""
     kind = words.SURVEY_KINDS[row.kind]
+    population = text_of(row.population)
     parts = [
         sentence(kind + (f" ({mode})" if mode and mode not in kind else "")),
-        sentence(text_of(row.population)),
+        "" if kind.endswith(f" {population.lower()}") else sentence(population),
         f"Utført av {text_of(row.provider)}" if present(row.provider) else "",
     ]
     return " ".join(part.rstrip(".") + "." for part in parts if part)
