@@ -37,6 +37,7 @@ from evalkit.tables.statistics import (
     in_order,
     item_texts,
     labelled,
+    method_line,
     spread_text,
     wave_text,
 )
@@ -311,7 +312,7 @@ def item_changes_figure(
             f"Endring i andel enige i {municipality.name}, med 95 prosent konfidensintervall",
             synthetic=synthetic,
         ),
-        source=source_line(surveys),
+        source=f"{method_line(own)} {source_line(surveys)}".strip(),
     )
 
 
@@ -568,7 +569,7 @@ def event_study_figure(
             "prosent intervall; åpne punkter er før tiltaket",
             synthetic=synthetic,
         ),
-        source=source_line(observations),
+        source=f"{method_line(rows)} {source_line(observations)}".strip(),
     )
 
 
@@ -722,5 +723,5 @@ def forest_figure(
             f"{sentence(about)}: kommunene hver for seg og samlet, med 95 prosent intervall",
             synthetic=synthetic,
         ),
-        source=source_line(surveys),
+        source=f"{method_line(rows)} {source_line(surveys)}".strip(),
     )

@@ -12,6 +12,7 @@ import pandas as pd
 from evalkit import vocabulary as words
 from evalkit.disclosure import TOTAL
 from evalkit.display import ReportTable
+from evalkit.errors import DataError
 from evalkit.goals import CLAIM_STRENGTHS, RULE_JUDGEMENTS
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import interval_text, number_text, percent_text
@@ -30,6 +31,7 @@ __all__ = [
     "judgements_table",
     "labelled",
     "left_out_table",
+    "method_line",
     "municipality_changes_table",
     "peers_table",
     "pooled_table",
@@ -86,6 +88,28 @@ def spread_text(lower: float, upper: float, *, scale: float = 100.0, decimals: i
         return ""
     ends = (change_text(end, scale=scale, decimals=decimals) for end in (lower, upper))
     return "\u00a0til ".join(ends)
+
+
+def method_line(*results: pd.DataFrame) -> str:
+    """How the intervals were made, for a reader: ``95 prosent intervall: Wilson.``
+
+    Empty where there is no interval.
+    """
+    shown = [result.loc[result["lower"].notna()] for result in results]
+    methods = dict.fromkeys(method for result in shown for method in result["method"])
+    levels = sorted({level for result in shown for level in result["confidence_level"]})
+    if not methods:
+        return ""
+    told = dict.fromkeys(_told_method(method) for method in methods)
+    level = " og ".join(number_text(100 * level, decimals=0) for level in levels)
+    return f"{level} prosent intervall: {'; '.join(told)}."
+
+
+def _told_method(method: str) -> str:
+    for part, text in words.INTERVAL_METHODS.items():
+        if part in method:
+            return text
+    raise DataError(f"method {method!r} has no words for a reader; add some to INTERVAL_METHODS")
 
 
 def probability_text(p_value: float) -> str:
@@ -194,6 +218,7 @@ def item_shares_table(
             synthetic=synthetic,
         ),
         source=source_line(surveys),
+        note=method_line(own),
     )
 
 
@@ -245,6 +270,7 @@ def item_changes_table(
             synthetic=synthetic,
         ),
         source=source_line(surveys),
+        note=method_line(own),
     )
 
 
@@ -595,8 +621,8 @@ def synthetic_controls_table(
             f"Hver kommune mot sin syntetiske kontroll: {indicator.lower()}", synthetic=synthetic
         ),
         source=source_line(observations),
-        note="Plasseringen er kommunens blant alle som er prøvd som om de hadde tiltaket; 1 er "
-        "størst avvik.",
+        note=f"{method_line(results)} Plasseringen er kommunens blant alle som er prøvd som om de "
+        "hadde tiltaket; 1 er størst avvik.",
     )
 
 
@@ -640,7 +666,7 @@ def pooled_table(
             synthetic=synthetic,
         ),
         source=source_line(surveys),
-        note="«Neste kommune» er intervallet som endringen i en ny, lignende kommune ventes i.",
+        note=f"{method_line(pooled)} «Neste kommune» er intervallet som endringen i en ny, lignende kommune ventes i.",
     )
 
 
@@ -723,6 +749,7 @@ def coder_agreement_table(
             "Samsvar mellom dem som kodet, med 95 prosent konfidensintervall", synthetic=synthetic
         ),
         source=source_line(codings),
+        note=method_line(*results.values()),
     )
 
 
@@ -768,6 +795,7 @@ def joint_display_table(
         empty="Ingen funn er knyttet til tema.",
         caption=labelled("Tall og tekst side om side", synthetic=synthetic),
         source=source_line(codings),
+        note=method_line(display),
     )
 
 
@@ -826,6 +854,7 @@ def judgements_table(
             "Måloppnåelse etter den erklærte regelen; endring i prosentpoeng", synthetic=synthetic
         ),
         source=source_line(goals),
+        note=method_line(judgements),
         grouped=True,
     )
 
@@ -1038,4 +1067,5 @@ def truth_table(compared: pd.DataFrame, *, synthetic: bool) -> ReportTable:
         empty="Ingen sannhet er kjent.",
         caption=labelled("Sannheten og anslagene, i prosentpoeng", synthetic=synthetic),
         source=source_line(compared),
+        note=method_line(compared),
     )
