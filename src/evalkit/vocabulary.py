@@ -54,6 +54,8 @@ INTERVAL_METHODS = {
     "synthetic control": "placebotest på avvik delt på avviket før tiltaket",
     "hartung-knapp": "tilfeldige effekter, Hartung og Knapp",
     "wald": "tilfeldige effekter, normalfordeling",
+    "exact limits": "eksakte, av tilfeldigheter alene",
+    "overdispersion": "normalfordeling, utvidet for spredningen mellom kommunene",
     "normal interval": "normalfordeling",
     "t interval": "t-fordeling",
 }

@@ -460,6 +460,8 @@ def funnel_figure(
                     xytext=(6, 6),
                     textcoords="offset points",
                     fontweight="bold",
+                    bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.85},
+                    zorder=5,
                 )
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
@@ -496,7 +498,7 @@ def funnel_figure(
             f"{sentence(indicator)} i {year}: hvor mye tilfeldigheter kan forklare",
             synthetic=synthetic,
         ),
-        source=source_line(observations),
+        source=f"{method_line(limits, kind='grenser')} {source_line(observations)}".strip(),
     )
 
 

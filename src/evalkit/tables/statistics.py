@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 MOST_NAMED = 8  # municipalities that a cell names; more are counted
-EFFECT = Column("Endring (prosentpoeng)", 16, "r")
+EFFECT = Column("Endring", 12, "r")
 
 
 def labelled(text: str, *, synthetic: bool) -> str:
@@ -90,8 +90,8 @@ def spread_text(lower: float, upper: float, *, scale: float = 100.0, decimals: i
     return "\u00a0til ".join(ends)
 
 
-def method_line(*results: pd.DataFrame) -> str:
-    """How the intervals were made, for a reader: ``95 prosent intervall: Wilson.``
+def method_line(*results: pd.DataFrame, kind: str = "intervall") -> str:
+    """How the intervals, or limits, were made: ``95 prosent intervall: Wilson.``
 
     Empty where there is no interval.
     """
@@ -101,8 +101,8 @@ def method_line(*results: pd.DataFrame) -> str:
     if not methods:
         return ""
     told = dict.fromkeys(_told_method(method) for method in methods)
-    level = " og ".join(number_text(100 * level, decimals=0) for level in levels)
-    return f"{level} prosent intervall: {'; '.join(told)}."
+    level = " og ".join(number_text(100 * level) for level in levels)
+    return f"{level} prosent {kind}: {'; '.join(told)}."
 
 
 def _told_method(method: str) -> str:
@@ -564,7 +564,8 @@ def effects_table(
         rows,
         empty="Ingen sammenligning kan gjøres.",
         caption=labelled(
-            "Endring mot kommuner uten tiltaket, med 95 prosent intervall fra permutasjon",
+            "Endring mot kommuner uten tiltaket, i prosentpoeng, med 95 prosent intervall fra "
+            "permutasjon",
             synthetic=synthetic,
         ),
         source=source_line(observations),
@@ -610,7 +611,7 @@ def synthetic_controls_table(
     return report_table(
         [
             Column("Kommune", 22),
-            Column("Avvik (prosentpoeng)", 18, "r"),
+            Column("Avvik", 12, "r"),
             Column("Intervall", 22, "r"),
             Column("Avvik før tiltaket", 18, "r"),
             Column("Plassering", 18, "r"),
@@ -618,7 +619,8 @@ def synthetic_controls_table(
         rows,
         empty="Ingen kommune kan sammenlignes med en syntetisk kontroll.",
         caption=labelled(
-            f"Hver kommune mot sin syntetiske kontroll: {indicator.lower()}", synthetic=synthetic
+            f"Hver kommune mot sin syntetiske kontroll: {indicator.lower()}, i prosentpoeng",
+            synthetic=synthetic,
         ),
         source=source_line(observations),
         note=f"{method_line(results)} Plasseringen er kommunens blant alle som er prøvd som om de "
@@ -662,7 +664,8 @@ def pooled_table(
         rows,
         empty="Ingen spørsmål kan slås sammen.",
         caption=labelled(
-            "Endring i andel enige, slått sammen over kommunene, med 95 prosent konfidensintervall",
+            "Endring i andel enige, slått sammen over kommunene, i prosentpoeng, med 95 prosent "
+            "konfidensintervall",
             synthetic=synthetic,
         ),
         source=source_line(surveys),
@@ -786,14 +789,14 @@ def joint_display_table(
     return report_table(
         [
             Column("Funn", 26),
-            Column("Endring (prosentpoeng)", 18),
+            Column("Endring", 18),
             Column("Tema", 12),
             Column("Utdrag", 30),
             Column("Sammen", 14),
         ],
         rows,
         empty="Ingen funn er knyttet til tema.",
-        caption=labelled("Tall og tekst side om side", synthetic=synthetic),
+        caption=labelled("Tall og tekst side om side; endring i prosentpoeng", synthetic=synthetic),
         source=source_line(codings),
         note=method_line(display),
     )
@@ -830,11 +833,11 @@ def judgements_table(
         (
             text_of(texts[row.goal_id]),
             text_of(names[row.municipality_code]),
-            RULE_JUDGEMENTS[row.judgement],
+            sentence(RULE_JUDGEMENTS[row.judgement]),
             change_text(row.value, scale=1) if pd.notna(row.value) else withheld_text(row.reason),
             spread_text(row.lower, row.upper, scale=1),
             number_text(row.smallest_detectable_change, decimals=1),
-            words.EVIDENCE_GRADES[row.evidence_grade],
+            sentence(words.EVIDENCE_GRADES[row.evidence_grade]),
         )
         for row in order.itertuples(index=False)
     ]
@@ -957,7 +960,7 @@ def rivals_table(
                 for here in [group.loc[group["status"] == status, "municipality_code"]]
                 if len(here)
             ),
-            text_of("; ".join(group["grounds"].dropna().unique())),
+            sentence(text_of("; ".join(group["grounds"].dropna().unique()))),
         )
         for (_, goal, rival), group in order.groupby(["goal_place", "goal_id", "rival"], sort=False)
     ]
