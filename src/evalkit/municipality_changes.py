@@ -44,8 +44,9 @@ def present_day_values(
     -------
     DataFrame
         The columns of ``values`` with ``basis`` (``own``, ``merged``, ``apportioned`` or
-        ``refused``) and ``reason`` (``missing`` where a part of a merger has no counts, ``not_comparable`` for the
-        years before a split), in the order of municipality, indicator and year.
+        ``refused``) and ``reason`` (``missing`` where a part of a merger has no counts,
+        ``not_comparable`` for the years before a split), in the order of municipality, indicator
+        and year.
 
     Raises
     ------

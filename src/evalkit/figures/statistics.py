@@ -285,7 +285,14 @@ def item_changes_figure(
             if pd.isna(row.value):
                 reason = words.WITHHELD[row.reason]
                 axes.annotate(
-                    reason, (0, line), ha="center", va="center", fontsize=7.5, style="italic"
+                    reason,
+                    (0, line),
+                    ha="center",
+                    va="center",
+                    fontsize=7.5,
+                    style="italic",
+                    bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none"},
+                    zorder=5,
                 )
                 spoken.append(f"{name}: {reason}")
                 continue

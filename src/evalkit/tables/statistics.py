@@ -833,11 +833,11 @@ def judgements_table(
         (
             text_of(texts[row.goal_id]),
             text_of(names[row.municipality_code]),
-            sentence(RULE_JUDGEMENTS[row.judgement]),
+            RULE_JUDGEMENTS[row.judgement],
             change_text(row.value, scale=1) if pd.notna(row.value) else withheld_text(row.reason),
             spread_text(row.lower, row.upper, scale=1),
             number_text(row.smallest_detectable_change, decimals=1),
-            sentence(words.EVIDENCE_GRADES[row.evidence_grade]),
+            words.EVIDENCE_GRADES[row.evidence_grade],
         )
         for row in order.itertuples(index=False)
     ]
@@ -955,12 +955,12 @@ def rivals_table(
             text_of(texts[goal]),
             text_of(rival),
             tuple(
-                f"{sentence(label)}: {_places(names, here)}"
+                f"{label}: {_places(names, here)}"
                 for status, label in words.RIVAL_STATUS.items()
                 for here in [group.loc[group["status"] == status, "municipality_code"]]
                 if len(here)
             ),
-            sentence(text_of("; ".join(group["grounds"].dropna().unique()))),
+            text_of("; ".join(group["grounds"].dropna().unique())),
         )
         for (_, goal, rival), group in order.groupby(["goal_place", "goal_id", "rival"], sort=False)
     ]
@@ -1007,10 +1007,10 @@ def contributions_table(
         (
             text_of(f"{texts[row.goal_id]}. Påstand: {row.claim}"),
             text_of(names[row.municipality_code]),
-            sentence(words.MECHANISM_STATUS[row.mechanism_status]),
-            sentence(RULE_JUDGEMENTS[row.judgement]),
+            words.MECHANISM_STATUS[row.mechanism_status],
+            RULE_JUDGEMENTS[row.judgement],
             tuple(sentence(text_of(rival)) for rival in row.standing_rivals.split("; ") if rival),
-            sentence(CLAIM_STRENGTHS[row.claim_strength]),
+            CLAIM_STRENGTHS[row.claim_strength],
         )
         for row in order.itertuples(index=False)
     ]
