@@ -265,6 +265,48 @@ def test_no_table_survives_protection_with_a_count_that_can_be_found(rows):
     assert result["safe"].all()
 
 
+def test_all_municipalities_by_ten_groups_are_protected_and_audited():
+    draw = np.random.default_rng(3)
+    counts = table(draw.poisson(draw.gamma(1.0, 20, size=(357, 10))))
+
+    plan = protect([counts])
+    result = audit([published(counts, plan)])
+
+    small = plan["count"] < 5
+    assert plan.loc[small, "hidden"].all()
+    assert not plan.loc[plan["cell"].eq("staff"), "hidden"].any()
+    assert plan["hidden"].mean() < 0.5
+    assert result["safe"].all()
+
+
+def test_a_table_by_three_dimensions_is_protected_for_a_reader_who_knows_counts_are_whole():
+    draw = np.random.default_rng(8)
+    cube = pd.DataFrame(
+        [(a, b, c, draw.poisson(8)) for a in "pqr" for b in "stu" for c in "vwx"],
+        columns=["place", "service", "answer", "count"],
+    )
+    for name in ("place", "service", "answer"):
+        rest = [other for other in ("place", "service", "answer") if other != name]
+        sums = cube.groupby(rest, as_index=False)["count"].sum().assign(**{name: TOTAL})
+        cube = pd.concat([cube, sums], ignore_index=True)
+    counts = CountTable(cube, ("place", "service", "answer"), "answers")
+
+    plan = protect([counts])
+
+    assert plan.loc[plan["count"] < 5, "hidden"].all()
+    assert audit([published(counts, plan)])["safe"].all()
+    assert audit([published(counts, plan)], whole_numbers=False)["safe"].all()
+
+
+def test_counts_that_nothing_holds_back_have_no_upper_end():
+    cells = pd.DataFrame({"service": ["a", "b", "c", TOTAL], "count": [np.nan, np.nan, 7, np.nan]})
+
+    result = audit([CountTable(cells, ("service",), "n")]).set_index("cell")
+
+    assert result.loc["n | service=a", ["lower", "upper"]].tolist() == [0, np.inf]
+    assert result.loc["n", ["lower", "upper"]].tolist() == [7, np.inf]
+
+
 def shares(counts, bases):
     """Results by service with a total."""
     frame = pd.DataFrame(

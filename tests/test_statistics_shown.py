@@ -82,6 +82,15 @@ def test_a_small_service_is_hidden_and_another_with_it():
     assert counts["NAV"].isna().any()
 
 
+def test_the_table_of_what_is_hidden_says_how_well_it_is_hidden():
+    published = ek.Publication(answers=ek.protected_answers(THREE_SERVICES))
+    summary = ek.hidden_summary(published, ek.audit_publication(published))
+    table = ek.hidden_table(summary, **SURVEYS)
+
+    assert "| Antall svar | 8 | 0 | 4 | 4 |" in table.markdown
+    assert "kan hvert skjulte antall ha minst 5 ulike verdier" in table.markdown
+
+
 def test_a_hidden_service_stands_in_the_figure_with_its_reason_and_without_its_number():
     figure = ek.service_likert_figure(
         ek.protected_answers(THREE_SERVICES), OWN, item="plan", wave=0, items=ITEMS, **SURVEYS
@@ -132,14 +141,6 @@ def test_a_change_that_may_not_be_compared_shows_why_and_no_number():
     assert "*kan ikke sammenlignes*" in table.markdown
     assert "15,0" not in table.markdown
     assert "Vi har en plan: kan ikke sammenlignes" in figure.alt
-
-
-@pytest.mark.parametrize("small", [{"before_count": 4.0}, {"after_count": 57.0}])
-def test_a_change_that_rests_on_too_few_is_hidden(small):
-    hidden = ek.protected_changes(change(**small))
-
-    assert hidden["value"].isna().item()
-    assert hidden["reason"].item() == "too_few"
 
 
 def test_the_target_path_says_how_many_years_are_hidden():

@@ -11,9 +11,9 @@ import pandas as pd
 
 from evalkit.errors import DataError
 from evalkit.reasons import checked_reason
+from evalkit.vocabulary import ANONYMITY
 
 __all__ = [
-    "ANONYMITY_STATUS",
     "FINDING_FITS",
     "cleared_excerpts",
     "code_presence",
@@ -22,12 +22,6 @@ __all__ = [
     "theme_matrix",
 ]
 
-ANONYMITY_STATUS = {
-    "not_checked": "ikke vurdert",
-    "needs_change": "må skrives om",
-    "cleared": "kan gjengis",
-    "withheld": "skal ikke gjengis",
-}
 FINDING_FITS = {
     "confirms": "bekrefter tallet",
     "expands": "utdyper tallet",
@@ -137,7 +131,7 @@ def cleared_excerpts(codings: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     codings
-        Rows with ``excerpt`` and ``anonymity`` (a code of ``ANONYMITY_STATUS``).
+        Rows with ``excerpt`` and ``anonymity`` (a code of ``ANONYMITY``).
 
     Returns
     -------
@@ -150,7 +144,7 @@ def cleared_excerpts(codings: pd.DataFrame) -> pd.DataFrame:
     DataError
         If an anonymity status is unknown or blank.
     """
-    _check_words("anonymity", codings["anonymity"], ANONYMITY_STATUS)
+    _check_words("anonymity", codings["anonymity"], ANONYMITY)
     held = codings.loc[codings["anonymity"] != "cleared", "unit"]
     shown = codings.loc[~codings["unit"].isin(held) & codings["excerpt"].fillna("").ne("")]
     return shown.drop(columns="coder").drop_duplicates(["unit", "code"]).reset_index(drop=True)

@@ -278,7 +278,7 @@ class MunicipalityChangesTable(StudyTable):
 
 
 class TargetsTable(StudyTable):
-    """Targets of indicators and goals."""
+    """Targets of indicators and goals; a goal with a date but no amount has only that."""
 
     target_id: str = identifier("the target", unique=True)
     indicator_id: str = identifier(
@@ -286,8 +286,8 @@ class TargetsTable(StudyTable):
     )
     goal_id: str = identifier("the goal", needed=False, references="goals.goal_id")
     value: float = amount("the value to reach", least=None, fact="unit")
-    unit: str = word(words.UNITS)
-    direction: str = word({"at_least": "minst", "at_most": "høyst"})
+    unit: str = word(words.UNITS, needed=False)
+    direction: str = word({"at_least": "minst", "at_most": "høyst"}, needed=False)
     due: str = when("when it is to be reached")
     note: str = prose("what a reader must know about it", needed=False)
 

@@ -383,6 +383,7 @@ NOTEBOOKS = (
     "14-pooling",
     "15-qualitative",
     "17-rules",
+    "18-disclosure",
 )
 BIBLIOGRAPHY = """@misc{evalkit-demo, langid={norsk}, author={{evalkit}},
   title={Syntetiske data til studien demo, laget av generatoren evalkit.demo}, year={2026}}
@@ -431,6 +432,7 @@ class _Design:
 def _design(seed: int, municipality_count: int, area_count: int) -> _Design:
     count = max(area_count, municipality_count)
     pairs = [first + last for last in LAST_PARTS for first in FIRST_PARTS]
+    pairs = [name for name in pairs if name not in STUDY_NAMES]
     if municipality_count < 1 or count + 5 > len(pairs):
         raise DataError(
             f"{municipality_count} municipalities of {count}; "
@@ -714,7 +716,7 @@ def _codings(design: _Design) -> list[dict]:
             for part in range(int(random.integers(1, 4))):
                 theme = str(random.choice(themes, p=weights))
                 excerpt = str(random.choice(THEMES[theme]))
-                anonymity = "cleared" if random.random() < 0.7 else "not_cleared"
+                anonymity = "cleared" if random.random() < 0.7 else "not_checked"
                 for coder in CODERS:
                     seen = theme if random.random() < 0.9 else str(random.choice(themes))
                     rows.append(

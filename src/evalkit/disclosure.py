@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, linprog, milp
-from scipy.sparse import csr_array
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.sparse import csc_array, csr_array, vstack
+from scipy.sparse.csgraph import connected_components
 
 from evalkit.errors import DataError
 from evalkit.reasons import withhold
@@ -42,6 +44,8 @@ __all__ = [
 THRESHOLD = 5  # smallest count that may be shown, where the study says nothing else
 TOTAL = "total"  # the value of a dimension that stands for all of it
 _SLACK = 1e-6
+_TOLD_SMALL = ("too_few", "base_too_small")  # reasons that tell a reader that a count is small
+_PASSES = 30  # of narrowing by single sums; further ones gain nothing worth the wait
 
 Cell = str
 
@@ -260,43 +264,27 @@ def protect(
     width = float(threshold - 1) if smallest_width is None else smallest_width
     if width > threshold - 1:
         raise DataError(f"smallest_width {width:g}; expected at most threshold - 1")
-    counts = _united(tables)
-    sums = [*_unique_relations(tables), *relations]
+    known = _united(tables)
+    sums = _sums([*_unique_relations(tables), *relations], known.index)
+    counts = known.reindex(sums.cells).to_numpy(dtype=float)
     _check_sums(counts, sums)
-    reasons: dict[Cell, str] = {
-        cell: "too_few" for cell, count in counts.items() if count < threshold
-    }
+    reasons = pd.Series(None, index=sums.cells, dtype=object)
+    reasons[counts < threshold] = "too_few"
     for cell, reason in (primary or {}).items():
-        if cell not in counts.index:
+        if cell not in known.index:
             raise DataError(f"primary cell {cell!r} is in none of the tables")
         reasons[cell] = reason
-    ceiling = float(threshold - 1)
-    touching = _touching(sums)
-    certain: set[Cell] = set()
-    changed = set(reasons)
-    while changed:
-        before = set(reasons)
-        _cover_sums(counts, sums, reasons)
-        changed |= set(reasons) - before
-        opened: set[Cell] = set()
-        for component in _components(set(reasons), sums, touching):
-            if component.isdisjoint(changed):
-                continue
-            exposed = _exposed(counts, sums, reasons, component, width, ceiling, touching, certain)
-            fed: set[int] = set()  # sums that a count was hidden in, in this round
-            for cell in exposed:
-                extra = _cheapest_neighbour(cell, counts, sums, reasons, touching)
-                if extra is not None and fed.isdisjoint(touching[cell]):
-                    reasons[extra] = "can_be_derived"
-                    opened.add(extra)
-                    fed.update(touching[extra])
-        changed = opened
+    small = reasons.isin(_TOLD_SMALL).to_numpy() & (counts < threshold)
+    hidden = reasons.notna().to_numpy() | np.isnan(counts)
+    for place in _hidden_besides(counts, sums, hidden, small, width, float(threshold - 1)):
+        reasons.iloc[place] = "can_be_derived"
+    own = reasons.loc[known.index]
     return pd.DataFrame(
         {
-            "cell": counts.index,
-            "count": counts.to_numpy(),
-            "hidden": [cell in reasons for cell in counts.index],
-            "reason": pd.Series([reasons.get(cell) for cell in counts.index], dtype=object),
+            "cell": known.index,
+            "count": known.to_numpy(),
+            "hidden": own.notna().to_numpy(),
+            "reason": own.to_numpy(),
         }
     )
 
@@ -317,8 +305,9 @@ def audit(
     tables
         The tables as published: ``count`` is missing where hidden. A row that still shows
         ``value`` and ``base`` gives its count away and is taken as shown. Where there is a
-        ``reason`` column, the reader knows that ``too_few`` means under the threshold (not in
-        tables made by ``share_table``, where it may be the complement that is).
+        ``reason`` column, the reader knows that ``base_too_small`` and ``too_few`` mean under the
+        threshold (not the latter in tables made by ``share_table``, where it may be the
+        complement that is).
     threshold
         Smallest count that may be shown.
     smallest_width
@@ -344,19 +333,15 @@ def audit(
         If the published counts contradict one another.
     """
     width = float(threshold - 1) if smallest_width is None else smallest_width
-    counts = _united(tables, published=True)
-    sums = [*_unique_relations(tables), *relations]
-    hidden = set(counts.index[counts.isna()])
-    beside = {cell for relation in sums for cell in relation.weights} - set(counts.index)
-    small = _small_by_reason(tables) if known_small is None else set(known_small)
-    touching = _touching(sums)
-    rows = []
-    for component in _components(hidden | beside, sums, touching):
-        system = _system(counts, sums, component, touching, small, float(threshold - 1))
-        for cell in sorted(component & hidden):
-            lower, upper = _interval(system, cell, whole_numbers=whole_numbers)
-            rows.append((cell, lower, upper))
-    result = pd.DataFrame(rows, columns=["cell", "lower", "upper"]).sort_values("cell")
+    known = _united(tables, published=True)
+    sums = _sums([*_unique_relations(tables), *relations], known.index)
+    counts = known.reindex(sums.cells).to_numpy(dtype=float)
+    small = sums.cells.isin(_small_by_reason(tables) if known_small is None else known_small)
+    view = _view(counts, sums, np.isnan(counts), small, float(threshold - 1), whole=whole_numbers)
+    none = np.full(len(view.cells), np.inf)
+    lower, upper = _widened(view, sums.cells.isin(known.index)[view.cells], none, -none)
+    result = pd.DataFrame({"cell": sums.cells[view.cells], "lower": lower, "upper": upper})
+    result = result.loc[result["cell"].isin(known.index)].sort_values("cell")
     gap = result["upper"] - result["lower"]
     return result.assign(width=gap, needed_width=width, safe=gap >= width - _SLACK).reset_index(
         drop=True
@@ -556,244 +541,372 @@ def _unique_relations(tables: Sequence[CountTable]) -> list[Relation]:
     return list(seen.values())
 
 
-def _check_sums(counts: pd.Series, sums: Sequence[Relation]) -> None:
-    for relation in sums:
-        if not set(relation.weights) <= set(counts.index):
-            continue
-        total = sum(weight * counts[cell] for cell, weight in relation.weights.items())
-        excess = total - relation.constant
-        wrong = excess > _SLACK if relation.at_most else abs(excess) > _SLACK
-        if wrong:
-            cells = ", ".join(relation.weights)
-            raise DataError(f"counts do not add up, off by {excess:g}: {cells}")
+@dataclass(frozen=True)
+class _Sums:
+    """All sums as the rows of a matrix over the cells, those of the tables first."""
+
+    cells: pd.Index
+    weights: csr_array
+    constants: np.ndarray
+    at_most: np.ndarray
+
+    @cached_property
+    def entries(self) -> csr_array:
+        """1 where a cell is in a sum, whatever its weight."""
+        return abs(self.weights).sign()
+
+    @cached_property
+    def by_cell(self) -> csc_array:
+        return csc_array(self.weights)
+
+    def hidden_in(self, hidden: np.ndarray) -> np.ndarray:
+        """How many hidden cells each sum has."""
+        return self.entries @ hidden.astype(float)
+
+    def cells_of(self, row: int) -> np.ndarray:
+        first, last = self.weights.indptr[row : row + 2]
+        return self.weights.indices[first:last]
+
+    def totals_of(self, row: int) -> np.ndarray:
+        first, last = self.weights.indptr[row : row + 2]
+        return self.weights.indices[first:last][self.weights.data[first:last] < 0]
+
+    def rows_of(self, cell: int) -> np.ndarray:
+        first, last = self.by_cell.indptr[cell : cell + 2]
+        return self.by_cell.indices[first:last]
 
 
-def _touching(sums: Sequence[Relation]) -> dict[Cell, list[int]]:
-    """The relations each cell is part of."""
-    touching: dict[Cell, list[int]] = defaultdict(list)
-    for place, relation in enumerate(sums):
-        for cell in relation.weights:
-            touching[cell].append(place)
-    return touching
+def _sums(relations: Sequence[Relation], cells: pd.Index) -> _Sums:
+    named = dict.fromkeys(cell for relation in relations for cell in relation.weights)
+    every = cells.append(pd.Index([cell for cell in named if cell not in cells], dtype=object))
+    place = {cell: number for number, cell in enumerate(every)}
+    rows = [row for row, relation in enumerate(relations) for _ in relation.weights]
+    columns = [place[cell] for relation in relations for cell in relation.weights]
+    weights = [weight for relation in relations for weight in relation.weights.values()]
+    return _Sums(
+        every,
+        csr_array((weights, (rows, columns)), shape=(len(relations), len(every)), dtype=float),
+        np.array([relation.constant for relation in relations], dtype=float),
+        np.array([relation.at_most for relation in relations], dtype=bool),
+    )
 
 
-def _cover_sums(counts: pd.Series, sums: Sequence[Relation], reasons: dict[Cell, str]) -> None:
-    """Hide one more count in every sum that has a single hidden one, until none has."""
-    changed = True
-    while changed:
-        changed = False
-        for relation in sums:
-            hidden = [cell for cell in relation.weights if cell in reasons]
-            if len(hidden) != 1 or relation.at_most:
+def _check_sums(counts: np.ndarray, sums: _Sums) -> None:
+    excess = sums.weights @ counts - sums.constants  # missing where a cell is in no table
+    wrong = np.where(sums.at_most, excess > _SLACK, np.abs(excess) > _SLACK)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        cells = ", ".join(sums.cells[sums.cells_of(row)])
+        raise DataError(f"counts do not add up, off by {excess[row]:g}: {cells}")
+
+
+def _hidden_besides(
+    counts: np.ndarray,
+    sums: _Sums,
+    hidden: np.ndarray,
+    small: np.ndarray,
+    width: float,
+    ceiling: float,
+) -> list[int]:
+    """Further cells to hide, so that every hidden cell may vary by ``width``.
+
+    What single sums give away is mended first, without solving anything; then what all of them
+    give away together. A cell that was seen to vary enough stays so, since hiding more only
+    leaves the reader with less.
+    """
+    hidden, settled = hidden.copy(), np.isnan(counts)
+    added: list[int] = []
+    while True:
+        for place in _cover_sums(counts, sums, hidden):
+            added.append(place)
+        view = _view(counts, sums, hidden, small, ceiling, whole=True)
+        unsure = ~settled[view.cells]
+        narrow = unsure & (view.upper - view.lower < width - _SLACK)
+        gaps = view.upper - view.lower
+        if not narrow.any():
+            least = np.where(np.isnan(truth := counts[view.cells]), np.inf, truth)
+            most = np.where(np.isnan(truth), -np.inf, truth)
+            least, most = _widened(view, unsure, least, most, enough=width)
+            gaps = most - least
+            narrow = unsure & (gaps < width - _SLACK)
+            settled[view.cells[unsure & ~narrow]] = True
+        if not narrow.any():
+            return added
+        fed = np.zeros(len(sums.constants), dtype=bool)  # sums with a count hidden in this round
+        exposed = np.flatnonzero(narrow)
+        for number in exposed[np.lexsort((view.cells[exposed], gaps[exposed]))]:
+            cell = int(view.cells[number])
+            if fed[sums.rows_of(cell)].any():
                 continue
-            shown = [cell for cell in relation.weights if cell not in reasons and cell in counts]
-            if shown:
-                reasons[_cheapest(shown, relation, counts)] = "can_be_derived"
-                changed = True
+            extra = _cheapest_neighbour(cell, counts, sums, hidden)
+            if extra is None:
+                settled[cell] = True  # nothing is left to hide it with
+                continue
+            hidden[extra] = True
+            added.append(extra)
+            fed[sums.rows_of(extra)] = True
 
 
-def _cheapest(shown: list[Cell], relation: Relation, counts: Mapping[Cell, float]) -> Cell:
-    """The count that costs least to hide: a part before the total, then the smallest."""
-    return min(shown, key=lambda cell: (relation.weights[cell] < 0, counts[cell], cell))
+def _cover_sums(counts: np.ndarray, sums: _Sums, hidden: np.ndarray) -> Iterator[int]:
+    """Hide one more count in every sum that has a single hidden one, until none has."""
+    while True:
+        alone = np.flatnonzero((sums.hidden_in(hidden) == 1) & ~sums.at_most)
+        found = False
+        for row in alone:
+            cells = sums.cells_of(row)
+            shown = cells[~hidden[cells] & ~np.isnan(counts[cells])]
+            if hidden[cells].sum() == 1 and len(shown):
+                place = _cheapest(shown, sums.totals_of(row), counts, _bare_sums(sums, hidden))
+                hidden[place] = found = True
+                yield place
+        if not found:
+            return
+
+
+def _cheapest(shown: np.ndarray, totals: np.ndarray, counts: np.ndarray, bare: np.ndarray) -> int:
+    """The count that costs least to hide: a part before the total, then by ``bare``, then size.
+
+    ``bare`` is from ``_bare_sums``: a sum without a hidden count would need another one.
+    """
+    order = np.lexsort((shown, counts[shown], bare[shown], np.isin(shown, totals)))
+    return int(shown[order[0]])
+
+
+def _bare_sums(sums: _Sums, hidden: np.ndarray) -> np.ndarray:
+    """In how many sums without a hidden count each cell is."""
+    return sums.entries.T @ (sums.hidden_in(hidden) == 0).astype(float)
 
 
 def _cheapest_neighbour(
-    cell: Cell,
-    counts: Mapping[Cell, float],
-    sums: Sequence[Relation],
-    reasons: Mapping[Cell, str],
-    touching: Mapping[Cell, list[int]],
-) -> Cell | None:
+    cell: int, counts: np.ndarray, sums: _Sums, hidden: np.ndarray
+) -> int | None:
     """The cheapest shown count in a sum with the cell, or with cells hidden together with it."""
-    reached, frontier = {cell}, {cell}
+    reached, frontier = {cell}, [cell]
     while frontier:
-        places = {place for one in frontier for place in touching.get(one, ())}
-        near = {one for place in places for one in sums[place].weights if one in counts}
-        totals = {
-            one for place in places for one, weight in sums[place].weights.items() if weight < 0
-        }
-        shown = near - set(reasons)
-        if shown:
-            return min(shown, key=lambda one: (one in totals, counts[one], one))
-        frontier = (near & set(reasons)) - reached
-        reached |= frontier
+        rows = np.unique(np.concatenate([sums.rows_of(one) for one in frontier]))
+        if not len(rows):
+            return None
+        near = np.unique(np.concatenate([sums.cells_of(row) for row in rows]))
+        shown = near[~hidden[near]]
+        if len(shown):
+            totals = np.concatenate([sums.totals_of(row) for row in rows])
+            return _cheapest(shown, totals, counts, _bare_sums(sums, hidden))
+        frontier = [int(one) for one in near if one not in reached]
+        reached.update(frontier)
     return None
 
 
-def _components(
-    cells: set[Cell], sums: Sequence[Relation], touching: Mapping[Cell, list[int]]
-) -> list[set[Cell]]:
-    """Hidden cells parted into sets that share no sum, so that each can be solved alone."""
-    left, components = set(cells), []
-    while left:
-        start = left.pop()
-        component, frontier = {start}, [start]
-        while frontier:
-            for place in touching.get(frontier.pop(), ()):
-                for cell in sums[place].weights:
-                    if cell in left:
-                        left.discard(cell)
-                        component.add(cell)
-                        frontier.append(cell)
-        components.append(component)
-    return sorted(components, key=lambda one: min(one))
-
-
 @dataclass(frozen=True)
-class _System:
-    """What the reader knows of the hidden cells of one component."""
+class _View:
+    """What the reader knows of the hidden cells: sums not above ``most``, and limits.
 
-    cells: list[Cell]
-    equal: csr_array | None
-    equal_to: np.ndarray
-    at_most: csr_array | None
-    at_most_of: np.ndarray
+    The limits are those that follow from one sum at a time; all sums together may tell more.
+    """
+
+    cells: np.ndarray
+    weights: csr_array
+    most: np.ndarray
+    lower: np.ndarray
     upper: np.ndarray
+    component: np.ndarray
+    whole: bool
+    beyond: float  # ten times what any count can be that is held back by what is published
 
-
-def _system(
-    counts: pd.Series,
-    sums: Sequence[Relation],
-    component: set[Cell],
-    touching: Mapping[Cell, list[int]],
-    small: set[Cell],
-    ceiling: float,
-) -> _System:
-    cells = sorted(component)
-    place = {cell: number for number, cell in enumerate(cells)}
-    used = sorted({number for cell in cells for number in touching.get(cell, ())})
-    blocks: dict[bool, tuple[list, list, list, list]] = {
-        False: ([], [], [], []),
-        True: ([], [], [], []),
-    }
-    for number in used:
-        relation = sums[number]
-        rows, columns, weights, rights = blocks[relation.at_most]
-        known = sum(
-            weight * counts[cell]
-            for cell, weight in relation.weights.items()
-            if cell not in component
+    def part(self, number: int) -> tuple[np.ndarray, _View]:
+        """One set of cells that share sums, with their places in this view."""
+        places = np.flatnonzero(self.component == number)
+        weights = self.weights[:, places]
+        rows = np.flatnonzero(np.diff(weights.indptr))
+        return places, _View(
+            self.cells[places],
+            weights[rows],
+            self.most[rows],
+            self.lower[places],
+            self.upper[places],
+            np.zeros(len(places), dtype=int),
+            self.whole,
+            self.beyond,
         )
-        for cell, weight in relation.weights.items():
-            if cell in component:
-                rows.append(len(rights))
-                columns.append(place[cell])
-                weights.append(weight)
-        rights.append(relation.constant - known)
-
-    def matrix(kind: bool) -> tuple[csr_array | None, np.ndarray]:
-        rows, columns, weights, rights = blocks[kind]
-        if not rights:
-            return None, np.array([])
-        shape = (len(rights), len(cells))
-        return csr_array((weights, (rows, columns)), shape=shape), np.array(rights)
-
-    (equal, equal_to), (at_most, at_most_of) = matrix(False), matrix(True)
-    upper = np.array([ceiling if cell in small else np.inf for cell in cells])
-    return _System(cells, equal, equal_to, at_most, at_most_of, upper)
 
 
-def _interval(system: _System, cell: Cell, *, whole_numbers: bool) -> tuple[float, float]:
-    """Smallest and largest count of a cell that agrees with what the reader knows."""
-    goal = np.zeros(len(system.cells))
-    goal[system.cells.index(cell)] = 1.0
-    lower, _ = _least(system, goal, whole_numbers=whole_numbers)
-    upper, _ = _least(system, -goal, whole_numbers=whole_numbers)
-    return lower, -upper
+def _view(
+    counts: np.ndarray,
+    sums: _Sums,
+    hidden: np.ndarray,
+    small: np.ndarray,
+    ceiling: float,
+    *,
+    whole: bool,
+) -> _View:
+    cells = np.flatnonzero(hidden)
+    left = sums.constants - sums.weights @ np.where(hidden, 0.0, counts)
+    within = csr_array(sums.weights[:, cells])
+    shown = np.diff(within.indptr) == 0
+    wrong = shown & np.where(sums.at_most, left < -_SLACK, np.abs(left) > _SLACK)
+    if wrong.any():
+        names = ", ".join(sums.cells[sums.cells_of(int(np.flatnonzero(wrong)[0]))])
+        raise DataError(f"the published counts contradict one another in the sum of: {names}")
+    equal = ~sums.at_most
+    weights = csr_array(vstack([within, -within[equal]]))
+    most = np.concatenate([left, -left[equal]])
+    empty = np.diff(weights.indptr) == 0
+    weights, most = csr_array(weights[~empty]), most[~empty]
+    upper = np.where(small[cells], ceiling, np.inf)
+    lower, upper = _limits(weights, most, np.zeros(len(cells)), upper, whole=whole)
+    shared = csr_array(abs(weights).T @ abs(weights))
+    component = connected_components(shared, directed=False)[1]
+    beyond = 10 * (np.abs(most).sum() + upper[np.isfinite(upper)].sum()) + 1000
+    return _View(cells, weights, most, lower, upper, component, whole, beyond)
 
 
-def _least(
-    system: _System, goal: np.ndarray, *, whole_numbers: bool
-) -> tuple[float, np.ndarray | None]:
-    """Least value of a weighted sum of the hidden counts, and counts that give it."""
+def _limits(
+    weights: csr_array, most: np.ndarray, lower: np.ndarray, upper: np.ndarray, *, whole: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Limits of each cell from its sums one at a time, again and again until nothing changes."""
+    row = np.repeat(np.arange(len(most)), np.diff(weights.indptr))
+    cell, weight = weights.indices, weights.data
+    for _ in range(_PASSES):
+        least = weight * np.where(weight > 0, lower[cell], upper[cell])
+        bounded = np.isfinite(least)
+        sums = np.bincount(row, np.where(bounded, least, 0.0), len(most))
+        unbounded = np.bincount(row, ~bounded, len(most))
+        others = np.where(bounded, sums[row] - np.where(bounded, least, 0.0), sums[row])
+        told = unbounded[row] == ~bounded  # no other cell of the sum is without a limit
+        limit = np.where(told, (most[row] - others) / weight, np.where(weight > 0, np.inf, -np.inf))
+        if whole:
+            limit = np.where(weight > 0, np.floor(limit + _SLACK), np.ceil(limit - _SLACK))
+        narrower, wider = upper.copy(), lower.copy()
+        np.minimum.at(narrower, cell[weight > 0], limit[weight > 0])
+        np.maximum.at(wider, cell[weight < 0], limit[weight < 0])
+        if (wider > narrower + _SLACK).any():
+            raise DataError(
+                "the published counts contradict one another; no hidden counts fit them"
+            )
+        still = np.allclose(narrower, upper, atol=_SLACK) and np.allclose(wider, lower, atol=_SLACK)
+        lower, upper = wider, narrower
+        if still:
+            break
+    return lower, upper
+
+
+def _widened(
+    view: _View,
+    wanted: np.ndarray,
+    least: np.ndarray,
+    most: np.ndarray,
+    *,
+    enough: float | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest counts that agree with all sums together.
+
+    Every solution is a set of counts that the reader cannot rule out, so it says something of
+    all cells at once. First all unsure cells are pulled apart together, in ever new ways, until
+    that finds little; then the cells that are left are solved for one by one.
+
+    Parameters
+    ----------
+    view
+        What the reader knows.
+    wanted
+        Cells whose interval is asked for.
+    least, most
+        Counts known to be possible; infinite and the wrong way round where none is known.
+    enough
+        Width from which the interval of a cell need not be exact; by default all must be.
+    """
+    least, most = least.copy(), most.copy()
+    lower, upper = view.lower.copy(), view.upper.copy()
+
+    def unsure() -> tuple[np.ndarray, np.ndarray]:
+        asked = wanted if enough is None else wanted & ~(most - least >= enough - _SLACK)
+        return asked & (least > lower + _SLACK), asked & (most < upper - _SLACK)
+
+    def learn(places: np.ndarray, solution: np.ndarray) -> None:
+        known = ~np.isnan(solution)
+        least[places[known]] = np.minimum(least[places[known]], solution[known])
+        most[places[known]] = np.maximum(most[places[known]], solution[known])
+
+    every = np.arange(len(view.cells))
+    poor = 0
+    for turn in itertools.count():
+        low, high = unsure()
+        before = low.sum() + high.sum()
+        if poor == 2 or not before:
+            break
+        side = (1.0 - 2.0 * ((every >> (turn // 2)) & 1)) * (-1.0) ** turn
+        learn(every, _possible(view, np.where(low & high, side, 1.0 * low - high)))
+        low, high = unsure()
+        poor = poor + 1 if before - low.sum() - high.sum() <= before // 50 + 1 else 0
+
+    low, high = unsure()
+    for number in np.unique(view.component[low | high]):
+        places, part = view.part(number)
+        for place, cell in enumerate(places):
+            for sign, end in ((1.0, lower), (-1.0, upper)):
+                if unsure()[0 if sign > 0 else 1][cell]:
+                    solution = _solution(part, sign * np.eye(1, len(places), place)[0])
+                    learn(places, solution)
+                    end[cell] = solution[place]
+    return least, most
+
+
+def _possible(view: _View, goal: np.ndarray) -> np.ndarray:
+    """Counts that agree with all sums and go far towards a goal; missing where none was found."""
+    found = _linear(view, goal)
+    if not view.whole:
+        return found
+    broken = np.unique(view.component[~np.isclose(found, found.round(), rtol=0, atol=_SLACK)])
+    for number in broken:
+        places, part = view.part(number)
+        found[places] = _whole(part, goal[places], gap=0.1)
+    return found
+
+
+def _solution(view: _View, goal: np.ndarray) -> np.ndarray:
+    """The counts that agree with all sums and make a weighted sum of them least."""
+    found = _linear(view, goal)
+    if view.whole and not np.allclose(found, found.round(), rtol=0, atol=_SLACK):
+        found = _whole(view, goal, gap=0.0)
+    return found
+
+
+def _linear(view: _View, goal: np.ndarray) -> np.ndarray:
     solution = linprog(
         goal,
-        A_eq=system.equal,
-        b_eq=None if system.equal is None else system.equal_to,
-        A_ub=system.at_most,
-        b_ub=None if system.at_most is None else system.at_most_of,
-        bounds=np.column_stack([np.zeros(len(goal)), system.upper]),
-        method="highs",
+        A_ub=view.weights if len(view.most) else None,
+        b_ub=view.most if len(view.most) else None,
+        bounds=np.column_stack([view.lower, np.minimum(view.upper, view.beyond)]),
+        method="highs-ds",
     )
-    if solution.status == 3:
-        return -np.inf, None
-    fractional = solution.x is not None and np.abs(solution.x - solution.x.round()).max() > _SLACK
-    if whole_numbers and fractional:
-        solution = _least_whole(system, goal)
     if solution.x is None:
         raise DataError("the published counts contradict one another; no hidden counts fit them")
-    return float(np.round(solution.fun, 6)), solution.x
+    return _far(view, solution.x)
 
 
-def _least_whole(system: _System, goal: np.ndarray) -> OptimizeResult:
+def _whole(view: _View, goal: np.ndarray, *, gap: float) -> np.ndarray:
     """The same over whole counts only, for the few sums whose best counts are not whole."""
-    constraints = []
-    if system.equal is not None:
-        constraints.append(LinearConstraint(system.equal, system.equal_to, system.equal_to))
-    if system.at_most is not None:
-        constraints.append(LinearConstraint(system.at_most, -np.inf, system.at_most_of))
-    return milp(
+    solution = milp(
         goal,
         integrality=np.ones(len(goal)),
-        bounds=Bounds(np.zeros(len(goal)), system.upper),
-        constraints=constraints,
+        bounds=Bounds(view.lower, np.minimum(view.upper, view.beyond)),
+        constraints=LinearConstraint(view.weights, -np.inf, view.most),
+        options={"mip_rel_gap": gap},
     )
+    if solution.x is None:
+        raise DataError("the published counts contradict one another; no whole counts fit them")
+    return _far(view, solution.x)
 
 
-def _exposed(
-    counts: Mapping[Cell, float],
-    sums: Sequence[Relation],
-    reasons: Mapping[Cell, str],
-    component: set[Cell],
-    width: float,
-    ceiling: float,
-    touching: Mapping[Cell, list[int]],
-    certain: set[Cell],
-) -> list[Cell]:
-    """Hidden cells of a component that the reader can pin too closely, the narrowest first.
-
-    Every solution is a set of counts that the reader cannot rule out, so it also says
-    something of the other cells; those that are seen to vary enough join ``certain`` and are
-    not solved for. They stay certain, since hiding more only leaves the reader with less.
-    """
-    small = {cell for cell in component if reasons[cell] == "too_few" and counts[cell] <= ceiling}
-    system = _system(counts, sums, component, touching, small, ceiling)
-    truth = np.array([counts[cell] for cell in system.cells])
-    lowest, highest = truth.copy(), truth.copy()
-    unsure = np.array([cell not in certain for cell in system.cells])
-    found = []
-
-    def learn(goal: np.ndarray) -> tuple[float, float]:
-        ends = []
-        for sign in (1.0, -1.0):
-            least, solution = _least(system, sign * goal, whole_numbers=True)
-            ends.append(sign * least)
-            if solution is not None:
-                np.minimum(lowest, solution, out=lowest)
-                np.maximum(highest, solution, out=highest)
-        unsure[highest - lowest >= width - _SLACK] = False
-        return ends[0], ends[1]
-
-    numbers = np.arange(len(system.cells))
-    for bit in range(-1, len(numbers).bit_length()):  # pull cells apart in ever new ways
-        if unsure.any():
-            side = 1.0 if bit < 0 else 1.0 - 2.0 * ((numbers >> bit) & 1)
-            learn(side * unsure)
-    for place, cell in enumerate(system.cells):
-        if not unsure[place]:
-            continue
-        lower, upper = learn(np.eye(1, len(system.cells), place)[0])
-        unsure[place] = False
-        if upper - lower < width - _SLACK:
-            found.append((upper - lower, cell))
-    certain |= component - {cell for _, cell in found}
-    return [cell for _, cell in sorted(found)]
+def _far(view: _View, solution: np.ndarray) -> np.ndarray:
+    """The counts; infinite where nothing published holds them back."""
+    return np.where(solution > view.beyond / 10, np.inf, solution.round(6) + 0.0)
 
 
 def _small_by_reason(tables: Sequence[CountTable]) -> set[Cell]:
     """Cells whose printed reason tells that they are under the threshold."""
     small: set[Cell] = set()
     for table in tables:
-        if "reason" in table.cells and "answer" not in table.dimensions:
-            small |= set(table.names()[table.cells["reason"] == "too_few"])
+        if "reason" in table.cells:
+            told = ("base_too_small",) if "answer" in table.dimensions else _TOLD_SMALL
+            small |= set(table.names()[table.cells["reason"].isin(told)])
     return small

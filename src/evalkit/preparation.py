@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from evalkit.difference_in_differences import difference_in_differences
+from evalkit.comparability import comparable_answers, comparisons_between_municipalities
+from evalkit.difference_in_differences import difference_in_differences, pretrend_check
 from evalkit.disclosure import (
     TOTAL,
     CountTable,
@@ -27,16 +28,19 @@ from evalkit.synthetic_control import (
     synthetic_control_weights,
 )
 from evalkit.uncertainty import wilson_interval, z_value
+from evalkit.vocabulary import NO_SERVICE
 
 __all__ = [
     "CLASSES",
     "answers_by_wave",
     "coded_units",
+    "counts_behind",
     "crosswalk_by_wave",
     "funnel_counts",
     "goal_changes",
     "goal_rules",
     "indicator_effect",
+    "indicator_effects",
     "indicator_profiles",
     "indicator_synthetic_controls",
     "indicator_synthetic_path",
@@ -44,6 +48,7 @@ __all__ = [
     "protected_answers",
     "protected_changes",
     "protected_shares",
+    "protected_side_by_side",
     "protected_values",
     "published_counts",
     "targets_by_municipality",
@@ -112,7 +117,8 @@ def protected_answers(answers: pd.DataFrame, *, threshold: int = 5) -> pd.DataFr
     Parameters
     ----------
     answers
-        Answers on the scale from 1 to 5, with ``wave``; blank scores and services count nowhere.
+        Answers on the scale from 1 to 5, with ``wave``; blank scores count nowhere, answers
+        without a service in the total and, where others have one, as a group of their own.
     threshold
         Smallest count that may be shown.
 
@@ -124,56 +130,56 @@ def protected_answers(answers: pd.DataFrame, *, threshold: int = 5) -> pd.DataFr
         ``reason``. Where the answers of a group are fewer than ``threshold``, the reason is
         ``base_too_small``.
     """
-    given = answers.dropna(subset=["score", "service"])
+    given = answers.dropna(subset=["score"])
+    if given.empty:
+        return pd.DataFrame(columns=[*CELL, "count", "reason"])
     classed = given.assign(
+        service=given["service"].fillna(NO_SERVICE),
         answer_class=np.select(
             [given["score"] <= 2, given["score"] <= 3], ["disagree", "neither"], "agree"
-        )
+        ),
     )
-    parts = []
-    for key, group in classed.groupby(EVERY, sort=True):
-        counts = pd.crosstab(group["service"], group["answer_class"]).reindex(
-            columns=list(CLASSES), fill_value=0
-        )
-        counts.loc[TOTAL] = counts.sum()
-        counts[TOTAL] = counts.sum(axis=1)
-        cells = counts.rename_axis(index="service").reset_index()
-        cells = cells.melt("service", var_name="answer_class", value_name="count")
-        parts.append(cells.assign(**dict(zip(EVERY, key, strict=True))))
-    if not parts:
-        return pd.DataFrame(columns=[*CELL, "count", "reason"])
-    every = pd.concat(parts, ignore_index=True)
+    counts = classed.groupby(CELL, sort=True).size().rename("count").reset_index()
+    groups = counts[[*EVERY, "service"]].drop_duplicates()
+    cells = groups.merge(pd.DataFrame({"answer_class": CLASSES}), how="cross")
+    cells = cells.merge(counts, on=CELL, how="left", validate="one_to_one").fillna({"count": 0})
+    alone = groups.groupby(EVERY)["service"].transform("size").eq(1) & groups["service"].eq(
+        NO_SERVICE
+    )
+    for dimension in ("service", "answer_class"):
+        rest = [name for name in CELL if name != dimension]
+        sums = cells.groupby(rest, as_index=False, sort=True)["count"].sum()
+        cells = pd.concat([cells, sums.assign(**{dimension: TOTAL})], ignore_index=True)
+    lone = groups.loc[alone].assign(lone=True)
+    cells = cells.merge(lone, on=[*EVERY, "service"], how="left", validate="many_to_one")
+    every = cells.loc[cells["lone"].isna()].drop(columns="lone")
+    every = every.sort_values(EVERY, kind="stable", ignore_index=True)
     base = every.loc[every["answer_class"] == TOTAL].set_index([*EVERY, "service"])["count"]
-    every["base"] = base.loc[pd.MultiIndex.from_frame(every[[*EVERY, "service"]])].to_numpy()
-    tables = published_counts(every)
-    names = pd.concat([table.names() for table in tables])
-    small = names.loc[every["base"] < threshold]
+    base = base.loc[pd.MultiIndex.from_frame(every[[*EVERY, "service"]])].to_numpy()
+    table = published_counts(every)
+    names = table.names()
     decided = protect(
-        tables, threshold=threshold, primary=dict.fromkeys(small, "base_too_small")
+        [table],
+        threshold=threshold,
+        primary=dict.fromkeys(names[base < threshold], "base_too_small"),
     ).set_index("cell")
-    reason = decided["reason"].loc[names.loc[every.index]].to_numpy()
+    reason = decided["reason"].loc[names].to_numpy()
     hidden = pd.Series(reason, index=every.index, dtype=object).notna()
     return every.assign(count=every["count"].astype(float).mask(hidden), reason=reason)[
         [*CELL, "count", "reason"]
     ]
 
 
-def published_counts(protected: pd.DataFrame) -> list[CountTable]:
-    """The counts as tables for the audit: one per municipality, wave and item.
+def published_counts(protected: pd.DataFrame) -> CountTable:
+    """The counts as a table for the audit; municipalities, waves and items are never summed.
 
     Parameters
     ----------
     protected
-        As from ``protected_answers``.
+        As from ``protected_answers``, or some of its columns.
     """
-    return [
-        CountTable(
-            group[["service", "answer_class", "count", *group.columns.intersection(["reason"])]],
-            ("service", "answer_class"),
-            of=" ".join(map(str, key)),
-        )
-        for key, group in protected.groupby(EVERY, sort=True)
-    ]
+    dimensions = [name for name in protected.columns if name not in ("count", "reason", "base")]
+    return CountTable(protected, dimensions, of="answers")
 
 
 def protected_shares(protected: pd.DataFrame, *, confidence_level: float = 0.95) -> pd.DataFrame:
@@ -212,37 +218,119 @@ def protected_shares(protected: pd.DataFrame, *, confidence_level: float = 0.95)
     )
 
 
-def protected_changes(changes: pd.DataFrame, *, threshold: int = 5) -> pd.DataFrame:
-    """Changes of shares without those that rest on counts too small to show.
+def protected_side_by_side(
+    protected: pd.DataFrame, *, crosswalk: pd.DataFrame, wave: int, confidence_level: float = 0.95
+) -> pd.DataFrame:
+    """Shares who agree in one wave, across municipalities, from counts that are safe to show.
+
+    Parameters
+    ----------
+    protected
+        As from ``protected_answers``, of all municipalities.
+    crosswalk
+        As from ``crosswalk_by_wave``.
+    wave, confidence_level
+        The wave, and the level of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row per municipality and item, as from ``protected_shares``. Items that were not asked
+        alike have no value, ``reason`` ``not_asked`` or ``not_comparable``, and the
+        ``explanation`` in words.
+    """
+    keys = ["municipality_code", "item"]
+    own = protected.loc[(protected["wave"] == wave) & (protected["service"] == TOTAL)]
+    shares = protected_shares(own, confidence_level=confidence_level)
+    asked = comparisons_between_municipalities(crosswalk, wave=wave)
+    kept, refused = comparable_answers(shares, asked)
+    rows = pd.concat([kept.assign(explanation=None), refused])
+    reason = rows["reason"].astype(object)
+    return rows.assign(reason=reason.where(reason.notna(), None)).sort_values(
+        keys, ignore_index=True
+    )
+
+
+def protected_changes(
+    changes: pd.DataFrame,
+    protected: pd.DataFrame,
+    *,
+    before: int,
+    after: int,
+    threshold: int = 5,
+) -> pd.DataFrame:
+    """Changes of shares without those that would tell of too few.
+
+    A change gives away the counts behind it, to a reader who takes its interval into account:
+    of linked answers, how many of the linked agreed before and after.
 
     Parameters
     ----------
     changes
         As from ``share_change`` or ``with_detectable_change``.
+    protected
+        As from ``protected_answers``, with the same answers.
+    before, after
+        The waves.
     threshold
-        Smallest count, and smallest complement, that may lie behind a change.
+        Smallest count, and smallest complement, that may lie behind a change, among those it
+        counts and, where it counts only some of a wave's answers, among the rest of them.
 
     Returns
     -------
     DataFrame
-        The same rows; value and limits missing and ``reason`` ``too_few`` where hidden.
+        The same rows; value and limits missing where hidden, with the ``reason``: ``too_few``,
+        or ``can_be_derived`` where a share of the same wave is hidden.
     """
-    least = pd.concat(
-        [
-            changes["before_count"],
-            changes["before_base"] - changes["before_count"],
-            changes["after_count"],
-            changes["after_base"] - changes["after_count"],
-        ],
-        axis=1,
-    ).min(axis=1)
-    counts = ("before_count", "after_count", "count")
-    return withhold(
-        changes,
-        least < threshold,
-        "too_few",
-        columns=("value", "lower", "upper", *changes.columns.intersection(counts)),
+    shares = protected_shares(protected.loc[protected["service"] == TOTAL])
+    shares = shares.set_index(EVERY)[["count", "base"]].astype(float)
+    few = pd.Series(False, index=changes.index)
+    beside = pd.Series(False, index=changes.index)
+    for wave, own in zip((before, after), counts_behind(changes), strict=True):
+        key = changes[["municipality_code", "item"]].assign(wave=wave)[EVERY]
+        every = shares.reindex(pd.MultiIndex.from_frame(key)).set_axis(changes.index)
+        rest = every - own
+        few |= _is_small(own, threshold) | (rest["base"].gt(0) & _is_small(rest, threshold))
+        beside |= every.isna().any(axis=1)
+    hidden = ("value", "lower", "upper", "before_count", "after_count", "count")
+    held = withhold(changes, few, "too_few", columns=hidden)
+    return withhold(held, beside, "can_be_derived", columns=hidden)
+
+
+def counts_behind(changes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Those who agreed and all whom a change counts, before and after.
+
+    Parameters
+    ----------
+    changes
+        As from ``share_change``; of linked answers only the linked are counted.
+
+    Returns
+    -------
+    tuple of DataFrame
+        ``count`` and ``base`` in the first wave and in the second, by the rows of ``changes``.
+    """
+    numbers = changes[
+        ["before_count", "before_base", "after_count", "after_base", "count", "base", "value"]
+    ].astype(float)
+    linked = changes["method"].str.contains("paired").fillna(False).astype(bool)
+    before = (numbers["count"] - (numbers["value"] * numbers["base"]).round()).where(
+        linked, numbers["before_count"]
     )
+    after = numbers["count"].where(linked, numbers["after_count"])
+    return (
+        pd.DataFrame(
+            {"count": before, "base": numbers["base"].where(linked, numbers["before_base"])}
+        ),
+        pd.DataFrame(
+            {"count": after, "base": numbers["base"].where(linked, numbers["after_base"])}
+        ),
+    )
+
+
+def _is_small(counts: pd.DataFrame, threshold: int) -> pd.Series:
+    """Whether the count or its complement is under the threshold."""
+    return (counts["count"] < threshold) | (counts["base"] - counts["count"] < threshold)
 
 
 def protected_values(
@@ -549,11 +637,9 @@ def coded_units(codings: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows with ``code`` for ``code_id``, and what is not cleared marked as not checked.
+        The rows with ``code`` for ``code_id``.
     """
-    return codings.rename(columns={"code_id": "code"}).assign(
-        anonymity=codings["anonymity"].replace({"not_cleared": "not_checked"})
-    )
+    return codings.rename(columns={"code_id": "code"})
 
 
 def truth_and_estimates(
@@ -602,3 +688,37 @@ def truth_and_estimates(
             }
         )
     return pd.DataFrame(rows)
+
+
+def indicator_effects(
+    values: pd.DataFrame, *, treated: Sequence[str], treated_from: int
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Difference in differences of every indicator that comparison municipalities have too.
+
+    An indicator is passed over if no municipality with the measure, or fewer than two without
+    it, have a value both before and after it began.
+
+    Parameters
+    ----------
+    values
+        As from ``protected_values``.
+    treated, treated_from
+        As for ``indicator_effect``.
+
+    Returns
+    -------
+    tuple of dict
+        By indicator, as from ``indicator_effect``, and as from ``pretrend_check``.
+    """
+    effects, pretrends = {}, {}
+    shown = values.dropna(subset=["value"])
+    for indicator_id, own in shown.groupby("indicator_id", sort=False):
+        early = set(own.loc[own["year"] < treated_from, "municipality_code"])
+        held = early & set(own.loc[own["year"] >= treated_from, "municipality_code"])
+        others = sorted(held - set(treated))
+        if not held & set(treated) or len(others) < 2:
+            continue
+        design = {"treated": list(treated), "treated_from": treated_from}
+        effects[indicator_id] = indicator_effect(shown, indicator_id=indicator_id, **design)
+        pretrends[indicator_id] = pretrend_check(own, comparison=others, **design)
+    return effects, pretrends

@@ -1,7 +1,10 @@
 """Why a value is withheld: the fixed codes of every result's ``reason``, and the result's shape.
 
 A withheld value is a result like any other. Its row keeps its keys, its value and limits are
-missing, and ``reason`` holds one of these codes. Where a value is given, ``reason`` is missing.
+missing, and ``reason`` holds one of these codes. Where value and limits are given, ``reason`` is
+missing. Where only the limits are refused, because the data carry an estimate but no honest
+interval (too few clusters, one pair of periods), the value stands, the limits are missing and
+``reason`` says why there are none: such a value must be shown with its reason, never alone.
 """
 
 from __future__ import annotations

@@ -28,14 +28,18 @@ __all__ = [
     "MILESTONE_STATES",
     "MILESTONE_STATUS",
     "MODES",
+    "NO_SERVICE",
     "ORGANISATION_KINDS",
     "PHASES",
     "PROJECT_KINDS",
     "QUALIFIERS",
     "QUANTITIES",
+    "RESULT_KINDS",
     "RIVAL_STATUS",
     "ROW_PATTERNS",
+    "STANDINGS",
     "SURVEY_KINDS",
+    "TABLE_NAMES",
     "THEMES",
     "TOLD_BY",
     "UNITS",
@@ -158,11 +162,58 @@ THEMES = {
 
 MEASURE_STATUS = {
     "planned": "planlagt",
+    "started": "i gang",
     "piloted": "prøvd ut",
     "implemented": "innført",
     "continued": "videreført i drift",
     "ended": "avsluttet",
     "declined": "ikke gjennomført",
+}
+
+# What the values of an indicator allow: a heading, and what may be said.
+STANDINGS = {
+    "no_value": ("Ingen verdi", "Ingenting kan sies. Verdien må hentes før målet kan vurderes."),
+    "hidden": ("For få personer", "Verdiene finnes, men bygger på for få personer til å vises."),
+    "no_before": ("Bare etter", "Nivået kan beskrives, men ikke om det har endret seg."),
+    "no_after": ("Bare før", "Utgangspunktet er kjent, men ikke hva som skjedde siden."),
+    "change_only": (
+        "Før og etter",
+        "Endringen kan beskrives. Den kan ikke tilskrives programmet, for det er ikke kjent hva som "
+        "ville skjedd uten.",
+    ),
+    "compared": (
+        "Før og etter, her og i et annet område",
+        "Endringen kan holdes mot endringen i området. Forskjellen kan tilskrives programmet bare "
+        "dersom utviklingen ellers ville vært lik, og ikke noe annet skjedde samtidig.",
+    ),
+}
+
+# The study's tables as a reader would name what they hold.
+TABLE_NAMES = {
+    "facts": "enkeltopplysninger",
+    "regions": "regioner",
+    "municipalities": "kommuner",
+    "municipality_changes": "kommuneendringer",
+    "goals": "mål",
+    "measures": "tiltak",
+    "indicators": "indikatorer",
+    "observations": "verdier av indikatorene",
+    "targets": "måltall",
+    "surveys": "undersøkelser",
+    "survey_results": "svar på undersøkelsene",
+    "plan_phases": "faser",
+    "milestones": "milepæler",
+    "budget_lines": "budsjettposter",
+    "risks": "risikoer",
+    "stakeholders": "interessenter",
+    "success_criteria": "suksesskriterier",
+    "organisation": "organisering",
+    "evaluation_plan": "steg i evalueringsplanen",
+    "events": "hendelser, møter og samlinger",
+    "attainment": "vurderinger av måloppnåelse",
+    "lessons": "erfaringer",
+    "participants": "deltakere i tiltakene",
+    "recommendations": "anbefalinger",
 }
 
 MEASURE_ASPECTS = {
@@ -341,7 +392,15 @@ CROSSWALK_STATUS = {
 # What a municipality does to a draft that it validates.
 FEEDBACK_KINDS = {"comment": "merknad", "insertion": "tilføyelse", "deletion": "strykning"}
 
-ANONYMITY = {"cleared": "klarert", "not_cleared": "ikke klarert"}
+# Whether a passage may be shown; only what is cleared leaves the analysis.
+ANONYMITY = {
+    "not_checked": "ikke vurdert",
+    "needs_change": "må skrives om",
+    "cleared": "kan gjengis",
+    "withheld": "skal ikke gjengis",
+}
+
+NO_SERVICE = "Uten oppgitt tjeneste"  # where an answer does not say which service it is from
 
 # What the numbers and dates of tables are called where they are listed as claims.
 QUANTITIES = {
@@ -365,6 +424,14 @@ QUANTITIES = {
     "share": "andel",
     "start": "tid",
     "value": "verdi",
+}
+
+# Kinds of results that counts may be hidden in.
+RESULT_KINDS = {
+    "answers": "antall svar",
+    "changes": "endringer",
+    "themes": "tema i kommentarer",
+    "values": "verdier av indikatorer",
 }
 
 # Why a value is withheld: what stands in the table in its place, by the codes of reasons.py.

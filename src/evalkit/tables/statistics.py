@@ -16,6 +16,7 @@ from evalkit.errors import DataError
 from evalkit.goals import CLAIM_STRENGTHS, RULE_JUDGEMENTS
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import interval_text, number_text, percent_text
+from evalkit.publication import HIDING
 from evalkit.references import source_line
 from evalkit.tables.layout import Column, present, report_table, sentence, text_of
 
@@ -24,6 +25,7 @@ __all__ = [
     "coder_agreement_table",
     "contributions_table",
     "effects_table",
+    "hidden_table",
     "item_changes_table",
     "item_shares_table",
     "items_side_by_side_table",
@@ -1071,4 +1073,42 @@ def truth_table(compared: pd.DataFrame, *, synthetic: bool) -> ReportTable:
         caption=labelled("Sannheten og anslagene, i prosentpoeng", synthetic=synthetic),
         source=source_line(compared),
         note=method_line(compared),
+    )
+
+
+def hidden_table(summary: pd.DataFrame, *, surveys: pd.DataFrame, synthetic: bool) -> ReportTable:
+    """How many results are shown and hidden, by reason, and how well the hidden ones are hidden.
+
+    Parameters
+    ----------
+    summary
+        As from ``hidden_summary``.
+    surveys, synthetic
+        As for ``wave_response_table``.
+    """
+    hidden = summary.pivot(index="kind", columns="reason", values="hidden_count")
+    shown = summary.drop_duplicates("kind").set_index("kind")["shown_count"]
+    rows = [
+        (
+            sentence(words.RESULT_KINDS[kind]),
+            number_text(shown[kind]),
+            *(number_text(hidden.loc[kind, reason]) for reason in HIDING),
+        )
+        for kind in shown.index
+    ]
+    fewest = summary["fewest_values"].dropna()
+    return report_table(
+        [
+            Column("Resultater", 28),
+            Column("Vist", 14, "r"),
+            *(Column(sentence(words.WITHHELD[reason]), 19, "r") for reason in HIDING),
+        ],
+        rows,
+        empty="Ingen resultater hviler på antall personer.",
+        caption=labelled("Hva som er vist og skjult i hele studien", synthetic=synthetic),
+        source=source_line(surveys),
+        note=None
+        if fewest.empty
+        else "Etter alt som vises i studien, kan hvert skjulte antall ha minst "
+        f"{number_text(fewest.iloc[0])} ulike verdier.",
     )

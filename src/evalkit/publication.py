@@ -1,0 +1,262 @@
+"""Everything that a study shows of its counts, put together and attacked as a reader could.
+
+Each result is protected where it is made. A reader has all of them: every municipality, wave and
+service, the areas that hold them all, and the changes from which counts can be worked out. Here
+they become tables that meet in their cells, for one audit of the whole study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from evalkit.disclosure import THRESHOLD, TOTAL, CountTable, Relation, audit
+from evalkit.preparation import EVERY, counts_behind, published_counts
+
+__all__ = ["Publication", "audit_publication", "hidden_summary", "publication_tables"]
+
+Waves = tuple[int, int]
+HIDING = ("too_few", "base_too_small", "can_be_derived")
+ASKED = ["municipality_code", "item"]
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The results of a study as they are shown: what is hidden is missing.
+
+    Attributes
+    ----------
+    answers
+        As from ``protected_answers``, of all municipalities and waves.
+    side_by_side
+        By wave, as from ``protected_side_by_side``.
+    changes
+        By the waves before and after, as from ``protected_changes``.
+    themes
+        As from ``theme_matrix``, protected.
+    values
+        As from ``protected_values``.
+    totals
+        As from ``indicator_totals``: counts of the area that holds all municipalities.
+    """
+
+    answers: pd.DataFrame | None = None
+    side_by_side: Mapping[int, pd.DataFrame] = field(default_factory=dict)
+    changes: Mapping[Waves, pd.DataFrame] = field(default_factory=dict)
+    themes: pd.DataFrame | None = None
+    values: pd.DataFrame | None = None
+    totals: pd.DataFrame | None = None
+
+
+def publication_tables(
+    published: Publication, *, threshold: int = THRESHOLD
+) -> tuple[list[CountTable], list[Relation]]:
+    """What is shown, as tables of counts, and the sums between them.
+
+    Parameters
+    ----------
+    published
+        The results.
+    threshold
+        Smallest count that may be shown. Of indicators, only years with a hidden or smaller count
+        are taken along: the others have nothing to find out.
+
+    Returns
+    -------
+    tuple of list
+        Tables, and the sums that no single table holds. A share stands as the count it gives
+        away, a change as the counts before and after. Of those who could be followed, the rest of
+        the wave's answers are a group too, found by subtraction.
+    """
+    tables: list[CountTable] = []
+    relations: list[Relation] = []
+    if published.answers is not None:
+        tables.append(published_counts(published.answers))
+    for wave, shares in published.side_by_side.items():
+        tables.append(_agreements(shares.assign(wave=wave)))
+    for waves, changes in published.changes.items():
+        known = changes["value"].notna()
+        linked = changes["method"].str.contains("paired").fillna(False).astype(bool)
+        sides = [
+            changes[ASKED].assign(wave=wave, linked=linked, **own.where(known))
+            for wave, own in zip(waves, counts_behind(changes), strict=True)
+        ]
+        tables += [_agreements(side.loc[~linked]) for side in sides]
+        if not linked.any():
+            continue
+        group = f"followed_{waves[0]}_{waves[1]}"
+        followed = [_followed(side.loc[linked], tables, group) for side in sides]
+        relations += _same_persons(followed, group)
+        tables += followed
+    if published.themes is not None:
+        tables += _theme_tables(published.themes)
+    if published.values is not None:
+        tables += _indicator_tables(published.values, published.totals, threshold)
+    return tables, relations
+
+
+def audit_publication(published: Publication, *, threshold: int = THRESHOLD) -> pd.DataFrame:
+    """What a reader can work out about the hidden counts from all that a study shows.
+
+    Parameters
+    ----------
+    published
+        The results.
+    threshold
+        Smallest count that may be shown.
+
+    Returns
+    -------
+    DataFrame
+        As from ``audit``, for ``require_safe``: one row per hidden count, and one, unsafe, per
+        count under the threshold that is shown.
+    """
+    tables, relations = publication_tables(published, threshold=threshold)
+    hidden = audit(tables, threshold=threshold, relations=relations)
+    return pd.concat([hidden, _shown_small(tables, threshold)], ignore_index=True)
+
+
+def hidden_summary(published: Publication, audited: pd.DataFrame) -> pd.DataFrame:
+    """How many results are hidden in each kind of result, and how well.
+
+    Parameters
+    ----------
+    published
+        The results.
+    audited
+        From ``audit_publication``.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``kind`` (``answers``, ``changes``, ``themes`` or ``values``) and ``reason``
+        of hiding: ``hidden_count``; with ``shown_count`` of the kind and, of all kinds together,
+        ``audited_count`` and ``fewest_values``: how many values even the least well hidden
+        count may have (missing where nothing is hidden).
+    """
+    blocks = {
+        "answers": [published.answers],
+        "changes": [*published.changes.values()],
+        "themes": [published.themes],
+        "values": [published.values],
+    }
+    rows = []
+    for kind, results in blocks.items():
+        given = [result for result in results if result is not None]
+        if not given:
+            continue
+        reasons = pd.concat([result["reason"] for result in given], ignore_index=True)
+        for reason in HIDING:
+            rows.append((kind, reason, int(reasons.eq(reason).sum()), int(reasons.isna().sum())))
+    summary = pd.DataFrame(rows, columns=["kind", "reason", "hidden_count", "shown_count"])
+    widths = audited["width"].replace(float("inf"), float("nan"))
+    return summary.assign(audited_count=len(audited), fewest_values=widths.min() + 1)
+
+
+def _agreements(shares: pd.DataFrame) -> CountTable:
+    """Those who agree, and all: cells of the table of answers."""
+    rows = shares.drop_duplicates(EVERY)
+    cells = pd.concat(
+        [
+            rows[EVERY].assign(answer_class=answer, count=rows[column].astype(float))
+            for answer, column in (("agree", "count"), (TOTAL, "base"))
+        ]
+    )
+    return CountTable(cells.dropna(), [*EVERY, "answer_class"], "answers", complete=False)
+
+
+def _followed(side: pd.DataFrame, tables: Sequence[CountTable], group: str) -> CountTable:
+    """Those who could be followed and the rest of their wave, by whether they agree."""
+    rows = side.drop_duplicates(EVERY)
+    known = pd.concat([table.counts() for table in tables]).groupby(level=0).max()
+    cells = rows[EVERY].merge(pd.DataFrame({"answer_class": ["agree", TOTAL]}), how="cross")
+    names = CountTable(cells, [*EVERY, "answer_class"], "answers").names()
+    every = known.reindex(names).to_numpy()
+    yes = rows[["count", "base"]].to_numpy(dtype=float).ravel()
+    cells = pd.concat(
+        [
+            cells.assign(**{group: part, "count": counts})
+            for part, counts in (("yes", yes), ("no", every - yes), (TOTAL, every))
+        ]
+    )
+    keys = [*EVERY, group]
+    wide = cells.pivot(index=keys, columns="answer_class", values="count")
+    others = (wide[TOTAL] - wide["agree"]).rename("count").reset_index()
+    cells = pd.concat([cells, others.assign(answer_class="not_agree")], ignore_index=True)
+    return CountTable(cells, [*EVERY, "answer_class", group], "answers")
+
+
+def _same_persons(followed: Sequence[CountTable], group: str) -> list[Relation]:
+    """Those who could be followed are as many in both waves."""
+    pairs = []
+    for table in followed:
+        rows = table.cells.loc[
+            (table.cells["answer_class"] == TOTAL) & (table.cells[group] == "yes"), ASKED
+        ]
+        pairs.append(rows.assign(cell=table.names()[rows.index]).set_index(ASKED)["cell"])
+    return [
+        Relation({first: 1.0, second: -1.0})
+        for first, second in zip(pairs[0], pairs[1].loc[pairs[0].index], strict=True)
+    ]
+
+
+def _theme_tables(matrix: pd.DataFrame) -> Iterator[CountTable]:
+    """Documents with and without each theme; all themes of a place have the same base."""
+    for code, rows in matrix.groupby("code", sort=True):
+        yield _shares_of(rows, f"theme_{code}", of="documents")
+
+
+def _indicator_tables(
+    values: pd.DataFrame, totals: pd.DataFrame | None, threshold: int
+) -> Iterator[CountTable]:
+    """Counts and bases of an indicator in a year, with the area that holds all."""
+    keys = ["indicator_id", "year"]
+    columns = {"numerator": "count", "denominator": "base"}
+    counted = values.loc[values["numerator"].notna() | values["reason"].notna()]
+    every = counted.rename(columns=columns)[
+        [*keys, "municipality_code", *columns.values(), "reason"]
+    ]
+    if totals is not None:
+        whole = totals.rename(columns=columns).assign(municipality_code=TOTAL, reason=None)
+        every = pd.concat([every, whole[every.columns]])
+    touched = every["count"].isna().groupby([every[key] for key in keys]).transform("any")
+    small = every["count"].lt(threshold) | (every["base"] - every["count"]).lt(threshold)
+    for (indicator, year), rows in every.loc[touched | small].groupby(keys, sort=True):
+        yield _shares_of(rows, "answer", of=f"{indicator} {year}")
+
+
+def _shares_of(rows: pd.DataFrame, name: str, *, of: str) -> CountTable:
+    """Those who did, those who did not and all, by municipality."""
+    cells = pd.concat(
+        [
+            rows[["municipality_code"]].assign(
+                **{name: part, "count": counts.astype(float)},
+                reason=rows["reason"].where(rows["reason"].eq("base_too_small")),
+            )
+            for part, counts in (
+                ("yes", rows["count"]),
+                ("no", rows["base"] - rows["count"]),
+                (TOTAL, rows["base"]),
+            )
+        ],
+        ignore_index=True,
+    )
+    return CountTable(cells, ("municipality_code", name), of)
+
+
+def _shown_small(tables: list[CountTable], threshold: int) -> pd.DataFrame:
+    """Counts under the threshold that are shown, as rows of an audit that failed."""
+    counts = pd.concat([table.counts() for table in tables]) if tables else pd.Series(dtype=float)
+    small = counts.loc[counts < threshold].groupby(level=0).min()
+    return pd.DataFrame(
+        {
+            "cell": small.index,
+            "lower": small.to_numpy(),
+            "upper": small.to_numpy(),
+            "width": 0.0,
+            "needed_width": float(threshold - 1),
+            "safe": False,
+        }
+    )

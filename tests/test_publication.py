@@ -1,0 +1,255 @@
+"""All that the demo shows, attacked together: as it is shown, and as careless hands would."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evalkit.coding import theme_matrix
+from evalkit.contracts import CONTRACTS, typed
+from evalkit.demo import generate_demo
+from evalkit.disclosure import TOTAL, protect_shares, require_safe
+from evalkit.errors import DataError
+from evalkit.indicators import yearly_values
+from evalkit.preparation import (
+    answers_by_wave,
+    coded_units,
+    crosswalk_by_wave,
+    indicator_totals,
+    protected_answers,
+    protected_changes,
+    protected_side_by_side,
+    protected_values,
+)
+from evalkit.publication import Publication, audit_publication, hidden_summary
+from evalkit.survey import comparable_shares, share_change
+
+AREA = "Alle demokommunene"
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return {
+        name: typed(table, CONTRACTS[name])
+        for name, table in generate_demo(2024, area_count=60).items()
+    }
+
+
+@pytest.fixture(scope="module")
+def asked(demo):
+    return crosswalk_by_wave(demo["crosswalk"], demo["surveys"])
+
+
+@pytest.fixture(scope="module")
+def given(demo):
+    return answers_by_wave(demo["answers"], demo["surveys"])
+
+
+@pytest.fixture(scope="module")
+def published(demo, asked, given):
+    protected = protected_answers(given)
+    units = coded_units(demo["codings"])
+    documents = units[["document", "municipality_code"]].drop_duplicates()
+    matrix = theme_matrix(units.drop(columns="municipality_code"), documents)
+    totals = indicator_totals(demo["observations"], area=AREA)
+
+    def change(linkage, before, after):
+        found = share_change(given, linkage=linkage, before=before, after=after, crosswalk=asked)
+        return protected_changes(found, protected, before=before, after=after)
+
+    return Publication(
+        answers=protected,
+        side_by_side={0: protected_side_by_side(protected, crosswalk=asked, wave=0)},
+        changes={(0, 1): change("linked", 0, 1), (0, 2): change("partly_linked", 0, 2)},
+        themes=protect_shares(
+            matrix.assign(lower=None, upper=None), dimensions=("municipality_code",), of=("code",)
+        ),
+        values=protected_values(yearly_values(demo["observations"]), totals=totals),
+        totals=totals,
+    )
+
+
+def answers(*groups):
+    """Answers to one item: (municipality, wave, service, score, first and last person)."""
+    return pd.DataFrame(
+        [
+            {
+                "municipality_code": code,
+                "wave": wave,
+                "item": "plan",
+                "respondent_id": f"{code}-{person}",
+                "service": service,
+                "score": float(score),
+            }
+            for code, wave, service, score, first, last in groups
+            for person in range(first, last)
+        ]
+    )
+
+
+def test_the_demo_passes_with_all_municipalities_waves_services_and_years(published):
+    audited = audit_publication(published)
+
+    require_safe(audited)
+    assert set(published.answers["municipality_code"]) == {
+        *("9901", "9902", "9903", "9904", "9905", "0991")
+    }
+    assert audited["cell"].str.contains("service=Ungdomsteam").any()
+    assert audited["cell"].str.startswith("fravaer 20").any()
+
+
+def test_the_summary_counts_what_is_hidden_of_each_kind_and_why(published):
+    summary = hidden_summary(published, audit_publication(published))
+    counts = summary.set_index(["kind", "reason"])["hidden_count"]
+
+    assert (
+        counts["answers", "base_too_small"]
+        == (published.answers["reason"] == "base_too_small").sum()
+    )
+    assert counts["values", "too_few"] > 0
+    assert summary["fewest_values"].eq(5).all()
+
+
+def test_a_run_is_caught_that_shows_a_year_hidden_in_one_place_beside_the_area_that_holds_all(
+    published, demo
+):
+    """Each municipality hidden for itself, without a thought for the total."""
+    alone = protected_values(yearly_values(demo["observations"]))
+    careless = replace(published, values=alone)
+
+    with pytest.raises(DataError, match="municipality_code=0991"):
+        require_safe(audit_publication(careless))
+
+
+def test_a_run_is_caught_whose_comparison_shows_what_a_municipalitys_own_table_hides():
+    """Two disagree; the eight who agree are hidden beside them, but not in the comparison."""
+    given = answers(
+        *[("9901", 0, "Skole", 5, 0, 8), ("9901", 0, "Skole", 3, 8, 58)],
+        *[("9901", 0, "Skole", 1, 58, 60), ("9902", 0, "Skole", 5, 60, 90)],
+        *[("9902", 0, "Skole", 3, 90, 100), ("9902", 0, "Skole", 1, 100, 110)],
+    )
+    asked = pd.DataFrame(
+        {
+            "municipality_code": ["9901", "9902"],
+            "wave": 0,
+            "item": "plan",
+            "status": "same",
+            "variant": None,
+        }
+    )
+    protected = protected_answers(given)
+    alone = protect_shares(
+        comparable_shares(given, crosswalk=asked, wave=0),
+        dimensions=("municipality_code",),
+        of=("item",),
+    )
+
+    together = protected_side_by_side(protected, crosswalk=asked, wave=0)
+
+    assert alone["value"].notna().all()
+    assert together["reason"].tolist() == ["can_be_derived", None]
+    require_safe(audit_publication(Publication(answers=protected, side_by_side={0: together})))
+    with pytest.raises(DataError, match="answer_class=disagree"):
+        require_safe(audit_publication(Publication(answers=protected, side_by_side={0: alone})))
+
+
+def test_a_run_is_caught_whose_change_between_waves_gives_a_hidden_share_away():
+    """Three of 60 agree at the baseline, which is hidden; the change to 30 of 60 is shown."""
+    waves = answers(
+        *[("9901", 0, "Skole", 5, 0, 3), ("9901", 0, "Skole", 2, 3, 60)],
+        *[("9901", 1, "Skole", 5, 60, 90), ("9901", 1, "Skole", 2, 90, 120)],
+    )
+    protected = protected_answers(waves)
+    change = share_change(waves, linkage="unlinked")
+
+    safe = protected_changes(change, protected, before=0, after=1)
+    careless = Publication(answers=protected, changes={(0, 1): change})
+
+    assert safe["reason"].item() == "too_few"
+    require_safe(audit_publication(replace(careless, changes={(0, 1): safe})))
+    with pytest.raises(DataError, match="wave=0"):
+        require_safe(audit_publication(careless))
+
+
+def test_a_run_is_caught_that_leaves_a_few_when_the_linked_are_taken_from_all():
+    """Of 60 who answered first, 57 answered again; the other three all agreed."""
+    waves = answers(
+        *[("9901", 0, "Skole", 5, 0, 30), ("9901", 0, "Skole", 2, 30, 60)],
+        *[("9901", 1, "Skole", 5, 3, 40), ("9901", 1, "Skole", 2, 40, 60)],
+    )
+    protected = protected_answers(waves)
+    change = share_change(waves, linkage="linked")
+
+    safe = protected_changes(change, protected, before=0, after=1)
+    careless = Publication(answers=protected, changes={(0, 1): change})
+
+    assert safe["reason"].item() == "too_few"
+    require_safe(audit_publication(replace(careless, changes={(0, 1): safe})))
+    with pytest.raises(DataError, match="followed_0_1=no"):
+        require_safe(audit_publication(careless))
+
+
+def test_a_change_of_linked_answers_rests_on_the_linked_alone():
+    """Many agree in each wave, but of the forty who answered twice only three did at first."""
+    waves = answers(
+        *[("9901", 0, "Skole", 5, 0, 3), ("9901", 0, "Skole", 2, 3, 40)],
+        *[("9901", 0, "Skole", 5, 100, 160), ("9901", 0, "Skole", 2, 160, 200)],
+        *[("9901", 1, "Skole", 5, 0, 20), ("9901", 1, "Skole", 2, 20, 40)],
+    )
+
+    change = protected_changes(
+        share_change(waves, linkage="linked"), protected_answers(waves), before=0, after=1
+    )
+
+    assert change["reason"].item() == "too_few"
+    assert change[["value", "count"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 20), (40, 57)])
+def test_a_change_that_rests_on_too_few_is_hidden(before, after):
+    waves = answers(
+        *[("9901", 0, "Skole", 5, 0, before), ("9901", 0, "Skole", 1, before, 60)],
+        *[("9901", 1, "Skole", 5, 60, 60 + after), ("9901", 1, "Skole", 1, 60 + after, 120)],
+    )
+    change = share_change(waves, linkage="unlinked")
+
+    hidden = protected_changes(change, protected_answers(waves), before=0, after=1)
+
+    assert hidden["value"].isna().item()
+    assert hidden["reason"].item() == "too_few"
+
+
+def test_a_count_under_the_threshold_that_is_shown_fails_the_audit():
+    waves = answers(("9901", 0, "Skole", 5, 0, 30), ("9901", 0, "Skole", 2, 30, 33))
+    protected = protected_answers(waves)
+    shown = protected.assign(
+        count=protected["count"].mask(protected["answer_class"] == "disagree", 3.0), reason=None
+    )
+
+    with pytest.raises(DataError, match="answer_class=disagree"):
+        require_safe(audit_publication(Publication(answers=shown)))
+
+
+def test_answers_without_a_service_are_in_the_total_and_hidden_when_few():
+    waves = answers(
+        *[("9901", 0, "Skole", 5, 0, 30), ("9901", 0, "Skole", 2, 30, 60)],
+        *[("9901", 0, "NAV", 5, 60, 80), ("9901", 0, "NAV", 2, 80, 100)],
+        ("9901", 0, None, 5, 100, 102),
+    )
+
+    counts = protected_answers(waves).set_index(["service", "answer_class"])
+
+    assert counts.loc[(TOTAL, TOTAL), "count"] == 102
+    assert np.isnan(counts.loc[("Uten oppgitt tjeneste", "agree"), "count"])
+    assert counts.loc[("NAV", "agree"), "reason"] == "can_be_derived"
+
+
+def test_answers_where_nobody_gives_a_service_have_only_a_total():
+    waves = answers(("9901", 0, None, 5, 0, 30), ("9901", 0, None, 2, 30, 60))
+
+    assert set(protected_answers(waves)["service"]) == {TOTAL}
+
+
+def test_a_study_that_shows_no_counts_has_nothing_to_find():
+    assert audit_publication(Publication()).empty
