@@ -86,7 +86,7 @@ def test_run_makes_what_is_missing_and_a_second_run_does_nothing(project, capsys
     assert "2 up to date" in capsys.readouterr().out
 
     assert main(["status", "lite"]) == 0
-    assert "2 fresh" in capsys.readouterr().out
+    assert "\n2 up to date\n" in capsys.readouterr().out
 
 
 def test_status_says_why_a_notebook_is_out_of_date(project, capsys):

@@ -363,6 +363,9 @@ def _summarised(summary) -> int:
             f"{result.job.output.stem}: failed in {result.job.name}: {result.reason}",
             file=sys.stderr,
         )
+    if summary.failed:
+        kept = "data/processed/<study>/runs/<name above>.failed.ipynb"
+        print(f"Each is kept with its error, where it got that far, as {kept}", file=sys.stderr)
     print(summary)
     return 1 if summary.failed else 0
 
@@ -525,6 +528,7 @@ def _print_feedback(entries: pd.DataFrame) -> None:
 
 def _status(parsed) -> int:
     from evalkit.processing import current_study
+    from evalkit.runs import status_lines
     from evalkit.studies import study_states
 
     project = _project(parsed)
@@ -555,11 +559,7 @@ def _status(parsed) -> int:
         }
         print(json.dumps(told, ensure_ascii=False, indent=1))
         return 0
-    table = pd.DataFrame(rows, columns=["municipality", "notebook", "state", "reason"]).fillna("")
-    for row in table.itertuples():
-        print(f"{row.municipality:<24} {row.notebook:<44} {row.state:<10} {row.reason}".rstrip())
-    counts = table["state"].value_counts()
-    print(", ".join(f"{count} {state}" for state, count in counts.items()) or "no notebooks")
+    print("\n".join(status_lines(states)))
     _print_study_status(read.settings.report, day, found)
     return 0
 

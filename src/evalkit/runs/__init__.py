@@ -9,6 +9,7 @@ from evalkit.runs.jobs import Job
 from evalkit.runs.progress import JobResult, RunEvent, RunSummary, progress_bar
 from evalkit.runs.record import JobState, default_code_paths
 from evalkit.runs.run import ENGINES, job_states, run_jobs
+from evalkit.runs.status import status_lines
 
 __all__ = [
     "ENGINES",
@@ -21,4 +22,5 @@ __all__ = [
     "job_states",
     "progress_bar",
     "run_jobs",
+    "status_lines",
 ]
