@@ -4,9 +4,9 @@
     python benchmarks/bench_observations.py --millions 1.4,10,40
 
 Observations (syntetisk) of ever more areas, 200 indicators over 20 years, are written as CSV,
-turned into a store, and read four ways, each in a fresh process. Printed are medians over the rounds, ratios within a round, and memory at the peak
-(as Linux tells it).
-Pandas on CSV is left out above ``--csv-millions``, where it needs more memory than most have.
+turned into a store, and read four ways, each in a fresh process. Printed are medians over the
+rounds, ratios within a round, and memory at the peak (as Linux tells it). Pandas on CSV is left
+out above ``--csv-millions``, where it needs more memory than most have.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def read_once(way: str, spec: dict) -> Measured:
     )
     if done.returncode:
         raise SystemExit(f"{way}: {done.stderr[-2000:]}")
-    return Measured(time.perf_counter() - start, *json.loads(done.stdout))
+    return Measured(time.perf_counter() - start, *json.loads(done.stdout.splitlines()[-1]))
 
 
 def measured(folder: Path, millions: float, rounds: int, csv_millions: float) -> str:

@@ -68,6 +68,7 @@ def test_the_years_before_a_split_are_refused_and_stay_with_the_one_that_was_spl
 
     assert result.loc[("0903", 2019), "value"] == 10
     assert result.loc[("0911", 2019), "reason"] == "not_comparable"
+    assert result.loc[("0911", 2019), "basis"] == "refused"
     assert np.isnan(result.loc[("0912", 2019), "value"])
     assert result.loc[("0911", 2020), "value"] == 11
 

@@ -108,6 +108,15 @@ def test_the_sums_of_the_areas_leave_out_municipalities_without_counts(written):
     np.testing.assert_allclose(areas["denominator"], sums["denominator"].sum())
 
 
+def test_areas_made_some_indicators_at_a_time_are_the_same(written, monkeypatch):
+    at_once = read_area_values(written(observations()))
+
+    monkeypatch.setattr("evalkit.observation_writer.ROWS_AT_ONCE", 50)
+    in_parts = read_area_values(written(observations()))
+
+    pd.testing.assert_frame_equal(in_parts, at_once)
+
+
 def test_all_breaches_are_told_with_column_and_row(written):
     table = observations().astype({"value": object, "municipality_code": object})
     table.loc[0, "municipality_code"] = "301"

@@ -61,6 +61,8 @@ def change(**given):
         "count": 27.0,
         "smallest_change_share": 0.15,
         "could_see": "no change seen",
+        "confidence_level": 0.95,
+        "method": "Newcombe, paired shares",
         "reason": None,
     }
     return pd.DataFrame([row | given]).astype({"reason": object})
@@ -115,6 +117,20 @@ def test_a_change_stands_with_the_smallest_change_that_could_be_seen():
 
     assert "| +12,3 | −1,0\u00a0til +25,0 | 60 | 15,0 | ingen endring sett |" in table.markdown
     assert "Vi har en plan: +12,3 (−1,0\u00a0til +25,0)" in figure.alt
+
+
+def test_an_interval_stands_with_its_method_in_table_and_figure():
+    table = ek.item_changes_table(change(), OWN, items=ITEMS, **SURVEYS)
+    figure = ek.item_changes_figure(change(), OWN, items=ITEMS, **SURVEYS)
+
+    told = "95 prosent intervall: Newcombe for svar fra de samme personene."
+    assert told in table.markdown
+    assert figure.source.startswith(told)
+
+
+def test_a_method_without_words_for_a_reader_is_refused():
+    with pytest.raises(ek.DataError, match="add some to INTERVAL_METHODS"):
+        ek.item_changes_table(change(method="a guess"), OWN, items=ITEMS, **SURVEYS)
 
 
 def test_a_change_that_may_not_be_compared_shows_why_and_no_number():
@@ -198,7 +214,16 @@ def test_rules_and_truth_are_read_from_the_claims():
         }
     )
     estimate = pd.DataFrame(
-        [{"value": -1.9, "lower": -2.5, "upper": -1.2, "method": "m", "reason": None}]
+        [
+            {
+                "value": -1.9,
+                "lower": -2.5,
+                "upper": -1.2,
+                "confidence_level": 0.95,
+                "method": "Wilson",
+                "reason": None,
+            }
+        ]
     )
 
     rule = ek.goal_rules(claims)

@@ -143,6 +143,23 @@ def test_a_level_that_the_donors_cannot_reach_has_no_limits():
     assert result["value"].notna().all()
 
 
+def test_placebos_that_can_be_copied_exactly_are_compared_by_their_gaps_alone():
+    values, donors = panel(donor_count=120, noise=0.0)
+    own = values["municipality_code"].eq("0000")
+    noise = np.random.default_rng(2).normal(size=len(values))
+    values["value"] += noise * (own | values["municipality_code"].isin(donors[:4]))
+    after = values["year"] >= 2015
+    values["value"] += 0.1 * noise * after
+
+    result = synthetic_control(
+        values, treated=["0000"], treated_from=2015, donors=donors, confidence_levels=[0.95]
+    ).iloc[0]
+
+    assert result["method"].endswith("gaps not scaled: exact fit before")
+    assert result["upper"] - result["lower"] < 10  # and not millions
+    assert result["lower"] < result["value"] < result["upper"]
+
+
 def test_a_treated_municipality_is_no_donor():
     values, donors = panel()
 

@@ -43,9 +43,10 @@ def present_day_values(
     Returns
     -------
     DataFrame
-        The columns of ``values`` with ``basis`` (``own``, ``merged`` or ``apportioned``) and
-        ``reason`` (``missing`` where a part of a merger has no counts, ``not_comparable`` for the
-        years before a split), in the order of municipality, indicator and year.
+        The columns of ``values`` with ``basis`` (``own``, ``merged``, ``apportioned`` or
+        ``refused``) and ``reason`` (``missing`` where a part of a merger has no counts,
+        ``not_comparable`` for the years before a split), in the order of municipality, indicator
+        and year.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def _carried(
     rows[numbers] = rows[numbers].mask(missing | refused)
     reason = pd.Series(None, rows.index, dtype=object).mask(missing, checked_reason("missing"))
     return rows.assign(
-        basis=np.where(rows["is_split"], "apportioned", "merged"),
+        basis=np.select([refused, rows["is_split"]], ["refused", "apportioned"], "merged"),
         reason=reason.mask(refused, checked_reason("not_comparable")),
     )
 

@@ -125,6 +125,7 @@ def observation_database(folder: Path, memory_limit: str = MEMORY_LIMIT) -> Any:
             "observations on disk need duckdb; install it with: pip install 'evalkit[data]'"
         ) from error
     database = duckdb.connect()
+    database.execute("SET enable_progress_bar = false")  # it would be printed between results
     database.execute("SET memory_limit = $limit", {"limit": memory_limit})
     database.execute("SET temp_directory = $folder", {"folder": str(folder / ".duckdb")})
     return database

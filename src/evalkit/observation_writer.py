@@ -15,6 +15,7 @@ from evalkit.observation_store import MEMORY_LIMIT, observation_database, summar
 __all__ = ["write_observations"]
 
 ROWS_TOGETHER = 40_000  # in a row group, the least that is read: about ten municipalities
+ROWS_AT_ONCE = 5_000_000  # whose quantiles are worked out together
 BREACHES_SHOWN = 5
 
 
@@ -179,18 +180,28 @@ def _write_values(database: Any, path: Path) -> None:
 
 
 def _write_areas(database: Any, values: Path, path: Path) -> None:
+    """Country and counties, some indicators at a time: quantiles keep all their values in memory."""
+    table = f"read_parquet({_quoted(str(values))})"
+    rows = database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    batches = rows // ROWS_AT_ONCE + 1
     counted = "FILTER (numerator IS NOT NULL AND denominator IS NOT NULL)"
-    parts = [
-        summaries(
-            f"read_parquet({_quoted(str(values))})",
-            f"indicator_id, year, {area} AS area",
-            also=f"sum(numerator) {counted} AS numerator, sum(denominator) {counted} AS denominator,",
-        )
-        for area in ("'country'", "left(municipality_code, 2)")
-    ]
+    sums = f"sum(numerator) {counted} AS numerator, sum(denominator) {counted} AS denominator,"
+    made = False
+    for area in ("'country'", "left(municipality_code, 2)"):
+        for batch in range(batches):
+            part = summaries(
+                table,
+                f"indicator_id, year, {area} AS area",
+                where=f"hash(indicator_id) % {batches} = {batch}",
+                also=sums,
+            )
+            database.execute(
+                f"INSERT INTO areas {part}" if made else f"CREATE TABLE areas AS {part}"
+            )
+            made = True
     database.execute(
         f"""
-        COPY (SELECT * FROM ({" UNION ALL ".join(parts)}) ORDER BY area, indicator_id, year)
+        COPY (SELECT * FROM areas ORDER BY area, indicator_id, year)
         TO {_quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)
         """
     )

@@ -660,7 +660,7 @@ def truth_and_estimates(
     -------
     DataFrame
         One row per name: ``label``, ``unit``, ``truth``, ``value``, ``lower``, ``upper``,
-        ``method``, ``reason``, ``source``, ``locator`` and ``covered`` (whether the interval
+        ``method``, ``reason``, ``source``, ``locator`` and ``confidence_level`` and ``covered`` (whether the interval
         holds the truth; missing without an interval).
     """
     known = claims.loc[claims["subject"].str.startswith("sannhet-")].set_index("subject")
@@ -680,6 +680,7 @@ def truth_and_estimates(
                 "lower": lower,
                 "upper": upper,
                 "covered": inside,
+                "confidence_level": found["confidence_level"],
                 "method": found["method"],
                 "reason": found["reason"],
                 "source": truth["source"],

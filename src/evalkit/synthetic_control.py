@@ -16,6 +16,7 @@ __all__ = ["synthetic_control", "synthetic_control_path", "synthetic_control_wei
 
 MINIMUM_DONORS = 10
 MINIMUM_PRE_PERIODS = 5
+EXACT_FIT = 1e-6  # of the placebos' gaps after the change: below, a municipality was copied
 SUM_WEIGHT = 1e3  # pull of the row that makes the weights add up, relative to the data's scale
 
 
@@ -126,7 +127,9 @@ def synthetic_control(
     rank is that of the ratio of the errors after and before the change; a rank of 1 among 20
     donors is a p value of 1/21. The limits invert the placebo test: they hold the constant
     effects whose mean gap, in units of the fit before the change, is not among the most extreme.
-    They are withheld when there are too few donors for the level to be reached at all.
+    They are withheld when there are too few donors for the level to be reached at all. Where donors
+    are so many, or years so few, that a mix copies the municipality or a placebo exactly, nothing
+    is divided by the fit: rank and limits compare the gaps as they are, and ``method`` says so.
 
     Parameters
     ----------
@@ -273,23 +276,28 @@ def _placebo_gaps(
 
 
 def _against_placebos(gap, placebo_gaps, before, weights) -> dict:
+    """Rank among the placebos; by errors over those before the change, unless these are nought.
+
+    Where donors are many and years are few, a mix may copy a municipality exactly, and the
+    ratio is a division by rounding. The gaps are then compared as they are.
+    """
     pre, post = _root_mean_square(gap[before]), _root_mean_square(gap[~before])
     placebo_pre = _root_mean_square(placebo_gaps[before])
     placebo_post = _root_mean_square(placebo_gaps[~before])
-    smallest = np.finfo(float).tiny
-    ratio = post / max(pre, smallest)
-    placebo_ratio = placebo_post / np.maximum(placebo_pre, smallest)
-    rank = 1 + int((placebo_ratio >= ratio).sum())
-    return {
+    nought = EXACT_FIT * _root_mean_square(placebo_post)
+    scaled = min(pre, placebo_pre.min()) > nought
+    own_scale, placebo_scale = (pre, placebo_pre) if scaled else (1.0, 1.0)
+    rank = 1 + int((placebo_post / placebo_scale >= post / own_scale).sum())
+    found = {
         "weighted_donor_count": int((weights > 1e-3).sum()),
         "value": float(gap[~before].mean()),
         "pre_rmspe": float(pre),
         "post_rmspe": float(post),
         "placebo_rank": rank,
-        "placebo_p_value": rank / (len(placebo_ratio) + 1),
-        "standardised": np.abs(placebo_gaps[~before].mean(axis=0))
-        / np.maximum(placebo_pre, smallest),
+        "placebo_p_value": rank / (len(placebo_post) + 1),
+        "margins": own_scale * np.abs(placebo_gaps[~before].mean(axis=0)) / placebo_scale,
     }
+    return found if scaled else {**found, "method_suffix": ", gaps not scaled: exact fit before"}
 
 
 def _level_row(found: dict, level: float) -> dict:
@@ -303,13 +311,14 @@ def _level_row(found: dict, level: float) -> dict:
         "placebo_p_value",
     )
     row = {**dict.fromkeys(blank, np.nan), **found, "confidence_level": level}
-    placebos = row.pop("standardised", None)
-    if placebos is None:
+    row["method"] += row.pop("method_suffix", "")
+    margins = row.pop("margins", None)
+    if margins is None:
         return row
-    allowed = int(np.floor((1 - level) * (len(placebos) + 1) + 1e-9))  # extremes one may leave out
+    allowed = int(np.floor((1 - level) * (len(margins) + 1) + 1e-9))  # extremes one may leave out
     if allowed < 1:
         return {**row, "reason": checked_reason("too_few_donors")}
-    margin = np.sort(placebos)[len(placebos) - allowed] * row["pre_rmspe"]
+    margin = np.sort(margins)[len(margins) - allowed]
     return {**row, "lower": row["value"] - margin, "upper": row["value"] + margin}
 
 

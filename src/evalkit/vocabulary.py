@@ -19,6 +19,7 @@ __all__ = [
     "GOAL_KINDS",
     "GRANT_KINDS",
     "GRANT_SPANS",
+    "INTERVAL_METHODS",
     "LESSON_TOPICS",
     "LOGIC_COLUMNS",
     "MEASURE_ASPECTS",
@@ -44,6 +45,24 @@ __all__ = [
     "UNITS",
     "WITHHELD",
 ]
+
+# What a result's method says, or begins with, and how a reader is told; the first that fits.
+INTERVAL_METHODS = {
+    "Wilson": "Wilson",
+    "Newcombe, paired shares": "Newcombe for svar fra de samme personene",
+    "Newcombe, independent shares": "Newcombe for svar fra ulike personer",
+    "Newcombe, widest": "Newcombe, de videste grensene som ukjent overlapping gir",
+    "bootstrap": "gjentatt trekking (bootstrap)",
+    "permutation": "permutasjon av hvilke kommuner som har tiltaket",
+    "gaps not scaled": "placebotest på avvikene selv, fordi noen ble kopiert nøyaktig i årene før",
+    "synthetic control": "placebotest på avvik delt på avviket før tiltaket",
+    "hartung-knapp": "tilfeldige effekter, Hartung og Knapp",
+    "wald": "tilfeldige effekter, normalfordeling",
+    "exact limits": "eksakte, av tilfeldigheter alene",
+    "overdispersion": "normalfordeling, utvidet for spredningen mellom kommunene",
+    "normal interval": "normalfordeling",
+    "t interval": "t-fordeling",
+}
 
 LOGIC_COLUMNS = {
     "resources": "Ressurser",

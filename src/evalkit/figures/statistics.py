@@ -37,6 +37,7 @@ from evalkit.tables.statistics import (
     in_order,
     item_texts,
     labelled,
+    method_line,
     spread_text,
     wave_text,
 )
@@ -284,7 +285,14 @@ def item_changes_figure(
             if pd.isna(row.value):
                 reason = words.WITHHELD[row.reason]
                 axes.annotate(
-                    reason, (0, line), ha="center", va="center", fontsize=7.5, style="italic"
+                    reason,
+                    (0, line),
+                    ha="center",
+                    va="center",
+                    fontsize=7.5,
+                    style="italic",
+                    bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none"},
+                    zorder=5,
                 )
                 spoken.append(f"{name}: {reason}")
                 continue
@@ -311,7 +319,7 @@ def item_changes_figure(
             f"Endring i andel enige i {municipality.name}, med 95 prosent konfidensintervall",
             synthetic=synthetic,
         ),
-        source=source_line(surveys),
+        source=f"{method_line(own)} {source_line(surveys)}".strip(),
     )
 
 
@@ -459,6 +467,8 @@ def funnel_figure(
                     xytext=(6, 6),
                     textcoords="offset points",
                     fontweight="bold",
+                    bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.85},
+                    zorder=5,
                 )
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
@@ -495,7 +505,7 @@ def funnel_figure(
             f"{sentence(indicator)} i {year}: hvor mye tilfeldigheter kan forklare",
             synthetic=synthetic,
         ),
-        source=source_line(observations),
+        source=f"{method_line(limits, kind='grenser')} {source_line(observations)}".strip(),
     )
 
 
@@ -568,7 +578,7 @@ def event_study_figure(
             "prosent intervall; åpne punkter er før tiltaket",
             synthetic=synthetic,
         ),
-        source=source_line(observations),
+        source=f"{method_line(rows)} {source_line(observations)}".strip(),
     )
 
 
@@ -722,5 +732,5 @@ def forest_figure(
             f"{sentence(about)}: kommunene hver for seg og samlet, med 95 prosent intervall",
             synthetic=synthetic,
         ),
-        source=source_line(surveys),
+        source=f"{method_line(rows)} {source_line(surveys)}".strip(),
     )

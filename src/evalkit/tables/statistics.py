@@ -12,6 +12,7 @@ import pandas as pd
 from evalkit import vocabulary as words
 from evalkit.disclosure import TOTAL
 from evalkit.display import ReportTable
+from evalkit.errors import DataError
 from evalkit.goals import CLAIM_STRENGTHS, RULE_JUDGEMENTS
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import interval_text, number_text, percent_text
@@ -32,6 +33,7 @@ __all__ = [
     "judgements_table",
     "labelled",
     "left_out_table",
+    "method_line",
     "municipality_changes_table",
     "peers_table",
     "pooled_table",
@@ -49,7 +51,7 @@ __all__ = [
 ]
 
 MOST_NAMED = 8  # municipalities that a cell names; more are counted
-EFFECT = Column("Endring (prosentpoeng)", 16, "r")
+EFFECT = Column("Endring", 12, "r")
 
 
 def labelled(text: str, *, synthetic: bool) -> str:
@@ -88,6 +90,28 @@ def spread_text(lower: float, upper: float, *, scale: float = 100.0, decimals: i
         return ""
     ends = (change_text(end, scale=scale, decimals=decimals) for end in (lower, upper))
     return "\u00a0til ".join(ends)
+
+
+def method_line(*results: pd.DataFrame, kind: str = "intervall") -> str:
+    """How the intervals, or limits, were made: ``95 prosent intervall: Wilson.``
+
+    Empty where there is no interval.
+    """
+    shown = [result.loc[result["lower"].notna()] for result in results]
+    methods = dict.fromkeys(method for result in shown for method in result["method"])
+    levels = sorted({level for result in shown for level in result["confidence_level"]})
+    if not methods:
+        return ""
+    told = dict.fromkeys(_told_method(method) for method in methods)
+    level = " og ".join(number_text(100 * level) for level in levels)
+    return f"{level} prosent {kind}: {'; '.join(told)}."
+
+
+def _told_method(method: str) -> str:
+    for part, text in words.INTERVAL_METHODS.items():
+        if part in method:
+            return text
+    raise DataError(f"method {method!r} has no words for a reader; add some to INTERVAL_METHODS")
 
 
 def probability_text(p_value: float) -> str:
@@ -196,6 +220,7 @@ def item_shares_table(
             synthetic=synthetic,
         ),
         source=source_line(surveys),
+        note=method_line(own),
     )
 
 
@@ -247,6 +272,7 @@ def item_changes_table(
             synthetic=synthetic,
         ),
         source=source_line(surveys),
+        note=method_line(own),
     )
 
 
@@ -540,7 +566,8 @@ def effects_table(
         rows,
         empty="Ingen sammenligning kan gjøres.",
         caption=labelled(
-            "Endring mot kommuner uten tiltaket, med 95 prosent intervall fra permutasjon",
+            "Endring mot kommuner uten tiltaket, i prosentpoeng, med 95 prosent intervall fra "
+            "permutasjon",
             synthetic=synthetic,
         ),
         source=source_line(observations),
@@ -586,7 +613,7 @@ def synthetic_controls_table(
     return report_table(
         [
             Column("Kommune", 22),
-            Column("Avvik (prosentpoeng)", 18, "r"),
+            Column("Avvik", 12, "r"),
             Column("Intervall", 22, "r"),
             Column("Avvik før tiltaket", 18, "r"),
             Column("Plassering", 18, "r"),
@@ -594,11 +621,12 @@ def synthetic_controls_table(
         rows,
         empty="Ingen kommune kan sammenlignes med en syntetisk kontroll.",
         caption=labelled(
-            f"Hver kommune mot sin syntetiske kontroll: {indicator.lower()}", synthetic=synthetic
+            f"Hver kommune mot sin syntetiske kontroll: {indicator.lower()}, i prosentpoeng",
+            synthetic=synthetic,
         ),
         source=source_line(observations),
-        note="Plasseringen er kommunens blant alle som er prøvd som om de hadde tiltaket; 1 er "
-        "størst avvik.",
+        note=f"{method_line(results)} Plasseringen er kommunens blant alle som er prøvd som om de "
+        "hadde tiltaket; 1 er størst avvik.",
     )
 
 
@@ -638,11 +666,12 @@ def pooled_table(
         rows,
         empty="Ingen spørsmål kan slås sammen.",
         caption=labelled(
-            "Endring i andel enige, slått sammen over kommunene, med 95 prosent konfidensintervall",
+            "Endring i andel enige, slått sammen over kommunene, i prosentpoeng, med 95 prosent "
+            "konfidensintervall",
             synthetic=synthetic,
         ),
         source=source_line(surveys),
-        note="«Neste kommune» er intervallet som endringen i en ny, lignende kommune ventes i.",
+        note=f"{method_line(pooled)} «Neste kommune» er intervallet som endringen i en ny, lignende kommune ventes i.",
     )
 
 
@@ -725,6 +754,7 @@ def coder_agreement_table(
             "Samsvar mellom dem som kodet, med 95 prosent konfidensintervall", synthetic=synthetic
         ),
         source=source_line(codings),
+        note=method_line(*results.values()),
     )
 
 
@@ -761,15 +791,16 @@ def joint_display_table(
     return report_table(
         [
             Column("Funn", 26),
-            Column("Endring (prosentpoeng)", 18),
+            Column("Endring", 18),
             Column("Tema", 12),
             Column("Utdrag", 30),
             Column("Sammen", 14),
         ],
         rows,
         empty="Ingen funn er knyttet til tema.",
-        caption=labelled("Tall og tekst side om side", synthetic=synthetic),
+        caption=labelled("Tall og tekst side om side; endring i prosentpoeng", synthetic=synthetic),
         source=source_line(codings),
+        note=method_line(display),
     )
 
 
@@ -828,6 +859,7 @@ def judgements_table(
             "Måloppnåelse etter den erklærte regelen; endring i prosentpoeng", synthetic=synthetic
         ),
         source=source_line(goals),
+        note=method_line(judgements),
         grouped=True,
     )
 
@@ -925,7 +957,7 @@ def rivals_table(
             text_of(texts[goal]),
             text_of(rival),
             tuple(
-                f"{sentence(label)}: {_places(names, here)}"
+                f"{label}: {_places(names, here)}"
                 for status, label in words.RIVAL_STATUS.items()
                 for here in [group.loc[group["status"] == status, "municipality_code"]]
                 if len(here)
@@ -977,10 +1009,10 @@ def contributions_table(
         (
             text_of(f"{texts[row.goal_id]}. Påstand: {row.claim}"),
             text_of(names[row.municipality_code]),
-            sentence(words.MECHANISM_STATUS[row.mechanism_status]),
-            sentence(RULE_JUDGEMENTS[row.judgement]),
+            words.MECHANISM_STATUS[row.mechanism_status],
+            RULE_JUDGEMENTS[row.judgement],
             tuple(sentence(text_of(rival)) for rival in row.standing_rivals.split("; ") if rival),
-            sentence(CLAIM_STRENGTHS[row.claim_strength]),
+            CLAIM_STRENGTHS[row.claim_strength],
         )
         for row in order.itertuples(index=False)
     ]
@@ -1040,6 +1072,7 @@ def truth_table(compared: pd.DataFrame, *, synthetic: bool) -> ReportTable:
         empty="Ingen sannhet er kjent.",
         caption=labelled("Sannheten og anslagene, i prosentpoeng", synthetic=synthetic),
         source=source_line(compared),
+        note=method_line(compared),
     )
 
 
