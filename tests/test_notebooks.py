@@ -75,7 +75,7 @@ def test_the_demo_runs_all_its_notebooks_and_every_caption_says_synthetic(tmp_pa
 
     assert [result.reason for result in summary.failed] == []
     made = sorted((project.report("demo") / "notebooks").glob("*.ipynb"))
-    assert len(made) == 7
+    assert len(made) == 8
     for path in made:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         options = ["".join(cell["source"]).splitlines() for cell in cells]
