@@ -209,6 +209,30 @@ def test_a_count_under_the_threshold_that_is_shown_fails_the_audit():
         require_safe(audit_publication(Publication(answers=shown)))
 
 
+def test_a_service_that_is_too_small_in_most_waves_is_hidden_in_all():
+    waves = answers(
+        *[
+            ("9901", wave, "Skole", score, 100 * score, 100 * score + 30)
+            for wave in (0, 1, 2)
+            for score in (1, 5)
+        ],
+        *[
+            ("9901", wave, "NAV", score, 100 * score + 50, 100 * score + 70)
+            for wave in (0, 1, 2)
+            for score in (1, 5)
+        ],
+        *[("9901", 0, "Team", 5, 1000, 1003), ("9901", 1, "Team", 5, 1000, 1004)],
+        *[("9901", 2, "Team", 5, 1000, 1010), ("9901", 2, "Team", 1, 1010, 1020)],
+    )
+
+    counts = protected_answers(waves).set_index(["wave", "service", "answer_class"])
+
+    assert counts.loc[(2, "Team", "agree"), "reason"] == "can_be_derived"
+    assert counts.loc[(0, "Team", TOTAL), "reason"] == "base_too_small"
+    assert counts.loc[(2, TOTAL, TOTAL), "count"] == 120
+    require_safe(audit_publication(Publication(answers=counts.reset_index())))
+
+
 def test_answers_without_a_service_are_in_the_total_and_hidden_when_few():
     waves = answers(
         *[("9901", 0, "Skole", 5, 0, 30), ("9901", 0, "Skole", 2, 30, 60)],
