@@ -209,6 +209,18 @@ def test_a_count_under_the_threshold_that_is_shown_fails_the_audit():
         require_safe(audit_publication(Publication(answers=shown)))
 
 
+def test_an_answer_that_all_but_four_gave_is_hidden():
+    waves = answers(
+        *[("9901", 0, "Skole", 5, 0, 30), ("9901", 0, "Skole", 3, 30, 32)],
+        *[("9901", 0, "Skole", 1, 32, 34)],
+    )
+
+    counts = protected_answers(waves).set_index(["service", "answer_class"])
+
+    assert counts.loc[(TOTAL, "agree"), "reason"] == "can_be_derived"
+    assert counts.loc[(TOTAL, "neither"), "reason"] == "too_few"
+
+
 def test_a_service_that_is_too_small_in_most_waves_is_hidden_in_all():
     waves = answers(
         *[

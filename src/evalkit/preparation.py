@@ -128,7 +128,8 @@ def protected_answers(answers: pd.DataFrame, *, threshold: int = 5) -> pd.DataFr
         with ``TOTAL`` for all services and all answers: ``count`` (missing where hidden) and
         ``reason``. Where the answers of a group are fewer than ``threshold``, the reason is
         ``base_too_small``; where they are so in more than half of the waves, the group is hidden
-        in the other waves too (``can_be_derived``).
+        in the other waves too (``can_be_derived``). An answer that all but a few gave is hidden
+        with that reason as well.
     """
     given = answers.dropna(subset=["score"])
     if given.empty:
@@ -164,7 +165,8 @@ def protected_answers(answers: pd.DataFrame, *, threshold: int = 5) -> pd.DataFr
     mostly_weak = pd.MultiIndex.from_frame(every[[*EVERY, "service"]]).isin(weak)
     table = published_counts(every)
     names = table.names()
-    primary = dict.fromkeys(names[mostly_weak], "can_be_derived")
+    few_others = every["answer_class"].ne(TOTAL) & (base - every["count"] < threshold)
+    primary = dict.fromkeys(names[mostly_weak | few_others], "can_be_derived")
     primary |= dict.fromkeys(names[every["count"] < threshold], "too_few")
     primary |= dict.fromkeys(names[base < threshold], "base_too_small")
     decided = protect([table], threshold=threshold, primary=primary).set_index("cell")
