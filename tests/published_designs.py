@@ -7,6 +7,7 @@ where they are many (``published/README.md`` tells where each file is from).
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from published_case import Case
 
 from evalkit.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
 from evalkit.difference_in_differences import (
+    bootstrap_extremes,
     cross_section_difference,
     difference_in_differences,
     difference_of_changes,
@@ -22,8 +24,8 @@ from evalkit.difference_in_differences import (
     staggered_effects,
     staggered_pretrend_check,
 )
-from evalkit.indicators import funnel_limits, indicator_trend
-from evalkit.interrupted_series import interrupted_counts, interrupted_series
+from evalkit.indicators import funnel_limits, indicator_trend, inequality_indices
+from evalkit.interrupted_series import interrupted_series
 from evalkit.pooling import meta_regression, pooled_estimate
 from evalkit.synthetic_control import synthetic_control
 
@@ -187,12 +189,50 @@ def averaged(over, place=None) -> float:
     return result.set_index(result.columns[0]).loc[place, "value"]
 
 
+# House sales in North Andover (Kiel and McClain 1995), as the published regressions give them:
+# sales, mean price far from and near the incinerator, before and after it, and the root mean
+# squared error of the regression with all four means.
+HOUSES = {(0, 0): (123, 82517.23), (1, 0): (56, 82517.23 - 18824.37)}
+HOUSES |= {(0, 1): (102, 82517.23 + 18790.29)}
+HOUSES |= {(1, 1): (40, 82517.23 - 18824.37 + 18790.29 - 11863.9)}
+HOUSES_ERROR = 30243
+
+
 def incinerator(column) -> float:
-    houses = pd.read_csv(PUBLISHED / "kielmc.csv")
-    sales = pd.DataFrame(
-        {"value": houses["rprice"], "treated": houses["nearinc"], "after": houses["y81"]}
-    )
-    return cross_section_difference(sales)[column].iloc[0]
+    """Sales that have the published means and error: each a little over or under its mean."""
+    rows = []
+    for (near, after), (count, mean) in HOUSES.items():
+        signs = np.array([-1.0, 1.0] * (count // 2) + [0.0] * (count % 2))
+        spread = HOUSES_ERROR * np.sqrt((count / 321) * 317 / np.abs(signs).sum())
+        values = mean + spread * signs
+        rows.append(pd.DataFrame({"value": values, "treated": near, "after": after}))
+    return cross_section_difference(pd.concat(rows))[column].iloc[0]
+
+
+# Changes from before to after of six clusters, the first three treated.
+CLUSTERS = np.array(
+    [
+        *(-0.232297548544, 2.590469013201, 0.80186094038),
+        *(-0.786346194658, -0.489209496213, -2.261588072363),
+    ]
+)
+TREATED = np.array([True, True, True, False, False, False])
+
+
+def wild_p_value(effect: float) -> float:
+    """Over all 64 samples, as the package counts: without the two that repeat the data."""
+    draws = np.array(list(product([-1.0, 1.0], repeat=6)))
+    extreme = bootstrap_extremes(CLUSTERS, TREATED, draws, effect=effect)
+    return (extreme.sum() - 2) / 64
+
+
+def wild_limit(outside: float) -> float:
+    """Where the p value passes five per cent, between a value outside and the estimate."""
+    inside = 2.23239205609
+    for _ in range(40):
+        middle = (outside + inside) / 2
+        outside, inside = (middle, inside) if wild_p_value(middle) <= 0.05 else (outside, middle)
+    return inside
 
 
 def fast_food(column) -> float:
@@ -239,15 +279,6 @@ def california_interrupted(term, column) -> float:
     return result.set_index("term")[column].groupby("term").first()[term]
 
 
-def sicily(column, season_length=None) -> float:
-    months = pd.read_csv(PUBLISHED / "sicily.csv").rename(
-        columns={"time": "period", "aces": "count", "stdpop": "base"}
-    )
-    months = months.assign(municipality_code="sicily", indicator_id="coronary")
-    result = interrupted_counts(months, interrupted_at=37, season_length=season_length)
-    return result.loc[result["term"] == "rate_ratio", column].iloc[0]
-
-
 # Indicators
 def anscombe(column) -> float:
     first = pd.DataFrame(
@@ -262,6 +293,65 @@ def anscombe(column) -> float:
     if column == "standard_error":
         return (result["upper"] - result["lower"]) / 2 / 2.262157  # t quantile, 9 degrees
     return result[column]
+
+
+# Directly standardised rates of five groups with their limits, worst off first: population,
+# rate, lower and upper limit in 2010, and in 2015.
+RATES_2010 = [
+    (1434002, 150.2200205, 147.3194185, 153.1498241),
+    (1450590, 131.0221747, 128.3676972, 133.7051129),
+    (1453827, 127.4954973, 125.0421198, 129.975513),
+    (1440980, 130.494241, 128.2469515, 132.7657553),
+    (1457780, 135.4664241, 133.2469515, 137.8657553),
+]
+RATES_2015 = [
+    (1508923, 143.8177637, 141.0941843, 146.568661),
+    (1538008, 127.2058426, 124.7351196, 129.7026732),
+    (1538564, 122.4106945, 120.1654081, 124.6801651),
+    (1509602, 126.3922397, 124.3450367, 128.4613495),
+    (1457780, 135.4664241, 133.2469515, 137.8657553),
+]
+# Births attended by skilled staff by wealth, poorest first: population and per cent.
+BIRTHS = [
+    (2072.436, 75.60530),
+    (2112.204, 91.01997),
+    (1983.059, 96.03959),
+    (2052.124, 97.04223),
+    (1884.510, 99.22405),
+]
+
+
+def inequality(groups, index, column) -> float:
+    gradient = pd.DataFrame(
+        {
+            "municipality_code": "England",
+            "indicator_id": "rate",
+            "group_order": range(1, 6),
+            "population": [group[0] for group in groups],
+            "value": [group[1] for group in groups],
+        }
+    )
+    if len(groups[0]) == 4:
+        width = np.array([np.log(upper / lower) for _, _, lower, upper in groups])
+        errors = gradient["value"] * width / 2 / 1.959964
+        gradient = gradient.assign(standard_error=errors)
+    result = inequality_indices(gradient, confidence_levels=[0.95])
+    return result.set_index("index")[column][index]
+
+
+def concentration() -> float:
+    """The concentration index that the slope gives: twice the covariance of rank and value."""
+    share = np.array([population for population, _ in BIRTHS])
+    share = share / share.sum()
+    rank = share.cumsum() - share / 2
+    return 2 * inequality(BIRTHS, "slope_index", "value") * (share * (rank - 0.5) ** 2).sum()
+
+
+def funnel_edge(base: float, level: float, column: str) -> float:
+    """Per cent of expected where a count first lies outside the funnel at this many expected."""
+    at = pd.DataFrame({"municipality_code": ["one"], "count": [1.0], "base": [base]})
+    limit = funnel_limits(at, kind="ratio", confidence_levels=[level])[column].item()
+    return 100 * (limit if column == "lower" else limit + 1 / base)
 
 
 def funnel_dispersion() -> float:
@@ -281,13 +371,22 @@ METAFOR_HK = "metafor, rma(yi, vi, data=dat.bcg, test='knha'), README"
 METAFOR_MODERATOR = "metafor, rma(yi, vi, mods = ~ ablat, data=dat.bcg, test='knha'), README"
 METAFOR_STATA = "metafor test suite, comparison with Stata metan (dat.bcg)"
 KACKER = "DerSimonian and Kacker (2007), Contemp. Clin. Trials 28, tables 3 and 4"
-KRIPPENDORFF = "Krippendorff (2011), Computing Krippendorff's alpha-reliability"
+KRIPPENDORFF = (
+    "Krippendorff (2011), Computing Krippendorff's alpha-reliability; pyirr, tests of kripp_alpha"
+)
 GWET = "irrCAC (Gwet), overview, cac.raw4raters"
 GWET_TABLE = "irrCAC (Gwet), overview, cont3x3abstractors"
 SAS = "SAS PROC FREQ output in the statsmodels test suite"
 DID = "Callaway and Sant'Anna, R package did, mpdta example without covariates"
 LINDEN = "Linden (2015), Stata Journal 15, itsa example, California cigarette sales, lag(1)"
-BERNAL = "Lopez Bernal, Cummins and Gasparrini (2017), Int. J. Epidemiol. 46, Sicily"
+KIELMC = (
+    "Kiel and McClain (1995), Stata's regress rprice y81 nearinc y81nrinc (Wooldridge, ex. 13.3)"
+)
+ANSCOMBE = "Anscombe (1973), as printed by R's summary(lm(y1 ~ x1, data = anscombe))"
+WILD = "R package fwildclusterboot, in diff-diff benchmarks/data/wild_cluster_boot_golden.json"
+SII = "R package PHEindicatormethods, WorkedExamples_phe_sii, DSR_data"
+ACI = "R package healthequal, aci(OrderedSample): the slope is aci / (2 variance of rank)"
+FUNNEL = "R package PHEindicatormethods, tests/testthat/testdata_funnel_ratio_outputs.csv"
 
 CASES = [
     Case(
@@ -599,15 +698,15 @@ CASES = [
         "incinerator and house prices",
         -11863.9,
         0.05,
-        "Kiel and McClain (1995) in Wooldridge, Introductory Econometrics, example 13.3",
+        KIELMC,
         lambda: incinerator("value"),
     ),
     Case(
         "difference in differences, cross-sections",
         "incinerator: standard error",
-        7456.65,
-        0.01,
-        "Kiel and McClain (1995) in Wooldridge, Introductory Econometrics, example 13.3",
+        7456.646,
+        0.2,  # the published error of the regression is rounded to whole dollars
+        KIELMC,
         lambda: incinerator("standard_error"),
     ),
     Case(
@@ -667,53 +766,89 @@ CASES = [
         lambda: california_interrupted("trend_change", "value"),
     ),
     Case(
-        "interrupted counts",
-        "smoking ban: rate ratio",
-        0.894,
-        5e-4,
-        BERNAL,
-        lambda: sicily("value"),
-    ),
-    Case(
-        "interrupted counts",
-        "smoking ban, season: rate ratio",
-        0.885,
-        5e-4,
-        BERNAL,
-        lambda: sicily("value", 12),
-    ),
-    Case(
-        "interrupted counts",
-        "smoking ban, season: lower limit",
-        0.839,
-        5e-4,
-        BERNAL,
-        lambda: sicily("lower", 12),
-    ),
-    Case(
-        "interrupted counts",
-        "smoking ban, season: upper limit",
-        0.933,
-        5e-4,
-        BERNAL,
-        lambda: sicily("upper", 12),
-    ),
-    Case(
         "trend",
         "first of four data sets: slope",
-        0.5,
-        5e-4,
-        "Anscombe (1973), The American Statistician 27, 17-21",
+        0.5001,
+        5e-5,
+        ANSCOMBE,
         lambda: anscombe("value"),
     ),
     Case(
         "trend",
         "first of four data sets: standard error",
-        0.118,
-        5e-4,
-        "Anscombe (1973), The American Statistician 27, 17-21",
+        0.1179,
+        5e-5,
+        ANSCOMBE,
         lambda: anscombe("standard_error"),
     ),
+    *[
+        Case(
+            f"{'slope' if index == 'slope_index' else 'relative'} index of inequality",
+            f"rates of {year} by fifth: {column}",
+            value,
+            tolerance,
+            SII,
+            lambda groups=groups, index=index, column=column: inequality(groups, index, column),
+        )
+        for year, groups, index, column, value, tolerance in (
+            (2010, RATES_2010, "slope_index", "value", -14.848683, 5e-7),
+            (2015, RATES_2015, "slope_index", "value", -9.042367, 5e-7),
+            (2010, RATES_2010, "relative_index", "value", 0.8956758, 5e-8),
+            (2015, RATES_2015, "relative_index", "value", 0.9332670, 5e-8),
+            (2010, RATES_2010, "slope_index", "lower", -18.94895, 0.06),  # simulated there
+            (2010, RATES_2010, "slope_index", "upper", -10.767618, 0.06),
+            (2010, RATES_2010, "relative_index", "lower", 0.8689296, 4e-4),
+            (2010, RATES_2010, "relative_index", "upper", 0.9231619, 4e-4),
+        )
+    ],
+    Case(
+        "slope index of inequality",
+        "births by wealth: as a concentration index",
+        4.30052,
+        5e-6,
+        ACI,
+        concentration,
+    ),
+    *[
+        Case(
+            "funnel, exact limits",
+            f"{count} events, {100 * level:g} %: {column}",
+            value,
+            2e-4,
+            FUNNEL,
+            lambda base=base, level=level, column=column: funnel_edge(base, level, column),
+        )
+        for count, level, column, base, value in (
+            (10, 0.95, "lower", 18.39035799, 54.3763205),
+            (10, 0.95, "upper", 4.795387629, 208.5337156),
+            (10, 0.998, "lower", 24.13397235, 41.43536693),
+            (10, 0.998, "upper", 2.960519925, 337.778507),
+            (100, 0.95, "lower", 121.6268111, 82.21871402),
+            (100, 0.95, "upper", 81.36400699, 122.9044681),
+        )
+    ],
+    Case(
+        "wild cluster bootstrap",
+        "six clusters, all samples: p value",
+        0.03125,
+        0,
+        WILD,
+        lambda: wild_p_value(0.0),
+    ),
+    *[
+        Case(
+            "wild cluster bootstrap",
+            f"six clusters, all samples: {side}",
+            limit,
+            1e-4,
+            WILD,
+            lambda outside=outside: wild_limit(outside),
+        )
+        for side, limit, outside in (
+            ("lower", 0.226920726858, -1.0),
+            ("upper", 4.86871767596, 6.0),
+        )
+    ],
     Case(
         "funnel, dispersion",
         "six units, log scale",

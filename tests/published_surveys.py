@@ -17,6 +17,7 @@ from evalkit.rates import crude_rate, directly_standardised_rate, indirectly_sta
 from evalkit.reliability import cronbach_alpha
 from evalkit.survey import (
     cliffs_delta,
+    mcnemar_test,
     ordinal_regression,
     paired_shift,
     probability_of_superiority,
@@ -49,6 +50,12 @@ ORDINAL = "R package ordinal, clm(rating ~ temp + contact, data = wine), wine: R
 PINGOUIN = "Python package pingouin (tested against R psych), cronbach_alpha, data {}"
 FLEISS = "R package tidyrates (epitools), README, data of Fleiss (1981, p. 249)"
 R_TESTS = "R documentation, {}"
+SQUARE = (
+    "R, table 23, 15, 19, 31, as in statsmodels stats/tests/results/contingency_table_r_results.csv"
+)
+MULTTEST = "R package multtest, as in statsmodels stats/tests/test_multi.py"
+DSR = "R package PHEindicatormethods, DSR-vignette, phe_dsr(df2, dths, pop)"
+DSRTEST = "R package dsrTest (exact instead of Byar's limits), vignette, dobson [Exact CI]"
 
 
 def limits(pairs: list[tuple], interval: Callable, statistic: str, source: str) -> list[Case]:
@@ -97,6 +104,12 @@ DEPRESSION_AFTER = [0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29]
 @cache
 def depression() -> pd.Series:
     return paired_shift(answers(DEPRESSION_AFTER, DEPRESSION_BEFORE)).iloc[0]
+
+
+def mcnemar(both: int, before_only: int, after_only: int, neither: int) -> pd.Series:
+    pairs = [(5, 5)] * both + [(5, 1)] * before_only + [(1, 5)] * after_only + [(1, 1)] * neither
+    before, after = zip(*pairs, strict=True)
+    return mcnemar_test(answers(list(before), list(after))).iloc[0]
 
 
 WINE = {  # judges 1 to 9, two bottles each
@@ -213,6 +226,29 @@ def birth_rate(order: str, *, adjusted: bool) -> float:
     return rates.set_index("municipality_code").loc[order, "value"]
 
 
+EUROPE_2013 = [50, 55, 55, 55, 60, 60, 65, 70, 70, 70, 70, 65, 60, 55, 50, 40, 25, 15, 10]
+DEATHS = [1, 1, 0, 0, 0, 1, 1, 3, 3, 3, 3, 10, 10, 10, 10, 8, 8, 8, 8]
+PERSONS = [30, 35, 35, 35, 40, 40, 45, 50, 50, 50, 60, 60, 70, 75, 70, 60, 20, 20, 15]
+
+
+def death_rate() -> pd.Series:
+    """Deaths in nineteen age bands of a small place, by the European standard of 2013."""
+    events = pd.DataFrame(
+        {
+            "municipality_code": "place",
+            "age_group": range(19),
+            "event_count": DEATHS,
+            "population_count": PERSONS,
+        }
+    )
+    return directly_standardised_rate(events, standard=pd.Series(EUROPE_2013)).iloc[0]
+
+
+def fifth_births() -> pd.Series:
+    rates = directly_standardised_rate(births(), standard=FLEISS_STANDARD)
+    return rates.set_index("municipality_code").loc["5+"]
+
+
 def nickel() -> pd.Series:
     """One stratum whose reference rate gives the published expected deaths."""
     events = pd.DataFrame(
@@ -227,6 +263,16 @@ def nickel() -> pd.Series:
         {"age_group": ["all"], "event_count": [1], "population_count": [1000.0]}
     )
     return indirectly_standardised_ratio(events, reference=reference).iloc[0]
+
+
+MULTTEST_P = [0.838541367553, 0.642193923795, 0.680845947633, 0.967833824309, 0.71626938238]
+MULTTEST_P += [0.177096952723, 5.23656777208e-5, 0.0202732688798, 0.00028140506198, 0.0149877310796]
+
+
+def holm(p_value: float) -> float:
+    """Ten p values adjusted; the one asked for."""
+    rows = adjusted_p_values(pd.DataFrame({"p_value": MULTTEST_P}))
+    return rows.loc[rows["p_value"] == p_value, "adjusted_p_value"].item()
 
 
 BENJAMINI = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240]
@@ -460,6 +506,72 @@ CASES: list[Case] = [
             ("3", True, 0.000851, 5e-7),
             ("4", True, 0.000927, 5e-7),
             ("5+", True, 0.000755, 5e-7),
+        )
+    ],
+    *[
+        Case(
+            "directly standardised rate, Dobson",
+            f"deaths in a small place: {column}",
+            value,
+            tolerance,
+            DSR,
+            lambda column=column: death_rate()[column],
+        )
+        for column, value, tolerance in (
+            ("value", 8283.016, 5e-4),
+            ("lower", 6570.819, 5e-4),
+            ("upper", 10289.65, 5e-3),
+        )
+    ],
+    *[
+        Case(
+            "directly standardised rate, Dobson",
+            f"birth order 5+: {column}",
+            value,
+            6e-4,
+            DSRTEST,
+            lambda column=column: fifth_births()[column],
+        )
+        for column, value in (("lower", 67.633), ("upper", 83.867))
+    ],
+    Case(
+        "McNemar's test",
+        "23, 15, 19, 31: chi-squared",
+        0.470588235294118,
+        1e-12,
+        SQUARE,
+        lambda: mcnemar(23, 15, 19, 31)["statistic"],
+    ),
+    Case(
+        "McNemar's test",
+        "23, 15, 19, 31: p value",
+        0.492716677227088,
+        1e-12,
+        SQUARE,
+        lambda: mcnemar(23, 15, 19, 31)["p_value"],
+    ),
+    Case(
+        "McNemar's test, exact",
+        "59, 6, 16, 80: p value",
+        0.052479,
+        5e-7,
+        FAGERLAND.format("8"),
+        lambda: mcnemar(59, 6, 16, 80)["p_value"],
+    ),
+    *[
+        Case(
+            "Holm",
+            f"p = {raw:.3g} of ten",
+            adjusted,
+            1e-12,
+            MULTTEST,
+            lambda raw=raw: holm(raw),
+        )
+        for raw, adjusted in (
+            (5.23656777208e-5, 5.23656777208e-4),
+            (0.00028140506198, 2.53264555782e-3),
+            (0.0149877310796, 0.119901848636800),
+            (0.0202732688798, 0.141912882158600),
         )
     ],
     Case(

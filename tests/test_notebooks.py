@@ -10,7 +10,14 @@ from studies import SETTINGS, write_study
 
 from evalkit.demo import write_demo
 from evalkit.readers import read_study
-from evalkit.studies import Project, process_study, run_study, study_jobs, study_states
+from evalkit.studies import (
+    Project,
+    process_study,
+    run_study,
+    short_report_jobs,
+    study_jobs,
+    study_states,
+)
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 # Those that a study without answers, counts and codings can run.
@@ -99,6 +106,24 @@ def test_municipality_notebooks_run_per_municipality_and_the_others_once(tmp_pat
         "01-context-horten.ipynb",
     ]
     assert not any(n.startswith("00-") for n in names)
+
+
+def test_a_study_with_answers_is_always_audited_and_one_without_never(tmp_path):
+    folder = write_demo(tmp_path / "data" / "raw" / "demo", municipality_count=1, area_count=8)
+    settings = (folder / "study.toml").read_text(encoding="utf-8")
+    (folder / "study.toml").write_text(settings.replace('  "18-disclosure",\n', ""), "utf-8")
+    write_study(tmp_path, settings=PUBLISHED_SETTINGS)
+    project = project_with(tmp_path, "demo")
+    read = read_study(project.raw("demo"))
+
+    audited = [job.output.name for job in study_jobs(project, read)]
+    short = [job.output.name for job in short_report_jobs(project, read, [])]
+    without = study_jobs(project, read_study(project.raw("lite")))
+
+    assert "18-disclosure.ipynb" not in read.settings.notebooks
+    assert audited.count("18-disclosure.ipynb") == 1
+    assert short == ["18-disclosure.ipynb"]
+    assert "18-disclosure.ipynb" not in {job.output.name for job in without}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -6,23 +6,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evalkit.coding import theme_matrix
 from evalkit.contracts import CONTRACTS, typed
 from evalkit.demo import generate_demo
 from evalkit.disclosure import TOTAL, protect_shares, require_safe
 from evalkit.errors import DataError
 from evalkit.indicators import yearly_values
 from evalkit.preparation import (
-    answers_by_wave,
-    coded_units,
-    crosswalk_by_wave,
-    indicator_totals,
     protected_answers,
     protected_changes,
     protected_side_by_side,
     protected_values,
 )
-from evalkit.publication import Publication, audit_publication, hidden_summary
+from evalkit.publication import (
+    Publication,
+    audit_publication,
+    hidden_summary,
+    study_publication,
+)
 from evalkit.survey import comparable_shares, share_change
 
 AREA = "Alle demokommunene"
@@ -36,38 +36,16 @@ def demo():
     }
 
 
-@pytest.fixture(scope="module")
-def asked(demo):
-    return crosswalk_by_wave(demo["crosswalk"], demo["surveys"])
+def everything(tables, *absent):
+    """What a study with these tables shows; those named are left empty."""
+    names = ("answers", "surveys", "crosswalk", "codings", "observations")
+    given = {name: tables[name].head(0) if name in absent else tables[name] for name in names}
+    return study_publication(**given, area=AREA)
 
 
 @pytest.fixture(scope="module")
-def given(demo):
-    return answers_by_wave(demo["answers"], demo["surveys"])
-
-
-@pytest.fixture(scope="module")
-def published(demo, asked, given):
-    protected = protected_answers(given)
-    units = coded_units(demo["codings"])
-    documents = units[["document", "municipality_code"]].drop_duplicates()
-    matrix = theme_matrix(units.drop(columns="municipality_code"), documents)
-    totals = indicator_totals(demo["observations"], area=AREA)
-
-    def change(linkage, before, after):
-        found = share_change(given, linkage=linkage, before=before, after=after, crosswalk=asked)
-        return protected_changes(found, protected, before=before, after=after)
-
-    return Publication(
-        answers=protected,
-        side_by_side={0: protected_side_by_side(protected, crosswalk=asked, wave=0)},
-        changes={(0, 1): change("linked", 0, 1), (0, 2): change("partly_linked", 0, 2)},
-        themes=protect_shares(
-            matrix.assign(lower=None, upper=None), dimensions=("municipality_code",), of=("code",)
-        ),
-        values=protected_values(yearly_values(demo["observations"]), totals=totals),
-        totals=totals,
-    )
+def published(demo):
+    return everything(demo)
 
 
 def answers(*groups):
@@ -231,6 +209,42 @@ def test_a_count_under_the_threshold_that_is_shown_fails_the_audit():
         require_safe(audit_publication(Publication(answers=shown)))
 
 
+def test_an_answer_that_all_but_four_gave_is_hidden():
+    waves = answers(
+        *[("9901", 0, "Skole", 5, 0, 30), ("9901", 0, "Skole", 3, 30, 32)],
+        *[("9901", 0, "Skole", 1, 32, 34)],
+    )
+
+    counts = protected_answers(waves).set_index(["service", "answer_class"])
+
+    assert counts.loc[(TOTAL, "agree"), "reason"] == "can_be_derived"
+    assert counts.loc[(TOTAL, "neither"), "reason"] == "too_few"
+
+
+def test_a_service_that_is_too_small_in_most_waves_is_hidden_in_all():
+    waves = answers(
+        *[
+            ("9901", wave, "Skole", score, 100 * score, 100 * score + 30)
+            for wave in (0, 1, 2)
+            for score in (1, 5)
+        ],
+        *[
+            ("9901", wave, "NAV", score, 100 * score + 50, 100 * score + 70)
+            for wave in (0, 1, 2)
+            for score in (1, 5)
+        ],
+        *[("9901", 0, "Team", 5, 1000, 1003), ("9901", 1, "Team", 5, 1000, 1004)],
+        *[("9901", 2, "Team", 5, 1000, 1010), ("9901", 2, "Team", 1, 1010, 1020)],
+    )
+
+    counts = protected_answers(waves).set_index(["wave", "service", "answer_class"])
+
+    assert counts.loc[(2, "Team", "agree"), "reason"] == "can_be_derived"
+    assert counts.loc[(0, "Team", TOTAL), "reason"] == "base_too_small"
+    assert counts.loc[(2, TOTAL, TOTAL), "count"] == 120
+    require_safe(audit_publication(Publication(answers=counts.reset_index())))
+
+
 def test_answers_without_a_service_are_in_the_total_and_hidden_when_few():
     waves = answers(
         *[("9901", 0, "Skole", 5, 0, 30), ("9901", 0, "Skole", 2, 30, 60)],
@@ -249,6 +263,15 @@ def test_answers_where_nobody_gives_a_service_have_only_a_total():
     waves = answers(("9901", 0, None, 5, 0, 30), ("9901", 0, None, 2, 30, 60))
 
     assert set(protected_answers(waves)["service"]) == {TOTAL}
+
+
+@pytest.mark.parametrize("absent", ["codings", "observations"])
+def test_a_study_without_some_of_the_tables_is_audited_for_the_others(demo, absent):
+    own = demo["answers"]["municipality_code"] == "9901"
+    audited = audit_publication(everything(demo | {"answers": demo["answers"].loc[own]}, absent))
+
+    assert len(audited) > 0
+    require_safe(audited)
 
 
 def test_a_study_that_shows_no_counts_has_nothing_to_find():

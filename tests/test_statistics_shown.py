@@ -133,6 +133,15 @@ def test_a_method_without_words_for_a_reader_is_refused():
         ek.item_changes_table(change(method="a guess"), OWN, items=ITEMS, **SURVEYS)
 
 
+def test_the_table_of_changes_says_how_many_answers_could_be_linked():
+    linked = pd.concat([change(linkage_share=0.552), change(linkage_share=0.618, item="tid")])
+    table = ek.item_changes_table(linked, OWN, items=ITEMS, **SURVEYS)
+    unlinked = ek.item_changes_table(change(linkage_share=None), OWN, items=ITEMS, **SURVEYS)
+
+    assert "Koblet til samme person: 55\u00a0% til 62\u00a0% av svarene." in table.markdown
+    assert "Koblet" not in unlinked.markdown
+
+
 def test_a_change_that_may_not_be_compared_shows_why_and_no_number():
     refused = change(value=None, lower=None, upper=None, reason="not_comparable")
     table = ek.item_changes_table(refused, OWN, items=ITEMS, **SURVEYS)

@@ -549,11 +549,7 @@ def _bootstrap_rows(change, is_treated, levels, seed) -> list[dict]:
     draws = generator.choice(points, size=(BOOTSTRAP_REPLICATES, len(change)))
 
     def p_value(effect: float) -> float:
-        freed = change - effect * is_treated
-        residual = freed - freed.mean()
-        value, spread = _difference_and_error(draws * residual, is_treated)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            extreme = np.abs(value / spread) >= abs(own - effect) / error
+        extreme = bootstrap_extremes(change, is_treated, draws, effect=effect)
         return float((1 + extreme.sum()) / (1 + BOOTSTRAP_REPLICATES))
 
     rows = []
@@ -562,6 +558,34 @@ def _bootstrap_rows(change, is_treated, levels, seed) -> list[dict]:
         found = {"lower": lower, "upper": upper, "p_value": p_value(0.0), "reason": None}
         rows.append({"value": own, "confidence_level": level, "method": method, **found})
     return rows
+
+
+def bootstrap_extremes(
+    change: np.ndarray, is_treated: np.ndarray, draws: np.ndarray, *, effect: float = 0.0
+) -> np.ndarray:
+    """Which samples of the restricted wild bootstrap have a t value as far out as the real one.
+
+    Parameters
+    ----------
+    change
+        Change of each unit.
+    is_treated
+        True for the treated units.
+    draws
+        Weights that the residuals under the null are multiplied with: one row per sample.
+    effect
+        The null: the difference in differences is this.
+
+    Returns
+    -------
+    ndarray of bool
+        One per row of ``draws``.
+    """
+    own, error = _difference_and_error(change[None], is_treated)
+    freed = change - effect * is_treated
+    value, spread = _difference_and_error(draws * (freed - freed.mean()), is_treated)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.abs(value / spread) >= np.abs(own - effect) / error * (1 - 1e-12)
 
 
 def _difference_and_error(changes: np.ndarray, is_treated: np.ndarray):

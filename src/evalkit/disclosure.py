@@ -450,7 +450,8 @@ def protect_shares(
         Smallest count, complement and base that may be shown.
     series
         Columns that make a series over periods; when given, series with too many weak
-        periods are hidden whole (see ``hidden_series``).
+        periods are hidden whole (see ``hidden_series``), as the periods in between would tell
+        of the weak ones.
     largest_weak_share
         As in ``hidden_series``.
     hidden_columns
@@ -485,7 +486,9 @@ def protect_shares(
         first = dict(zip(cells[answer == "yes"], one.index, strict=True))
         primary = {}
         reasons = primary_reasons(one["count"], one["base"], threshold=threshold)
-        weak_reason = pd.Series(np.where(weak, "too_few", None), index=weak.index, dtype=object)
+        weak_reason = pd.Series(
+            np.where(weak, "can_be_derived", None), index=weak.index, dtype=object
+        )
         for (yes, row), no, every in zip(
             first.items(), cells[answer == "no"], cells[answer == TOTAL], strict=True
         ):

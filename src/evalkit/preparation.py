@@ -128,7 +128,9 @@ def protected_answers(answers: pd.DataFrame, *, threshold: int = 5) -> pd.DataFr
         One row per municipality, wave, item, ``service`` and ``answer_class`` (of ``CLASSES``),
         with ``TOTAL`` for all services and all answers: ``count`` (missing where hidden) and
         ``reason``. Where the answers of a group are fewer than ``threshold``, the reason is
-        ``base_too_small``.
+        ``base_too_small``; where they are so in more than half of the waves, the group is hidden
+        in the other waves too (``can_be_derived``). An answer that all but a few gave is hidden
+        with that reason as well.
     """
     given = answers.dropna(subset=["score"])
     if given.empty:
@@ -156,13 +158,19 @@ def protected_answers(answers: pd.DataFrame, *, threshold: int = 5) -> pd.DataFr
     every = every.sort_values(EVERY, kind="stable", ignore_index=True)
     base = every.loc[every["answer_class"] == TOTAL].set_index([*EVERY, "service"])["count"]
     base = base.loc[pd.MultiIndex.from_frame(every[[*EVERY, "service"]])].to_numpy()
+    bases = every.assign(count=base)
+    series = ["municipality_code", "item", "service"]
+    weak = bases["answer_class"].eq(TOTAL) & bases["service"].ne(TOTAL)
+    weak = hidden_series(bases.loc[weak], series=series, threshold=threshold)
+    weak = pd.MultiIndex.from_frame(bases.loc[weak.index[weak], [*EVERY, "service"]])
+    mostly_weak = pd.MultiIndex.from_frame(every[[*EVERY, "service"]]).isin(weak)
     table = published_counts(every)
     names = table.names()
-    decided = protect(
-        [table],
-        threshold=threshold,
-        primary=dict.fromkeys(names[base < threshold], "base_too_small"),
-    ).set_index("cell")
+    few_others = every["answer_class"].ne(TOTAL) & (base - every["count"] < threshold)
+    primary = dict.fromkeys(names[mostly_weak | few_others], "can_be_derived")
+    primary |= dict.fromkeys(names[every["count"] < threshold], "too_few")
+    primary |= dict.fromkeys(names[base < threshold], "base_too_small")
+    decided = protect([table], threshold=threshold, primary=primary).set_index("cell")
     reason = decided["reason"].loc[names].to_numpy()
     hidden = pd.Series(reason, index=every.index, dtype=object).notna()
     return every.assign(count=every["count"].astype(float).mask(hidden), reason=reason)[

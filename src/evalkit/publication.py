@@ -12,10 +12,31 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from evalkit.disclosure import THRESHOLD, TOTAL, CountTable, Relation, audit
-from evalkit.preparation import EVERY, counts_behind, published_counts
+from evalkit.coding import theme_matrix
+from evalkit.disclosure import THRESHOLD, TOTAL, CountTable, Relation, audit, protect_shares
+from evalkit.indicators import yearly_values
+from evalkit.preparation import (
+    EVERY,
+    answers_by_wave,
+    coded_units,
+    counts_behind,
+    crosswalk_by_wave,
+    indicator_totals,
+    protected_answers,
+    protected_changes,
+    protected_side_by_side,
+    protected_values,
+    published_counts,
+)
+from evalkit.survey import share_change
 
-__all__ = ["Publication", "audit_publication", "hidden_summary", "publication_tables"]
+__all__ = [
+    "Publication",
+    "audit_publication",
+    "hidden_summary",
+    "publication_tables",
+    "study_publication",
+]
 
 Waves = tuple[int, int]
 HIDING = ("too_few", "base_too_small", "can_be_derived")
@@ -48,6 +69,79 @@ class Publication:
     themes: pd.DataFrame | None = None
     values: pd.DataFrame | None = None
     totals: pd.DataFrame | None = None
+
+
+def study_publication(
+    *,
+    answers: pd.DataFrame,
+    surveys: pd.DataFrame,
+    crosswalk: pd.DataFrame,
+    codings: pd.DataFrame,
+    observations: pd.DataFrame,
+    area: str,
+    threshold: int = THRESHOLD,
+) -> Publication:
+    """All that a study may show of its answers, codings and indicators, protected.
+
+    Parameters
+    ----------
+    answers, surveys, crosswalk, codings, observations
+        The study's tables; what it does not have is empty.
+    area
+        The area among the observations that holds all municipalities; none where there is none.
+    threshold
+        Smallest count that may be shown.
+
+    Returns
+    -------
+    Publication
+        Every wave side by side; from the first wave to every other the change among those who
+        could be followed, and among all: no report shows more than this.
+    """
+    given = answers_by_wave(answers, surveys)
+    asked = crosswalk_by_wave(crosswalk, surveys)
+    protected = protected_answers(given, threshold=threshold)
+    waves = sorted(given["wave"].unique())
+    changes = {
+        (waves[0], after): protected_changes(
+            pd.concat(
+                [
+                    share_change(
+                        given, linkage=linkage, before=waves[0], after=after, crosswalk=asked
+                    )
+                    for linkage in ("linked", "unlinked")
+                ],
+                ignore_index=True,
+            ),
+            protected,
+            before=waves[0],
+            after=after,
+            threshold=threshold,
+        )
+        for after in waves[1:]
+    }
+    units = coded_units(codings)
+    documents = units[["document", "municipality_code"]].drop_duplicates()
+    totals = indicator_totals(observations, area=area)
+    return Publication(
+        answers=protected,
+        side_by_side={
+            wave: protected_side_by_side(protected, crosswalk=asked, wave=wave) for wave in waves
+        },
+        changes=changes,
+        themes=None
+        if units.empty
+        else protect_shares(
+            theme_matrix(units.drop(columns="municipality_code"), documents).assign(
+                lower=None, upper=None
+            ),
+            dimensions=("municipality_code",),
+            of=("code",),
+            threshold=threshold,
+        ),
+        values=protected_values(yearly_values(observations), threshold=threshold, totals=totals),
+        totals=totals,
+    )
 
 
 def publication_tables(
@@ -92,7 +186,7 @@ def publication_tables(
         tables += followed
     if published.themes is not None:
         tables += _theme_tables(published.themes)
-    if published.values is not None:
+    if published.values is not None and len(published.values):
         tables += _indicator_tables(published.values, published.totals, threshold)
     return tables, relations
 

@@ -182,9 +182,9 @@ def study_jobs(
     settings = read.settings
     if notebooks is None:
         notebooks = notebook_paths(project, settings.notebooks)
-        audit = project.notebooks / AUDIT_NOTEBOOK
-        if "answers" in read.tables and audit not in notebooks:
-            notebooks.append(audit)
+        if "answers" in read.tables:
+            audit = notebook_paths(project, (AUDIT_NOTEBOOK.removesuffix(".ipynb"),))
+            notebooks += [path for path in audit if path not in notebooks]
     wanted = settings.municipality_codes if codes is None else codes
     municipalities = read.tables["municipalities"].set_index("municipality_code")
     models = {}

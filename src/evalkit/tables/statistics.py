@@ -272,8 +272,25 @@ def item_changes_table(
             synthetic=synthetic,
         ),
         source=source_line(surveys),
-        note=method_line(own),
+        note=" ".join(text for text in (method_line(own), linkage_text(own)) if text) or None,
     )
+
+
+def linkage_text(changes: pd.DataFrame) -> str | None:
+    """How many of the answers could be linked, of those in the wave with fewest; none if unknown.
+
+    Parameters
+    ----------
+    changes
+        As from ``share_change``; only those that are shown are told of.
+    """
+    if "linkage_share" not in changes:
+        return None
+    shares = changes.loc[changes["value"].notna(), "linkage_share"].dropna()
+    if shares.empty:
+        return None
+    low, high = (percent_text(100 * share, decimals=0) for share in (shares.min(), shares.max()))
+    return f"Koblet til samme person: {low if low == high else f'{low} til {high}'} av svarene."
 
 
 def wave_comparability_table(
