@@ -1,5 +1,6 @@
 """data/README.md tells the counts that the data have."""
 
+import pandas as pd
 import pytest
 from conftest import PROJECT
 
@@ -37,3 +38,19 @@ def test_every_study_is_in_the_log_and_sound(path):
     if path.parent.name != "demo":
         assert f"`{path.parent.name}`" in LOG
     read_study(path.parent)
+
+
+@pytest.mark.parametrize("study", ["selbu", "ovre-eiker", "kristiansund", "pilot"])
+def test_the_municipalities_bore_their_codes_in_the_years_of_the_study(study, shared_data):
+    """Statistics Norway's classification of municipalities (Klass 131), as downloaded there."""
+    klass = pd.read_csv(shared_data / "geo" / "klass131_municipality_codes.csv", dtype=str)
+    read = read_study(PROJECT / "data" / "raw" / study)
+    years = range(read.settings.period[0] + 1, read.settings.period[1] + 1)
+    used = read.tables["municipalities"].set_index("municipality_code")["name"]
+
+    for code in read.settings.municipality_codes:
+        own = klass.loc[klass["code"] == code]
+        for year in years:
+            day = f"{year}-01-01"
+            valid = own[(own["validFrom"] <= day) & ~(own["validTo"] <= day)]
+            assert used[code] in valid["label"].str.split(" - ").explode().tolist(), (code, year)

@@ -150,3 +150,32 @@ def test_the_status_tells_what_is_missing_late_and_next(tmp_path):
     assert found.late["title"].tolist() == ["Plan"]
     assert (found.next_title, found.next_due) == ("Vedtak", "2022-01-31")
     assert found.conflicts == []
+
+
+def test_another_report_on_a_studys_tables_has_settings_and_a_book_only(
+    tmp_path, monkeypatch, capsys
+):
+    make(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["new", "moss-status", "--stage", "status", "--tables-from", "moss"]) == 0
+    assert main(["check", "moss-status"]) == 0
+
+    raw = tmp_path / "data" / "raw" / "moss-status"
+    assert [path.name for path in raw.iterdir()] == ["study.toml"]
+    settings = read_study(raw).settings
+    assert (settings.report, settings.tables_from) == ("status", "moss")
+    assert settings.municipality_codes == ["0301"]
+    assert settings.period == (2024, 2027)
+    assert (tmp_path / "reports" / "moss-status" / "milepaeler.qmd").is_file()
+
+
+def test_a_new_study_without_municipality_is_refused(tmp_path, monkeypatch, capsys):
+    (tmp_path / "data" / "raw").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["new", "moss"]) == 1
+
+    assert "no municipality; name at least one with --municipality CODE" in (
+        capsys.readouterr().err
+    )

@@ -245,7 +245,7 @@ def test_an_empty_plan_is_told_what_it_lacks():
 
     expected = [
         *["no_goals", "no_baseline_planned", "no_final_evaluation", "no_measures"],
-        "budget_missing",
+        *["no_milestones", "budget_missing", "no_risks", "no_stakeholders"],
     ]
     assert found["code"].tolist() == expected
 

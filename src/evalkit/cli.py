@@ -189,6 +189,7 @@ def _parser() -> argparse.ArgumentParser:
         [
             "evalkit new moss --stage plan --municipality 3103=Moss",
             "evalkit new oslo --stage status --municipality 0301=Oslo --period 2024 2027",
+            "evalkit new moss-status --stage status --tables-from moss",
         ],
         [placed],
     )
@@ -197,9 +198,13 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument(
         "--municipality",
         action="append",
-        required=True,
         metavar="CODE[=NAME]",
         help="a municipality's code of four digits, and its name; may be repeated",
+    )
+    new.add_argument(
+        "--tables-from",
+        metavar="STUDY",
+        help="another report on the tables of a study that is there, with its municipalities",
     )
     new.add_argument("--title", help="the report's title (default: the study's name)")
     new.add_argument(
@@ -607,21 +612,36 @@ def _new(parsed) -> int:
     from datetime import date
 
     from evalkit.new_study import NewMunicipality, write_new_study
+    from evalkit.readers import read_study
 
     project = _project(parsed)
     this_year = date.today().year
-    named = [given.partition("=") for given in parsed.municipality]
+    period = tuple(parsed.period or (this_year, this_year + 3))
+    named = [given.partition("=") for given in parsed.municipality or []]
+    municipalities = [NewMunicipality(c.strip(), n.strip() or None) for c, _, n in named]
+    if parsed.tables_from:
+        if parsed.municipality or parsed.period:
+            raise ConfigError(
+                "--tables-from brings its own municipalities and period; leave them out"
+            )
+        other = read_study(project.raw(parsed.tables_from), between_tables=False)
+        names = other.tables["municipalities"].set_index("municipality_code")["name"]
+        codes = other.settings.municipality_codes
+        municipalities = [NewMunicipality(code, names[code]) for code in codes]
+        period = other.settings.period
     files = write_new_study(
         project.raw(parsed.study),
         project.report(parsed.study),
         stage=parsed.stage,
-        municipalities=[NewMunicipality(c.strip(), n.strip() or None) for c, _, n in named],
+        municipalities=municipalities,
         title=parsed.title or parsed.study.replace("-", " ").capitalize(),
-        period=tuple(parsed.period or (this_year, this_year + 3)),
+        period=period,
+        tables_from=parsed.tables_from or "",
     )
     print(f"{len(files)} files in {project.shown(project.raw(parsed.study))} and ", end="")
     print(project.shown(project.report(parsed.study)))
-    print(f"next: fill the tables as README.md says, then run: evalkit report {parsed.study}")
+    fill = "" if parsed.tables_from else "fill the tables as README.md says, then "
+    print(f"next: {fill}run: evalkit report {parsed.study}")
     return 0
 
 

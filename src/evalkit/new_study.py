@@ -204,6 +204,7 @@ def write_new_study(
     municipalities: Sequence[NewMunicipality],
     title: str,
     period: tuple[int, int],
+    tables_from: str = "",
 ) -> list[Path]:
     """Write the folder of a new study and its book; nothing that exists is touched.
 
@@ -219,6 +220,9 @@ def write_new_study(
         The study's title.
     period
         First and last year.
+    tables_from
+        Another study whose tables and sources the new one reads; it then gets settings and a book
+        only.
 
     Returns
     -------
@@ -253,14 +257,17 @@ def write_new_study(
         problems.append(f"period {period[0]} to {period[1]}; expected the first year first")
     if problems:
         raise ConfigError("\n  ".join(["the study cannot be made:", *problems]))
-    files = {
-        raw / "study.toml": settings_text(stage, municipalities, title, period),
+    tables = {
         raw / "README.md": readme_text(raw.name, stage),
         raw / "sources.bib": SOURCES,
         **{
             raw / f"{table}.csv": table_text(table, municipalities)
             for table in STAGES[stage].tables
         },
+    }
+    files = {
+        raw / "study.toml": settings_text(stage, municipalities, title, period, tables_from),
+        **({} if tables_from else tables),
         report / "_quarto.yml": book_text(stage, title, municipalities),
         **{report / name: text for name, text in chapters(stage, title, municipalities).items()},
     }
@@ -277,12 +284,22 @@ def quoted(text: str) -> str:
 
 
 def settings_text(
-    stage: str, municipalities: Sequence[NewMunicipality], title: str, period: tuple[int, int]
+    stage: str,
+    municipalities: Sequence[NewMunicipality],
+    title: str,
+    period: tuple[int, int],
+    tables_from: str,
 ) -> str:
     """``study.toml`` with a comment on every setting."""
+    borrowed = (
+        "# The study whose tables and sources this report reads.\n"
+        f"tables_from = {quoted(tables_from)}\n"
+        if tables_from
+        else ""
+    )
     codes = ", ".join(quoted(one.code) for one in municipalities)
     notebooks = ", ".join(quoted(name) for name in STAGES[stage].notebooks)
-    return f"""# The title of the report.
+    return f"""{borrowed}# The title of the report.
 title = {quoted(title)}
 # First and last year of the programme.
 period = [{period[0]}, {period[1]}]

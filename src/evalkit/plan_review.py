@@ -154,7 +154,7 @@ def with_targets(rows: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
 
 
 def measured_sizes(
-    measurability: pd.DataFrame, *, sizes: tuple[int, ...] = (50, 100, 200, 400)
+    measurability: pd.DataFrame, *, sizes: tuple[int, ...] = (50, 100, 200)
 ) -> pd.DataFrame:
     """What to reckon a smallest detectable change for: surveys of several sizes, and indicators.
 

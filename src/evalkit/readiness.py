@@ -52,6 +52,8 @@ FINDINGS = {
     "goals_without_group": "Uten målgruppe",
     "goals_without_source": "Uten datakilde",
     "no_measures": "Uten tiltak",
+    "no_milestones": "Uten milepæler",
+    "no_decisions": "Uten beslutninger",
     "measures_without_goal": "Tiltak uten mål",
     "goals_without_measure": "Mål uten tiltak",
     "goals_outside_chain": "Brudd i målkjeden",
@@ -60,6 +62,8 @@ FINDINGS = {
     "budget_not_itemised": "Sum som ikke er delt opp",
     "budget_year_missing": "År uten budsjett",
     "budget_amount_missing": "Poster uten beløp",
+    "no_risks": "Uten risikoer",
+    "no_stakeholders": "Uten interessenter",
     "risk_factor_wrong": "Feil risikofaktor",
     "risks_not_graded": "Ugraderte risikoer",
     "risks_without_owner": "Risiko uten ansvarlig",
@@ -474,6 +478,8 @@ def budget_findings(budget_lines: pd.DataFrame, plan_phases: pd.DataFrame) -> Fo
 
 def risk_findings(risks: pd.DataFrame) -> Found:
     """Factors that are not the product, and risks without grade or owner."""
+    if risks.empty:
+        yield "no_risks", "risks", "Planen nevner ingen risikoer.", risks
     places = ["risk_id", "source", "locator"]
     again = recomputed_risks(risks)
     for row in again.loc[~again["factor_agrees"]].itertuples():
@@ -497,6 +503,15 @@ def risk_findings(risks: pd.DataFrame) -> Found:
 
 def schedule_findings(milestones: pd.DataFrame, plan_phases: pd.DataFrame) -> Found:
     """Milestones and phases without date or owner, and phases that overlap."""
+    if milestones.empty:
+        yield "no_milestones", "milestones", "Planen har ingen milepæler.", milestones
+    elif not (milestones["is_decision"] == "yes").any():
+        yield (
+            "no_decisions",
+            "milestones",
+            "Planen sier ikke hvem som skal beslutte hva.",
+            milestones.iloc[:0],
+        )
     places = ["milestone_id", "source", "locator"]
     undated = milestones.loc[
         milestones["due"].isna() & milestones["done"].isna() & ~milestones["status"].isin(["done"])
@@ -570,7 +585,14 @@ def survey_findings(surveys: pd.DataFrame) -> Found:
 
 
 def stakeholder_findings(stakeholders: pd.DataFrame) -> Found:
-    """Stakeholders without interest or influence."""
+    """Stakeholders without interest or influence, or none at all."""
+    if stakeholders.empty:
+        yield (
+            "no_stakeholders",
+            "stakeholders",
+            "Planen har ingen oversikt over interessenter.",
+            stakeholders,
+        )
     blank = stakeholders["interest"].isna() | stakeholders["influence"].isna()
     if blank.any():
         text = lacking_text(

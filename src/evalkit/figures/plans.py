@@ -64,7 +64,7 @@ def gantt_figure(
         nothing = "Planen har verken faser eller milepæler med frist."
         return ReportFigure(empty_svg(nothing), alt=nothing, caption="Faser og milepæler i tid")
     labels = [wrapped_label(label, LABEL_WIDTH) for label, _, _ in lines]
-    heights = [0.24 + 0.13 * label.count("\n") for label in labels]
+    heights = [0.21 + 0.12 * label.count("\n") for label in labels]
     tops = [sum(heights[:n]) + height / 2 for n, height in enumerate(heights)]
     with matplotlib.rc_context(SETTINGS):
         figure, (axes,) = new_figure(height=0.75 + sum(heights))

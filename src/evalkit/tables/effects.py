@@ -12,13 +12,16 @@ from evalkit.effect_review import STANDINGS
 from evalkit.norwegian import date_text, number_text, qualified_text, quantity_text
 from evalkit.references import source_line
 from evalkit.tables.layout import Column, present, report_table, sentence, text_of
+from evalkit.tables.statistics import labelled
 
 __all__ = ["area_changes_table", "attribution_table", "indicator_changes_table"]
 
 DIRECTIONS = {"at_least": "minst", "at_most": "høyst"}
 
 
-def indicator_changes_table(changes: pd.DataFrame, *, names: Mapping[str, str]) -> ReportTable:
+def indicator_changes_table(
+    changes: pd.DataFrame, *, names: Mapping[str, str], synthetic: bool = False
+) -> ReportTable:
     """Each indicator before and after, beside its target.
 
     Parameters
@@ -27,6 +30,8 @@ def indicator_changes_table(changes: pd.DataFrame, *, names: Mapping[str, str]) 
         As from ``indicator_changes``.
     names
         Municipalities' names by code; they stand in the table where there are several.
+    synthetic
+        Whether the caption says that the study is made up.
     """
     several = changes["municipality_code"].nunique() > 1
     rows = [
@@ -53,7 +58,7 @@ def indicator_changes_table(changes: pd.DataFrame, *, names: Mapping[str, str]) 
         ],
         rows,
         empty="Ingen indikatorer er valgt ennå.",
-        caption="Indikatorene før og etter, og målene for dem",
+        caption=labelled("Indikatorene før og etter, og målene for dem", synthetic=synthetic),
         source=source_line(changes),
         grouped=several and len(rows) > 1,
     )
@@ -79,7 +84,9 @@ def reached_text(reached: object) -> str:
     return "ja" if reached else "nei"
 
 
-def area_changes_table(changes: pd.DataFrame, *, names: Mapping[str, str]) -> ReportTable:
+def area_changes_table(
+    changes: pd.DataFrame, *, names: Mapping[str, str], synthetic: bool = False
+) -> ReportTable:
     """The change of each indicator beside that of other areas in the same time.
 
     Parameters
@@ -88,6 +95,8 @@ def area_changes_table(changes: pd.DataFrame, *, names: Mapping[str, str]) -> Re
         As from ``area_changes``.
     names
         Municipalities' names by code.
+    synthetic
+        Whether the caption says that the study is made up.
     """
     rows = [
         (
@@ -109,7 +118,7 @@ def area_changes_table(changes: pd.DataFrame, *, names: Mapping[str, str]) -> Re
         ],
         rows,
         empty="Ingen indikator har verdier fra de samme to tidspunktene i kommunen og i et annet område.",
-        caption="Endringen i kommunen og i andre områder",
+        caption=labelled("Endringen i kommunen og i andre områder", synthetic=synthetic),
         source=source_line(changes),
     )
 
@@ -117,11 +126,14 @@ def area_changes_table(changes: pd.DataFrame, *, names: Mapping[str, str]) -> Re
 def change_of(value: float, unit: str) -> str:
     """A change with its sign, in percentage points where the values are per cent."""
     sign = "+" if value > 0 else ""
-    changed = "percentage_points" if unit == "percent" else unit
-    return sign + (quantity_text(value, changed) if present(changed) else number_text(value))
+    if unit == "percent":
+        return f"{sign}{number_text(value, decimals=1)} prosentpoeng"
+    return sign + (quantity_text(value, unit) if present(unit) else number_text(value))
 
 
-def attribution_table(changes: pd.DataFrame, *, names: Mapping[str, str]) -> ReportTable:
+def attribution_table(
+    changes: pd.DataFrame, *, names: Mapping[str, str], synthetic: bool = False
+) -> ReportTable:
     """What the values of each indicator allow to be said, the least first.
 
     Parameters
@@ -130,6 +142,8 @@ def attribution_table(changes: pd.DataFrame, *, names: Mapping[str, str]) -> Rep
         As from ``indicator_changes``.
     names
         Municipalities' names by code; they stand in the table where there are several.
+    synthetic
+        Whether the caption says that the study is made up.
     """
     several = changes["municipality_code"].nunique() > 1
     rows = []
@@ -147,6 +161,6 @@ def attribution_table(changes: pd.DataFrame, *, names: Mapping[str, str]) -> Rep
         [Column("Hva vi har", 22), Column("Indikatorer", 36), Column("Hva som kan sies", 42)],
         rows,
         empty="Ingen indikatorer er valgt ennå, så ingen endring kan vises.",
-        caption="Hva som kan og ikke kan tilskrives programmet",
+        caption=labelled("Hva som kan og ikke kan tilskrives programmet", synthetic=synthetic),
         source=source_line(changes),
     )

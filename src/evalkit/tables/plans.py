@@ -165,7 +165,6 @@ def detectable_table(planned: pd.DataFrame) -> ReportTable:
         rows,
         empty="Ingen undersøkelser er planlagt.",
         caption="Minste endring mellom to målinger, etter antall personer",
-        grouped=True,
         note="Regnet for to uavhengige utvalg, med 80 prosent styrke og 5 prosent "
         "signifikansnivå. Antallene er regneeksempler, for planen oppgir dem ikke.",
     )
