@@ -40,7 +40,7 @@ def everything(tables, *absent):
     """What a study with these tables shows; those named are left empty."""
     names = ("answers", "surveys", "crosswalk", "codings", "observations")
     given = {name: tables[name].head(0) if name in absent else tables[name] for name in names}
-    return study_publication(**given, area=AREA)
+    return study_publication(**given, mergers=tables["municipality_changes"], area=AREA)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import pandas as pd
 from evalkit.coding import theme_matrix
 from evalkit.disclosure import THRESHOLD, TOTAL, CountTable, Relation, audit, protect_shares
 from evalkit.indicators import yearly_values
+from evalkit.municipality_changes import present_day_values
 from evalkit.preparation import (
     EVERY,
     answers_by_wave,
@@ -78,6 +79,7 @@ def study_publication(
     crosswalk: pd.DataFrame,
     codings: pd.DataFrame,
     observations: pd.DataFrame,
+    mergers: pd.DataFrame,
     area: str,
     threshold: int = THRESHOLD,
 ) -> Publication:
@@ -87,6 +89,8 @@ def study_publication(
     ----------
     answers, surveys, crosswalk, codings, observations
         The study's tables; what it does not have is empty.
+    mergers
+        Changes of municipalities: values are shown for those of today.
     area
         The area among the observations that holds all municipalities; none where there is none.
     threshold
@@ -123,6 +127,8 @@ def study_publication(
     units = coded_units(codings)
     documents = units[["document", "municipality_code"]].drop_duplicates()
     totals = indicator_totals(observations, area=area)
+    of_today = present_day_values(yearly_values(observations), mergers, splits="refuse")
+    existing = of_today.loc[of_today["basis"] != "refused"]  # before a split there was no count
     return Publication(
         answers=protected,
         side_by_side={
@@ -139,7 +145,7 @@ def study_publication(
             of=("code",),
             threshold=threshold,
         ),
-        values=protected_values(yearly_values(observations), threshold=threshold, totals=totals),
+        values=protected_values(existing, threshold=threshold, totals=totals),
         totals=totals,
     )
 
