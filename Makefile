@@ -19,6 +19,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/bench_runs.py $(BENCH)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/bench_statistics.py $(BENCH_STATISTICS)
 
 # Exact versions for every Python and platform the package allows; no registry is named.
 lock: $(READY)

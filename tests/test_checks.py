@@ -148,3 +148,19 @@ def test_a_chapter_for_an_unknown_municipality_is_found(tmp_path):
     rows = [row for row in TABLES["municipalities"] if row["municipality_code"] != "0301"]
 
     assert "study.toml:\n  municipality '0301' in parts" in message(tmp_path, municipalities=rows)
+
+
+def test_a_municipality_parted_in_shares_that_do_not_add_up_is_found(tmp_path):
+    def part(new, share):
+        return {
+            "change_id": f"endring-{new}",
+            "old_code": "3801",
+            "new_code": new,
+            "year": 2020,
+            "share": share,
+        }
+
+    assert message(tmp_path, municipality_changes=[part("0301", 0.6), part("3801", 0.4)]) is None
+    assert "3801 was parted in 2020 in shares that add up to 0.9 in rows 2, 3" in message(
+        tmp_path, municipality_changes=[part("0301", 0.6), part("3801", 0.3)]
+    )

@@ -96,9 +96,12 @@ def test_status_says_why_a_notebook_is_out_of_date(project, capsys):
 
     main(["status", "lite", "--json"])
 
-    rows = json.loads(capsys.readouterr().out)
-    assert {row["state"] for row in rows} == {"stale"}
-    assert rows[0]["reason"] == "data/raw/lite/goals.csv changed"
+    told = json.loads(capsys.readouterr().out)
+    assert {row["state"] for row in told["notebooks"]} == {"stale"}
+    assert told["notebooks"][0]["reason"] == "data/raw/lite/goals.csv changed"
+    assert told["stage"] == "final"
+    assert told["present"]["goals"] == 1
+    assert "milestones" in told["missing"]
 
 
 def test_render_refuses_a_book_whose_notebooks_are_not_up_to_date(project, capsys):
@@ -134,3 +137,30 @@ def test_help_shows_examples(command, capsys):
 
     assert left.value.code == 0
     assert f"examples:\n  evalkit {command} pilot" in capsys.readouterr().out
+
+
+def test_a_run_can_be_sent_to_a_cluster(project, capsys):
+    pytest.importorskip("distributed")
+
+    assert main(["run", "lite", "--cluster", "local:2"]) == 0
+    assert "2 notebooks made" in capsys.readouterr().out
+
+    assert main(["run", "lite"]) == 0
+    assert "0 notebooks made, 2 up to date" in capsys.readouterr().out
+
+
+def test_check_lists_what_to_mend_in_a_plan_with_its_place(capsys):
+    assert main(["check", "nasjonal-plan", "--findings", "--project", str(PROJECT)]) == 0
+
+    said = capsys.readouterr().out
+    assert "2 ganger 4 er 8.  [plan2019, kap. 4.1]" in said
+    assert "things to mend in its plan" in said
+
+
+def test_status_of_a_plan_in_the_tables_of_another_study_has_that_plans_deadlines(capsys):
+    assert main(["status", "nasjonal-plan", "--project", str(PROJECT)]) == 0
+
+    said = capsys.readouterr().out
+    assert "plan report, on 2018-10-01" in said
+    assert "missing:   stakeholders, success_criteria" in said
+    assert "next:      2018-12 Prosjektgruppa er etablert" in said

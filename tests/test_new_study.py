@@ -1,7 +1,9 @@
+import shutil
 import tomllib
 
 import pytest
 import yaml
+from conftest import PROJECT
 from studies import write_study
 
 from evalkit.cli import main
@@ -55,7 +57,25 @@ def test_the_cells_of_a_new_book_are_of_notebooks_it_runs(tmp_path, stage):
     text = "".join(p.read_text(encoding="utf-8") for p in tmp_path.glob("reports/moss/*.qmd"))
 
     embedded = {part.split(".ipynb")[0] for part in text.split("notebooks/")[1:]}
-    assert embedded <= set(STAGES[stage].notebooks)
+    assert {name.removesuffix("-oslo") for name in embedded} <= set(STAGES[stage].notebooks)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_renders_at_once_from_an_empty_folder_and_says_what_is_missing(
+    tmp_path, monkeypatch, stage
+):
+    (tmp_path / "data" / "raw").mkdir(parents=True)
+    shutil.copytree(PROJECT / "notebooks", tmp_path / "notebooks")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")  # no Quarto: the embedded engine
+
+    given = ["--municipality", "0301=Oslo", "--period", "2020", "2022"]
+    assert main(["new", "moss", "--stage", stage, *given]) == 0
+    assert main(["report", "moss", "--to", "html"]) == 0
+
+    book = tmp_path / "reports" / "moss" / "_book"
+    last = (book / f"{STAGES[stage].chapters[-1]}.html").read_text(encoding="utf-8")
+    assert "Planen har ingen effektmål eller resultatmål" in last or "Mangler" in last
 
 
 def test_the_code_stays_text_and_the_slug_has_no_norwegian_letters(tmp_path):

@@ -7,7 +7,10 @@ from evalkit.plan_review import (
     budget_checks,
     goal_measurability,
     measure_chain,
+    measure_progress,
+    measured_sizes,
     milestone_status,
+    plan_changes,
     recomputed_risks,
 )
 from evalkit.readers import read_study
@@ -275,8 +278,81 @@ def test_the_national_plan_has_one_factor_that_is_not_the_product():
     assert "budget_does_not_add_up" not in found.index
 
 
-def test_kristiansund_has_a_total_that_its_lines_do_not_explain():
+def test_kristiansund_has_a_total_whose_lines_lack_amounts():
     found = found_in("kristiansund").set_index("code")
 
-    assert found.loc["budget_does_not_add_up", "row_ids"] == "kristiansund-utgift"
+    assert found.loc["budget_not_itemised", "row_ids"] == "kristiansund-utgift"
+    assert "550 000 kr" in found.loc["budget_not_itemised", "text"].replace("\u00a0", " ")
+    assert "budget_does_not_add_up" not in found.index
     assert "decisions_without_date" in found.index
+
+
+def test_goals_with_a_date_but_no_amount_lack_the_amount_only():
+    found = found_in("selbu").set_index("code")
+
+    assert found.loc["goals_without_date", "text"] == "13 av 21 mål har ingen frist."
+    assert found.loc["goals_without_amount", "text"] == "18 av 21 mål har ingen mengde å nå."
+
+
+def test_an_answer_on_the_last_day_that_nobody_is_to_use_is_found():
+    found = found_in("kristiansund").set_index("code")
+
+    assert found.loc["final_at_the_end", "row_ids"] == "kristiansund-eval-slutt"
+    assert "31. desember 2015" in found.loc["no_decision_after_evaluation", "text"]
+    assert "decision_before_evaluation" not in found.index
+
+
+def test_phases_that_meet_in_the_same_month_do_not_overlap():
+    assert "phases_overlap" not in set(found_in("selbu")["code"])
+
+
+def test_a_plan_changes_from_version_to_version_by_identifier():
+    goals = rows_of(
+        "goals",
+        goal("trivsel", "Barn trives bedre"),
+        goal("utkast-1-trivsel", "Barn trives", version="utkast-1"),
+        goal("annet-mål", "Et nasjonalt mål", version="strategi"),
+    )
+    milestones = rows_of(
+        "milestones",
+        milestone("start", "2021-03"),
+        milestone("ny", "2021-04"),
+        milestone("utkast-1-start", "2021-01", version="utkast-1", title="start"),
+        milestone("utkast-1-borte", "2021-02", version="utkast-1"),
+    )
+
+    changes = plan_changes(goals, milestones).set_index("row_id")["change"]
+
+    assert changes.to_dict() == {
+        "trivsel": "reworded",
+        "start": "moved",
+        "borte": "dropped",
+        "ny": "added",
+    }
+
+
+def test_a_measure_that_should_have_begun_and_is_only_planned_is_overdue():
+    def measure(measure_id, start, status):
+        return {"measure_id": measure_id, "position": 1, "start": start, "status": status}
+
+    measures = rows_of(
+        "measures",
+        measure("a", "2021-03", "planned"),
+        measure("b", "2021-03", "started"),
+        measure("c", "2021-12", "planned"),
+    )
+
+    progress = measure_progress(measures, as_of="2021-12-01")
+
+    assert progress["is_overdue"].tolist() == [True, False, False]
+
+
+def test_the_smallest_change_is_reckoned_for_surveys_and_for_indicators_with_a_first_value():
+    table = measured(
+        goals=[goal("trives")], indicators=[INDICATOR], targets=[TARGET], observations=[FIRST]
+    )
+
+    sizes = measured_sizes(table, sizes=(50, 100))
+
+    assert sizes["measurement"].tolist() == ["", "", "Barn som trives", "Barn som trives"]
+    assert sizes["before_share"].tolist() == [0.5, 0.5, 0.7, 0.7]

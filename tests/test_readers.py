@@ -1,5 +1,5 @@
 import pytest
-from studies import TABLES, write_study
+from studies import SETTINGS, TABLES, write_study
 
 from evalkit.errors import ConfigError, DataError
 from evalkit.readers import read_sources, read_study
@@ -72,3 +72,33 @@ def test_a_source_key_that_stands_twice_is_refused(tmp_path):
 def test_missing_sources_are_an_error(tmp_path):
     with pytest.raises(DataError, match="expected the study's sources as BibTeX"):
         read_sources(tmp_path / "sources.bib")
+
+
+def test_another_report_reads_the_tables_of_the_study_it_names(tmp_path):
+    write_study(tmp_path)
+    other = tmp_path / "data" / "raw" / "lite-status"
+    other.mkdir()
+    (other / "study.toml").write_text('tables_from = "lite"\n' + SETTINGS, encoding="utf-8")
+
+    read = read_study(other)
+
+    assert read.settings.study == "lite-status"
+    assert read.folder == tmp_path / "data" / "raw" / "lite"
+    assert len(read.tables["goals"]) == 1
+
+
+def test_tables_from_elsewhere_and_of_its_own_are_refused_together(tmp_path):
+    write_study(tmp_path)
+    own = write_study(tmp_path, "begge", settings='tables_from = "lite"\n' + SETTINGS)
+
+    with pytest.raises(ConfigError, match="expected one of the two"):
+        read_study(own)
+
+
+def test_tables_from_a_study_that_is_not_there_are_refused(tmp_path):
+    own = tmp_path / "data" / "raw" / "status"
+    own.mkdir(parents=True)
+    (own / "study.toml").write_text('tables_from = "borte"\n' + SETTINGS, encoding="utf-8")
+
+    with pytest.raises(ConfigError, match="takes its tables from 'borte'"):
+        read_study(own)

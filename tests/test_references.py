@@ -16,6 +16,11 @@ from evalkit.references import places_text, source_line
         (["sammendraget", "forordet, s. 4"], "sammendraget, forordet, s. 4"),
         (["kap. 5, note 3"], "kap. 5"),
         (["kap. 6.10", "kap. 6.9"], "kap. 6.9 og 6.10"),
+        (["vedlegg 4 (kartlegging)", "kap. 4.1"], "vedlegg 4 (kartlegging), kap. 4.1"),
+        (["saken (vedtak og innstilling, s. 2)"], "saken (vedtak og innstilling), s. 2"),
+        (["s. 1 (vedtaket 31.1.2012)", "kap. 2.8 (LOS)"], "kap. 2.8, s. 1"),
+        (["kap. 2 (s. 14)"], "kap. 2, s. 14"),
+        (["forordet (s. 4)"], "forordet, s. 4"),
     ],
 )
 def test_places_are_gathered_by_kind(locators, text):

@@ -13,9 +13,10 @@ from evalkit.cli import main
 from evalkit.facts import claims
 from evalkit.feedback import read_feedback
 from evalkit.municipalities import Municipality, municipality_claims
+from evalkit.municipality_reports import short_report_jobs
 from evalkit.readers import read_study
 from evalkit.short_report import cells_to_show, document_text, embedded_notebooks, profile_text
-from evalkit.studies import Project, short_report_jobs
+from evalkit.studies import Project
 
 CHAPTER = """# Horten {#sec-horten}
 
@@ -213,9 +214,25 @@ def test_one_command_makes_a_short_report_in_every_format(project, capsys):
 
 def test_a_municipality_without_a_chapter_is_told(project, capsys):
     assert main(["report", "lite", "--municipality", "Oslo"]) == 1
-    assert "reports/lite/oslo.qmd is not there; a short report is made from" in (
+    assert "neither reports/lite/oslo.qmd nor _kommune.qmd beside it is there" in (
         capsys.readouterr().err
     )
+
+
+def test_one_text_serves_every_municipality_without_a_chapter(project, capsys):
+    (project / "reports" / "lite" / "horten.qmd").unlink()
+    template = "# {name} {#sec-{slug}}\n\n{{< embed notebooks/01-context-{slug}.ipynb#tbl-facts-{slug} >}}\n"
+    (project / "reports" / "lite" / "_kommune.qmd").write_text(template, encoding="utf-8")
+    shutil.copy(PROJECT / "notebooks" / "01-context.ipynb", project / "notebooks")
+
+    assert main(["report", "lite", "--all", "--to", "html", "--engine", "embedded"]) == 0
+
+    said = capsys.readouterr()
+    assert "2 short reports made" in said.out
+    assert "[2/2]" in said.err
+    made = project / "reports" / "lite" / "_kommune"
+    assert (made / "kommune-oslo.html").is_file()
+    assert "27\u00a0600" in (made / "kommune-horten.html").read_text("utf-8")
 
 
 def test_the_study_s_own_notebooks_run_where_the_chapter_embeds_them(project):

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from evalkit.errors import DataError
 from evalkit.reasons import REASONS, RESULT_COLUMNS
@@ -263,6 +264,38 @@ def test_moves_up_and_down_are_counted():
 
     assert (row["up_count"], row["down_count"], row["same_count"]) == (2, 1, 1)
     assert row["value"] == 0.25
+
+
+@pytest.mark.parametrize("steps", [5, 1000])
+def test_signed_ranks_of_many_groups_at_once_are_those_of_scipy(steps):
+    draws = np.random.default_rng(1)
+    table = pd.concat(
+        [
+            waves(*draws.integers(1, steps, (2, size))).assign(item=f"q{size}")
+            for size in (3, 12, 49, 50, 200)
+        ]
+    )
+
+    result = paired_shift(table).set_index("item")
+
+    for item, group in table.groupby("item"):
+        wide = group.pivot(index="respondent_id", columns="wave", values="score")
+        change = (wide[1] - wide[0])[wide[1] != wide[0]]
+        exact = len(change) <= 50 and change.abs().is_unique
+        theirs = stats.wilcoxon(change, method="exact" if exact else "asymptotic")
+        row = result.loc[item]
+        whole = row["count"] * (row["count"] + 1) / 2
+        assert row["p_value"] == pytest.approx(theirs.pvalue)
+        assert min(row["statistic"], whole - row["statistic"]) == theirs.statistic
+
+
+def test_groups_where_nobody_can_be_followed_have_no_row():
+    apart = waves([5, 1], [5, 5], second_id=1000).assign(item="time")
+
+    both = pd.concat([waves([5, 1], [5, 5]), apart])
+
+    assert paired_shift(both)["item"].tolist() == ["plan"]
+    assert mcnemar_test(both)["item"].tolist() == ["plan"]
 
 
 def test_mcnemar_is_exact_when_few_changed():

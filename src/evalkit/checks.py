@@ -16,6 +16,7 @@ __all__ = ["study_breaches"]
 Tables = Mapping[str, pd.DataFrame]
 Found = Iterator[tuple[str, str]]
 MUNICIPALITY = "municipalities.municipality_code"
+SHARE_TOLERANCE = 0.001  # shares are written with four decimals at most
 
 
 def study_breaches(
@@ -54,6 +55,7 @@ def study_breaches(
         percentage_breaches(tables),
         date_breaches(tables, settings),
         repeated_event_breaches(tables),
+        municipality_change_breaches(tables),
     ):
         for file, line in check:
             found.setdefault(file, []).append(line)
@@ -343,3 +345,18 @@ def repeated_event_breaches(tables: Tables) -> Found:
                 "or a second claim about it in facts.csv"
             ),
         )
+
+
+def municipality_change_breaches(tables: Tables) -> Found:
+    """Municipalities that were parted in shares that do not add up to one."""
+    changes = tables.get("municipality_changes")
+    if changes is None:
+        return
+    for (code, year), event in changes.groupby(["old_code", "year"]):
+        total = event["share"].sum(skipna=False)
+        if abs(total - 1) > SHARE_TOLERANCE:
+            yield (
+                "municipality_changes.csv",
+                f"share: {code} was parted in {year:.0f} in shares that add up to {total:g} in "
+                f"{rows_text(event.index)}; expected 1",
+            )

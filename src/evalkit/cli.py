@@ -6,6 +6,8 @@ import argparse
 import fnmatch
 import json
 import sys
+import textwrap
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     working = argparse.ArgumentParser(add_help=False)
     working.add_argument("--workers", type=int, metavar="N", help="runs at a time (default: cores)")
+    working.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="run notebooks on a dask scheduler, such as tcp://10.0.0.1:8786, or local:2 here",
+    )
     rendering = argparse.ArgumentParser(add_help=False)
     rendering.add_argument(
         "--to",
@@ -107,7 +114,11 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         _run,
         "Run the notebooks that are not up to date.",
-        ["evalkit run pilot", "evalkit run pilot --municipality Horten --municipality 3812"],
+        [
+            "evalkit run pilot",
+            "evalkit run pilot --municipality Horten --municipality 3812",
+            "evalkit run pilot --cluster tcp://10.0.0.1:8786",
+        ],
         [study, chosen, working],
     )
     run.add_argument("--dry-run", action="store_true", help="say what would run, and why")
@@ -244,7 +255,7 @@ def _codes(given: Sequence[str] | None, read) -> list[str] | None:
 def _check(parsed) -> int:
     from evalkit.facts import claims, conflicts
     from evalkit.readers import read_study
-    from evalkit.studies import study_findings
+    from evalkit.studies import study_findings, study_plan_findings
 
     project = _project(parsed)
     read = read_study(project.raw(parsed.study))
@@ -264,7 +275,16 @@ def _check(parsed) -> int:
             print(f"    {row.accepted_reason or row.sentence}")
     if len(findings):
         hint = "" if parsed.findings else f"; list them: evalkit check {parsed.study} --findings"
-        print(f"{len(findings)} gaps in its logic models, {accepted.sum()} accepted{hint}")
+        chain = "logic models" if "logic_models" in read.tables else "goals and indicators"
+        print(f"{len(findings)} gaps in its {chain}, {accepted.sum()} accepted{hint}")
+    to_mend = study_plan_findings(read)
+    if parsed.findings:
+        for number, row in enumerate(to_mend.itertuples(), start=1):
+            place = f"{row.source}, {row.locator}" if isinstance(row.source, str) else "whole plan"
+            print(f"{number}. {row.text}  [{place}]")
+    if len(to_mend):
+        hint = "" if parsed.findings else f"; list them: evalkit check {parsed.study} --findings"
+        print(f"{len(to_mend)} things to mend in its plan{hint}")
     return 0
 
 
@@ -305,7 +325,7 @@ def _pattern(parsed) -> str:
 
 
 def _run(parsed) -> int:
-    from evalkit.readers import read_study
+    from evalkit.processing import current_study
     from evalkit.studies import process_study, study_jobs, study_states
 
     project = _project(parsed)
@@ -313,7 +333,7 @@ def _run(parsed) -> int:
         read = process_study(project, parsed.study)
         jobs = study_jobs(project, read, _codes(parsed.municipality, read))
         return _summarised(_run_with_progress(parsed, project, read, jobs))
-    read = read_study(project.raw(parsed.study))
+    read = current_study(project.files(parsed.study))
     states = study_states(project, read, _codes(parsed.municipality, read))
     waiting = [state for state in states if state.state != "fresh"]
     for state in waiting:
@@ -327,7 +347,14 @@ def _run_with_progress(parsed, project, read, jobs):
     from evalkit.studies import run_study
 
     with progress_bar(jobs, project_dir=project.root) as progress:
-        return run_study(project, read, jobs=jobs, workers=parsed.workers, progress=progress)
+        return run_study(
+            project,
+            read,
+            jobs=jobs,
+            workers=parsed.workers,
+            cluster=parsed.cluster,
+            progress=progress,
+        )
 
 
 def _summarised(summary) -> int:
@@ -407,7 +434,8 @@ def _report(parsed) -> int:
 
 def _short_reports(parsed) -> int:
     """Each municipality's report by itself: what fails for one stops that one only."""
-    from evalkit.studies import process_study, render_short_report, short_report_jobs
+    from evalkit.municipality_reports import render_short_reports, short_report_jobs
+    from evalkit.studies import process_study
 
     formats = _short_formats(parsed)
     project = _project(parsed)
@@ -415,25 +443,32 @@ def _short_reports(parsed) -> int:
     codes = _codes(parsed.municipality, read) or list(read.settings.municipality_codes)
     jobs = short_report_jobs(project, read, codes)
     _summarised(_run_with_progress(parsed, project, read, jobs))
-    made = 0
-    for code in codes:
-        try:
-            document = render_short_report(
-                project,
-                read,
-                code,
-                formats=formats,
-                engine=parsed.engine,
-                allow_incomplete=parsed.allow_incomplete,
-            )
-        except EvalkitError as error:
-            print(f"Error: {str(error).replace(f'{Path.cwd()}/', '')}", file=sys.stderr)
+    made = unchanged = 0
+    begun = time.monotonic()
+    reports = render_short_reports(
+        project,
+        read,
+        codes,
+        formats=formats,
+        engine=parsed.engine,
+        allow_incomplete=parsed.allow_incomplete,
+        workers=parsed.workers,
+    )
+    for done, report in enumerate(reports, start=1):
+        left = (time.monotonic() - begun) / done * (len(codes) - done)
+        place = f"[{done}/{len(codes)}] {report.municipality.code} {report.municipality.name}"
+        print(f"{place}, {left:.0f} s left" if done < len(codes) else place, file=sys.stderr)
+        if report.document is None:
+            print(f"Error: {report.error.replace(f'{Path.cwd()}/', '')}", file=sys.stderr)
             continue
+        document = report.document
         _print_output(project, document.warnings, (document.html, document.pdf, document.docx))
         made += 1
+        unchanged += document.unchanged
     failed = len(codes) - made
-    reports = "short report" if made == 1 else "short reports"
-    print(f"{made} {reports} made" + (f", {failed} failed" if failed else ""))
+    noun = "short report" if made == 1 else "short reports"
+    same = f", {unchanged} of them unchanged" if unchanged else ""
+    print(f"{made} {noun} made{same}" + (f", {failed} failed" if failed else ""))
     return 1 if failed else 0
 
 
@@ -459,7 +494,7 @@ def _feedback(parsed) -> int:
     added = log_feedback(
         project, read, draft, municipality, received=received, round_number=parsed.round
     )
-    place = project.shown(project.raw(study) / "validations.csv")
+    place = project.shown(read.folder / "validations.csv")
     told = f"{len(added)} new of {len(draft.entries)} in {place}"
     if len(added):
         told += f", {municipality.name}, round {added['round'].iloc[0]}"
@@ -489,11 +524,11 @@ def _print_feedback(entries: pd.DataFrame) -> None:
 
 
 def _status(parsed) -> int:
-    from evalkit.readers import read_study
+    from evalkit.processing import current_study
     from evalkit.studies import study_states
 
     project = _project(parsed)
-    read = read_study(project.raw(parsed.study))
+    read = current_study(project.files(parsed.study), between_tables=False)
     states = study_states(project, read, _codes(parsed.municipality, read))
     rows = [
         {
@@ -504,36 +539,59 @@ def _status(parsed) -> int:
         }
         for s in states
     ]
+    day, found = _study_status(read)
     if parsed.json:
-        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        told = {
+            "study": read.settings.study,
+            "stage": read.settings.report,
+            "as_of": day,
+            "present": found.present,
+            "missing": found.missing,
+            "late": found.late[["title", "due"]].to_dict("records"),
+            "conflicts": found.conflicts,
+            "undecided": found.undecided,
+            "next": {"title": found.next_title, "due": found.next_due},
+            "notebooks": rows,
+        }
+        print(json.dumps(told, ensure_ascii=False, indent=1))
         return 0
     table = pd.DataFrame(rows, columns=["municipality", "notebook", "state", "reason"]).fillna("")
     for row in table.itertuples():
         print(f"{row.municipality:<24} {row.notebook:<44} {row.state:<10} {row.reason}".rstrip())
     counts = table["state"].value_counts()
     print(", ".join(f"{count} {state}" for state, count in counts.items()) or "no notebooks")
-    _print_study_status(read)
+    _print_study_status(read.settings.report, day, found)
     return 0
 
 
-def _print_study_status(read) -> None:
+def _study_status(read):
+    """The day the status is told for, and the status."""
     from datetime import date
 
     from evalkit.study_status import study_status
 
-    day = read.settings.status_date or date.today().isoformat()
-    found = study_status(read.tables, stage=read.settings.report, as_of=day)
-    print(f"\n{read.settings.report} report, on {day}")
-    print("present:   " + ", ".join(f"{name} ({n})" for name, n in found.present.items()))
-    print("missing:   " + (", ".join(found.missing) or "nothing that this stage asks for"))
-    print(f"late:      {len(found.late)} milestones past their deadline and not reported as done")
+    settings = read.settings
+    day = settings.status_date or date.today().isoformat()
+    version = settings.plan_version if settings.report == "plan" else ""
+    return day, study_status(read.tables, stage=settings.report, as_of=day, version=version or None)
+
+
+def _print_study_status(stage: str, day: str, found) -> None:
+    def line(name: str, text: str) -> None:
+        print(textwrap.fill(text, 100, initial_indent=f"{name:<11}", subsequent_indent=" " * 11))
+
+    print(f"\n{stage} report, on {day}")
+    line("present:", ", ".join(f"{name} ({n})" for name, n in found.present.items()))
+    line("missing:", ", ".join(found.missing) or "nothing that this stage asks for")
+    late = f"{len(found.late)} past their deadline and not reported as done"
+    line("late:", late if len(found.late) else "no milestone")
     for row in found.late.itertuples():
-        print(f"           {row.due:<12} {row.title}")
-    undecided = f", {len(found.undecided)} undecided" if found.undecided else ""
-    print(f"conflicts: {len(found.conflicts)}{undecided}")
-    print(
-        f"next:      {found.next_due} {found.next_title}" if found.next_due else "next:      none"
+        line("", f"{row.due:<12} {row.title}")
+    decided = (
+        ", all decided" if not found.undecided else f", undecided: {', '.join(found.undecided)}"
     )
+    line("conflicts:", f"{len(found.conflicts)}{decided}" if found.conflicts else "none")
+    line("next:", f"{found.next_due} {found.next_title}" if found.next_due else "no deadline")
 
 
 def _demo(parsed) -> int:

@@ -257,8 +257,28 @@ class ObservationsTable(StudyTable):
     note: str = prose("what a reader must know about it", needed=False)
 
 
+class MunicipalityChangesTable(StudyTable):
+    """Municipalities that were merged or split, one row per old and new municipality."""
+
+    change_id: str = identifier("the change", unique=True)
+    old_code: str = code(
+        "the municipality before the change", references="municipalities.municipality_code"
+    )
+    new_code: str = code(
+        "the municipality after the change", references="municipalities.municipality_code"
+    )
+    year: float = pa.Field(ge=1800, le=2100, description="first year of the new municipality")
+    share: float = amount(
+        "share of the old municipality that went to the new, 0 to 1: 1 when all of it did, "
+        "blank when nobody knows",
+        most=1,
+    )
+    share_basis: str = prose("what the share is counted in, in Norwegian", needed=False)
+    note: str = prose("what a reader must know about the change", needed=False)
+
+
 class TargetsTable(StudyTable):
-    """Targets of indicators and goals."""
+    """Targets of indicators and goals; a goal with a date but no amount has only that."""
 
     target_id: str = identifier("the target", unique=True)
     indicator_id: str = identifier(
@@ -266,8 +286,8 @@ class TargetsTable(StudyTable):
     )
     goal_id: str = identifier("the goal", needed=False, references="goals.goal_id")
     value: float = amount("the value to reach", least=None, fact="unit")
-    unit: str = word(words.UNITS)
-    direction: str = word({"at_least": "minst", "at_most": "høyst"})
+    unit: str = word(words.UNITS, needed=False)
+    direction: str = word({"at_least": "minst", "at_most": "høyst"}, needed=False)
     due: str = when("when it is to be reached")
     note: str = prose("what a reader must know about it", needed=False)
 
@@ -628,6 +648,28 @@ class CodingsTable(StudyTable):
     anonymity: str = word(words.ANONYMITY)
 
 
+class RivalExplanationsTable(StudyTable):
+    """What else than the measure could explain the change of a goal."""
+
+    rival_id: str = identifier("the explanation", unique=True)
+    municipality_code: str = code("the municipality", references="municipalities.municipality_code")
+    goal_id: str = identifier("the goal", references="goals.goal_id")
+    rival: str = prose("the explanation, in Norwegian")
+    status: str = word(words.RIVAL_STATUS)
+    grounds: str = prose("what the status rests on, in Norwegian")
+
+
+class ContributionClaimsTable(StudyTable):
+    """Claims that the measure contributed to a goal, with how it is thought to work."""
+
+    claim_id: str = identifier("the claim", unique=True)
+    municipality_code: str = code("the municipality", references="municipalities.municipality_code")
+    goal_id: str = identifier("the goal", references="goals.goal_id")
+    measure_id: str = identifier("the measure", needed=False, references="measures.measure_id")
+    claim: str = prose("the claim, in Norwegian")
+    mechanism_status: str = word(words.MECHANISM_STATUS)
+
+
 class ValidationsTable(StudyTable):
     """Comments and changes in the drafts that municipalities validated, and what came of them."""
 
@@ -658,6 +700,7 @@ CONTRACTS: dict[str, type[StudyTable]] = {
     "logic_model_cells": LogicModelCellsTable,
     "indicators": IndicatorsTable,
     "observations": ObservationsTable,
+    "municipality_changes": MunicipalityChangesTable,
     "targets": TargetsTable,
     "surveys": SurveysTable,
     "survey_results": SurveyResultsTable,
@@ -685,6 +728,8 @@ CONTRACTS: dict[str, type[StudyTable]] = {
     "crosswalk": CrosswalkTable,
     "answers": AnswersTable,
     "codings": CodingsTable,
+    "rival_explanations": RivalExplanationsTable,
+    "contribution_claims": ContributionClaimsTable,
     "validations": ValidationsTable,
 }
 
@@ -729,7 +774,7 @@ def _rows(index: list[int]) -> str:
 SHOWN = re.compile(rf"^(?:{IDENTIFIER}|-?[\d.,]+|{PARTIAL_DATE})$")
 
 
-def _quoted(value: object) -> str:
+def shown_cell(value: object) -> str:
     """A code, date or number may be shown in a message; names and free text never are."""
     if pd.isna(value):
         return "blank"
@@ -781,14 +826,14 @@ def breaches(table: pd.DataFrame, contract: type[StudyTable]) -> list[str]:
             wrong |= {i: v for i, v in given.items() if i not in wrong and not is_date(v)}
         by_value: dict[str, list[int]] = {}
         for position, value in wrong.items():
-            by_value.setdefault(_quoted(value), []).append(position)
+            by_value.setdefault(shown_cell(value), []).append(position)
         for value, positions in by_value.items():
             found.append(f"{name}: {value} in {_rows(positions)}; expected {column.description}")
         if column.unique:
             repeated = values[values.duplicated(keep=False) & values.notna()]
             for value, group in repeated.groupby(repeated):
                 found.append(
-                    f"{name}: {_quoted(value)} in {_rows(list(group.index))}; expected once"
+                    f"{name}: {shown_cell(value)} in {_rows(list(group.index))}; expected once"
                 )
     return found
 

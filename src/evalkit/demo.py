@@ -148,6 +148,61 @@ THEMES = {
     "tillit": ("Jeg stoler på henne", "Nye folk hver gang", "Samme person hele veien"),
 }
 CODERS = ("koder-a", "koder-b")
+# By goal: what else could explain the change, how it stands, and what that rests on. Where two
+# statuses are given, the municipality's own material decides.
+RIVALS: dict[str, tuple[tuple[str, tuple[str, ...], str], ...]] = {
+    "naervaer": (
+        (
+            "Fraværet endret seg likt i alle kommuner",
+            ("ruled_out",),
+            "kommuner uten tiltaket er trukket fra",
+        ),
+        (
+            "Skolene begynte å føre fravær på en annen måte",
+            ("ruled_out", "weakened"),
+            "intervju med rektorer",
+        ),
+        (
+            "Et annet skoletiltak begynte samme år",
+            ("weakened", "open"),
+            "kommunens egen oversikt over tiltak",
+        ),
+    ),
+    "samarbeid": (
+        (
+            "De som ble i jobben, er mer fornøyde enn de som sluttet",
+            ("ruled_out",),
+            "bare svar fra de samme personene er brukt",
+        ),
+        (
+            "En ny ledelse, uavhengig av tiltaket",
+            ("weakened", "open"),
+            "intervju med ansatte",
+        ),
+    ),
+    "deltakelse": (
+        (
+            "Arbeidsmarkedet ble strammere",
+            ("open", "supported"),
+            "ledigheten i regionen",
+        ),
+    ),
+}
+# By goal: the claim, and how the mechanism shows in the material.
+CONTRIBUTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "naervaer": (
+        "Ett fast møtepunkt gjorde at skolen fanget opp fravær tidligere",
+        ("observed", "observed", "partly_observed"),
+    ),
+    "samarbeid": (
+        "Felles rutiner gjorde det lettere å samordne hjelpen",
+        ("observed", "partly_observed", "unknown"),
+    ),
+    "deltakelse": (
+        "Tettere oppfølging holdt unge i arbeid og utdanning",
+        ("not_observed", "unknown", "partly_observed"),
+    ),
+}
 
 
 def generate_demo(
@@ -215,6 +270,17 @@ def generate_demo(
             for one in INDICATORS
         ],
         "observations": _observations(design),
+        "municipality_changes": [
+            {
+                "change_id": f"endring-{old}-{new}",
+                "old_code": old,
+                "new_code": new,
+                "year": year,
+                "share": share,
+                "share_basis": "innbyggere" if share != 1 else None,
+            }
+            for old, new, year, share in design.changes
+        ],
         "items": [
             {
                 "item": one.item,
@@ -229,6 +295,8 @@ def generate_demo(
         "crosswalk": crosswalk,
         "answers": answers,
         "codings": _codings(design),
+        "rival_explanations": _rival_explanations(design),
+        "contribution_claims": _contribution_claims(design),
         "facts": _facts(design),
     }
     return {name: _as_text(name, rows) for name, rows in tables.items()}
@@ -354,6 +422,7 @@ class _Design:
     staff: tuple[int, ...]
     offsets: tuple[float, ...]
     areas: pd.DataFrame  # every municipality that ever was: code, name, years, population, note
+    changes: tuple[tuple[str, str, int, float], ...]  # old code, new code, year, share
 
     def random(self, part: int) -> np.random.Generator:
         """Random numbers of one part of the study, whatever the other parts draw."""
@@ -363,6 +432,7 @@ class _Design:
 def _design(seed: int, municipality_count: int, area_count: int) -> _Design:
     count = max(area_count, municipality_count)
     pairs = [first + last for last in LAST_PARTS for first in FIRST_PARTS]
+    pairs = [name for name in pairs if name not in STUDY_NAMES]
     if municipality_count < 1 or count + 5 > len(pairs):
         raise DataError(
             f"{municipality_count} municipalities of {count}; "
@@ -384,8 +454,12 @@ def _design(seed: int, municipality_count: int, area_count: int) -> _Design:
             "note": None,
         }
     ).astype({"note": object})
-    changes = count - municipality_count >= 4
-    areas = _with_changes(areas, count) if changes else areas.head(count)
+    changes: tuple[tuple[str, str, int, float], ...] = ()
+    if count - municipality_count >= 4:
+        areas = _with_changes(areas, count)
+        changes = _changes(areas, count)
+    else:
+        areas = areas.head(count)
     drawn = random.integers(120, 700, municipality_count)
     staff = [STAFF[n] if n < len(STAFF) else int(drawn[n]) for n in range(municipality_count)]
     offsets = random.normal(0.0, 0.2, municipality_count).round(3)
@@ -396,6 +470,7 @@ def _design(seed: int, municipality_count: int, area_count: int) -> _Design:
         staff=tuple(staff),
         offsets=tuple(float(offset) for offset in offsets),
         areas=areas.reset_index(drop=True),
+        changes=changes,
     )
 
 
@@ -417,6 +492,21 @@ def _with_changes(areas: pd.DataFrame, count: int) -> pd.DataFrame:
     changed.loc[[split_1, split_2], "note"] = f"Skilt ut av {names[ended[4]]} i 2020"
     changed.loc[ended[4], "population"] = changed.loc[[split_1, split_2], "population"].sum()
     return changed
+
+
+def _changes(areas: pd.DataFrame, count: int) -> tuple[tuple[str, str, int, float], ...]:
+    """Who became whom, when, and with what share of the old one's inhabitants."""
+    code, population = areas["municipality_code"], areas["population"]
+    share = round(population[count - 2] / population[count + 4], 4)
+    moves = (
+        (count, count - 4, 2017, 1.0),
+        (count + 1, count - 4, 2017, 1.0),
+        (count + 2, count - 3, 2020, 1.0),
+        (count + 3, count - 3, 2020, 1.0),
+        (count + 4, count - 2, 2020, share),
+        (count + 4, count - 1, 2020, round(1 - share, 4)),
+    )
+    return tuple((code[old], code[new], year, part) for old, new, year, part in moves)
 
 
 def _municipality_rows(design: _Design) -> list[dict]:
@@ -640,6 +730,42 @@ def _codings(design: _Design) -> list[dict]:
                             "anonymity": anonymity,
                         }
                     )
+    return rows
+
+
+def _rival_explanations(design: _Design) -> list[dict]:
+    rows = []
+    for place, code in enumerate(design.codes):
+        random = design.random(20_000 + place)
+        for goal, rivals in RIVALS.items():
+            for number, (rival, statuses, grounds) in enumerate(rivals, start=1):
+                rows.append(
+                    {
+                        "rival_id": f"forklaring-{goal}-{code}-{number}",
+                        "municipality_code": code,
+                        "goal_id": goal,
+                        "rival": rival,
+                        "status": str(random.choice(statuses)),
+                        "grounds": grounds,
+                    }
+                )
+    return rows
+
+
+def _contribution_claims(design: _Design) -> list[dict]:
+    rows = []
+    for place, code in enumerate(design.codes):
+        random = design.random(30_000 + place)
+        for goal, (claim, statuses) in CONTRIBUTIONS.items():
+            rows.append(
+                {
+                    "claim_id": f"bidrag-{goal}-{code}",
+                    "municipality_code": code,
+                    "goal_id": goal,
+                    "claim": claim,
+                    "mechanism_status": str(random.choice(statuses)),
+                }
+            )
     return rows
 
 

@@ -12,13 +12,11 @@ from scipy import stats
 
 from evalkit.errors import DataError
 from evalkit.reasons import REASONS, checked_reason
-from evalkit.vocabulary import EVIDENCE_GRADES
+from evalkit.vocabulary import EVIDENCE_GRADES, MECHANISM_STATUS, RIVAL_STATUS
 
 __all__ = [
     "CLAIM_STRENGTHS",
     "EVIDENCE_ORDER",
-    "MECHANISM_STATUS",
-    "RIVAL_STATUS",
     "RULE_JUDGEMENTS",
     "contribution_claims",
     "judge_goal_attainment",
@@ -33,18 +31,6 @@ RULE_JUDGEMENTS = {
     "no_change_that_matters": "endringen er for liten til å bety noe",
     "worsened": "utviklingen går feil vei",
     "cannot_be_judged": "kan ikke vurderes",
-}
-RIVAL_STATUS = {
-    "ruled_out": "utelukket",
-    "weakened": "svekket",
-    "open": "åpen",
-    "supported": "styrket",
-}
-MECHANISM_STATUS = {
-    "observed": "sett i materialet",
-    "partly_observed": "delvis sett i materialet",
-    "not_observed": "ikke funnet, selv om det er lett etter",
-    "unknown": "ikke undersøkt",
 }
 CLAIM_STRENGTHS = {
     "well_supported": "godt underbygget",

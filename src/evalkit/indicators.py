@@ -36,6 +36,7 @@ MINIMUM_PERIODS = 4  # a line through three points leaves one degree of freedom
 MINIMUM_PEERS = 5
 MINIMUM_GROUPS = 4
 FEWEST_FOR_DISPERSION = 5
+AREA_METHODS = ("difference, no interval", "difference of shares, Newcombe")
 ROUNDING = 1e-20  # of a sum of squares: what arithmetic leaves of an exact nought
 
 
@@ -485,7 +486,7 @@ def comparison_with_areas(
         value=difference,
         lower=lower.reindex(rows.index),
         upper=upper.reindex(rows.index),
-        method=np.where(counted, "difference of shares, Newcombe", "difference, no interval"),
+        method=pd.array(AREA_METHODS, dtype="str").take(counted.astype(int)),
         reason=_reason_where(difference.isna(), "missing"),
     )[
         [
@@ -765,14 +766,15 @@ def _among_peers(own: pd.DataFrame, values: pd.DataFrame, pairs: pd.DataFrame) -
     at = pd.MultiIndex.from_frame(moments)
     table = np.full((len(codes), len(at)), np.nan)
     table[place, at.get_indexer(pd.MultiIndex.from_frame(values[keys]))] = values["value"]
-    code_place = pd.Series(np.arange(len(codes)), index=codes)
+    peer_places = pd.Index(codes).get_indexer(pairs["peer_code"])
+    pairs_of = pairs.groupby("municipality_code").indices
 
     result = np.full((len(own), 7), np.nan)
     moment = at.get_indexer(pd.MultiIndex.from_frame(own[keys]))
     rows_of = own.groupby("municipality_code").indices
-    for code, group in pairs.groupby("municipality_code")["peer_code"]:
-        here = rows_of.get(code, np.array([], dtype=int))
-        known = code_place.reindex(group).dropna().astype(int)
+    for code, here in rows_of.items():
+        known = peer_places[pairs_of[code]]
+        known = known[known >= 0]
         ordered = np.sort(table[known][:, moment[here]].T, axis=1)  # missing values come last
         ordered = np.column_stack([ordered, np.full(len(here), np.nan)])
         count = np.isfinite(ordered).sum(axis=1)

@@ -29,6 +29,7 @@ class Stage:
     tables: tuple[str, ...]
     notebooks: tuple[str, ...]
     chapters: tuple[str, ...]
+    has_municipality_chapters: bool = False
 
 
 STAGES = {
@@ -37,76 +38,143 @@ STAGES = {
         "Er programmet klart til å evalueres?",
         (*SHARED, *PLAN),
         ("20-plan", "21-plan-schedule", "22-plan-risk", "09-sources"),
-        ("rettes", "mal", "tidsplan", "risiko"),
+        ("mal", "tidsplan", "penger", "risiko", "evaluering", "rettes"),
     ),
     "status": Stage(
         "Statusrapport",
         "Hva skulle vært gjort nå, og hva er gjort?",
         (*SHARED, *PLAN, "lessons"),
-        ("20-plan", "23-status", "09-sources"),
-        ("status", "rettes"),
+        ("23-status", "09-sources"),
+        ("milepaeler", "framdrift", "endringer", "mangler"),
     ),
     "final": Stage(
         "Sluttrapport",
         "Hva ble gjort, og ble målene nådd?",
         (*SHARED, *PLAN, *RESULTS),
-        ("20-plan", "23-status", "09-sources"),
-        ("status", "mal"),
+        ("05-indicators", "06-attainment", "08-across", "23-status", "09-sources"),
+        ("gjennomforing", "maloppnaelse", "laerdom", "mangler"),
+        has_municipality_chapters=True,
     ),
     "effect": Stage(
         "Effektrapport",
         "Hva har endret seg, og hva kan tilskrives programmet?",
-        (
-            *SHARED,
-            "targets",
-            "surveys",
-            "survey_results",
-            "attainment",
-            "plan_phases",
-            "milestones",
-        ),
-        ("20-plan", "09-sources"),
-        ("mal",),
+        (*SHARED, "targets", "surveys", "survey_results", "attainment"),
+        ("05-indicators", "06-attainment", "08-across", "25-effect", "09-sources"),
+        ("maltall", "sammenligning", "tilskrive", "maloppnaelse", "mangler-effekt"),
+        has_municipality_chapters=True,
     ),
 }
 CHAPTERS = {
+    "mal": (
+        "Mål og tiltak",
+        "Et mål kan måles når det er klart hva, for hvem, hvor mye, når, fra hvilken utgangsverdi og "
+        "med hvilken kilde.",
+        (
+            "20-plan.ipynb#tbl-measurability",
+            "20-plan.ipynb#tbl-targets",
+            "20-plan.ipynb#tbl-detectable",
+            "20-plan.ipynb#tbl-chain",
+        ),
+    ),
+    "tidsplan": (
+        "Tid og beslutninger",
+        "Når skal noe skje, og hvem beslutter?",
+        (
+            "21-plan-schedule.ipynb#tbl-plan-phases",
+            "21-plan-schedule.ipynb#fig-gantt",
+            "21-plan-schedule.ipynb#tbl-milestones",
+            "21-plan-schedule.ipynb#tbl-decisions",
+        ),
+    ),
+    "penger": (
+        "Penger og organisering",
+        "Går budsjettet opp, og hvem gjør hva?",
+        ("21-plan-schedule.ipynb#tbl-budget", "21-plan-schedule.ipynb#tbl-organisation"),
+    ),
+    "risiko": (
+        "Risiko og interessenter",
+        "Hva kan gå galt, og hvem må være med?",
+        (
+            "22-plan-risk.ipynb#tbl-risks",
+            "22-plan-risk.ipynb#fig-risk-matrix",
+            "22-plan-risk.ipynb#tbl-stakeholders",
+            "22-plan-risk.ipynb#fig-stakeholders",
+        ),
+    ),
+    "evaluering": (
+        "Evaluering",
+        "Når måles hva, og hva er det å lykkes?",
+        ("20-plan.ipynb#tbl-evaluation-plan", "20-plan.ipynb#tbl-success"),
+    ),
     "rettes": (
         "Hva som bør rettes",
         "Lista er laget av faste regler. Så lenge tabellene er tomme, sier den hva de må fylles med.",
         ("20-plan.ipynb#tbl-plan-findings",),
     ),
-    "mal": (
-        "Mål og måltall",
-        "Et mål kan måles når det er klart hva, for hvem, hvor mye, når, fra hvilken utgangsverdi og "
-        "med hvilken kilde.",
-        ("20-plan.ipynb#tbl-measurability", "20-plan.ipynb#tbl-targets", "20-plan.ipynb#tbl-chain"),
+    "milepaeler": (
+        "Milepæler",
+        "Hva har frist, hva er gjort, og hva er for sent? Dagen er `status_date` i `study.toml`; uten "
+        "den er det den siste i perioden.",
+        ("23-status.ipynb#tbl-status-overview", "23-status.ipynb#fig-gantt-status"),
     ),
-    "tidsplan": (
-        "Tid og penger",
-        "Når skal noe skje, hvem beslutter, og går budsjettet opp?",
-        (
-            "21-plan-schedule.ipynb#tbl-plan-phases",
-            "21-plan-schedule.ipynb#tbl-milestones",
-            "21-plan-schedule.ipynb#tbl-decisions",
-            "21-plan-schedule.ipynb#tbl-budget",
-        ),
+    "framdrift": (
+        "Tiltak og indikatorer",
+        "Hvor langt er tiltakene kommet, og hva viser indikatorene så langt?",
+        ("23-status.ipynb#tbl-measure-progress", "23-status.ipynb#tbl-indicators-so-far"),
     ),
-    "risiko": (
-        "Risiko og interessenter",
-        "Hva kan gå galt, og hvem må være med?",
-        ("22-plan-risk.ipynb#tbl-risks", "22-plan-risk.ipynb#tbl-stakeholders"),
+    "endringer": (
+        "Endringer og erfaringer",
+        "Hva er endret i planen siden sist, og hva er lært?",
+        ("23-status.ipynb#tbl-plan-changes", "23-status.ipynb#tbl-lessons"),
     ),
-    "status": (
-        "Status",
-        "Dagen er `status_date` i `study.toml`; uten den er det den siste i perioden.",
-        (
-            "23-status.ipynb#tbl-status-overview",
-            "23-status.ipynb#tbl-measure-progress",
-            "23-status.ipynb#tbl-indicators-so-far",
-            "23-status.ipynb#tbl-lessons",
-        ),
+    "mangler": (
+        "Hva som mangler",
+        "Tabellen viser hva rapporten trenger.",
+        ("23-status.ipynb#tbl-contents",),
+    ),
+    "gjennomforing": (
+        "Gjennomføring",
+        "Hva ble gjort, og når?",
+        ("08-across.ipynb#tbl-measures-all", "23-status.ipynb#tbl-status-overview"),
+    ),
+    "maloppnaelse": (
+        "Måloppnåelse",
+        "Er målene nådd, og hva bygger vurderingen på?",
+        ("08-across.ipynb#tbl-attainment-all", "08-across.ipynb#tbl-coverage-all"),
+    ),
+    "laerdom": (
+        "Erfaringer og anbefalinger",
+        "Hva bør andre vite?",
+        ("23-status.ipynb#tbl-lessons", "08-across.ipynb#tbl-recommendations-all"),
+    ),
+    "maltall": (
+        "Er målene nådd?",
+        "Tabellen setter den siste verdien før programmet ved siden av den siste etter, og ved siden "
+        "av målet.",
+        ("25-effect.ipynb#tbl-indicator-changes",),
+    ),
+    "sammenligning": (
+        "Hvordan gikk det andre steder?",
+        "En endring som også kom der programmet ikke var, skyldes neppe programmet.",
+        ("25-effect.ipynb#tbl-area-changes", "25-effect.ipynb#tbl-indicator-effects"),
+    ),
+    "tilskrive": (
+        "Hva kan tilskrives programmet?",
+        "Hva som kan sies, følger av hvilke verdier som finnes: før, etter, og fra andre steder.",
+        ("25-effect.ipynb#tbl-attribution",),
+    ),
+    "mangler-effekt": (
+        "Hva som mangler",
+        "Tabellen viser hva rapporten trenger.",
+        ("25-effect.ipynb#tbl-contents",),
     ),
 }
+# The chapter of each municipality in a report on results; its notebooks run once for each.
+MUNICIPALITY_CELLS = (
+    "05-indicators-{slug}.ipynb#tbl-indicators-{slug}",
+    "05-indicators-{slug}.ipynb#fig-indicators-{slug}",
+    "06-attainment-{slug}.ipynb#tbl-attainment-{slug}",
+)
 STUDY_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 LETTERS = str.maketrans({"æ": "ae", "ø": "o", "å": "a", "á": "a", "š": "s", "ŋ": "n", "đ": "d"})
 
@@ -193,8 +261,8 @@ def write_new_study(
             raw / f"{table}.csv": table_text(table, municipalities)
             for table in STAGES[stage].tables
         },
-        report / "_quarto.yml": book_text(stage, title),
-        **{report / name: text for name, text in chapters(stage, title).items()},
+        report / "_quarto.yml": book_text(stage, title, municipalities),
+        **{report / name: text for name, text in chapters(stage, title, municipalities).items()},
     }
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -285,7 +353,7 @@ def table_text(table: str, municipalities: Sequence[NewMunicipality]) -> str:
     return "\n".join([",".join(columns), *lines]) + "\n"
 
 
-def chapters(stage: str, title: str) -> dict[str, str]:
+def chapters(stage: str, title: str, municipalities: Sequence[NewMunicipality]) -> dict[str, str]:
     """The book's chapters by file name."""
     made = STAGES[stage]
     files = {
@@ -294,8 +362,12 @@ def chapters(stage: str, title: str) -> dict[str, str]:
     }
     for chapter in made.chapters:
         heading, text, cells = CHAPTERS[chapter]
-        embeds = "\n\n".join(f"{{{{< embed notebooks/{cell} >}}}}" for cell in cells)
-        files[f"{chapter}.qmd"] = f"# {heading} {{#sec-{chapter}}}\n\n{text}\n\n{embeds}\n"
+        files[f"{chapter}.qmd"] = chapter_text(heading, chapter, text, cells)
+    if made.has_municipality_chapters:
+        for one in municipalities:
+            cells = [cell.format(slug=one.slug) for cell in MUNICIPALITY_CELLS]
+            text = f"Indikatorene og måloppnåelsen i {one.shown}."
+            files[f"{one.slug}.qmd"] = chapter_text(one.shown, one.slug, text, cells)
     files["referanser.qmd"] = "# Referanser {.unnumbered}\n\n::: {#refs}\n:::\n"
     files["kildeoversikt.qmd"] = (
         "# Kildeoversikt {#sec-kilder}\n\nHer står dokumentene som opplysningene er lest fra.\n\n"
@@ -304,9 +376,16 @@ def chapters(stage: str, title: str) -> dict[str, str]:
     return files
 
 
-def book_text(stage: str, title: str) -> str:
-    """``_quarto.yml`` of the study's book."""
-    listed = ["index", *STAGES[stage].chapters, "referanser"]
+def chapter_text(heading: str, name: str, text: str, cells: Sequence[str]) -> str:
+    embeds = "\n\n".join(f"{{{{< embed notebooks/{cell} >}}}}" for cell in cells)
+    return f"# {heading} {{#sec-{name}}}\n\n{text}\n\n{embeds}\n"
+
+
+def book_text(stage: str, title: str, municipalities: Sequence[NewMunicipality]) -> str:
+    """``_quarto.yml`` of the study's book; what is missing comes last."""
+    made = STAGES[stage]
+    own = [one.slug for one in municipalities] if made.has_municipality_chapters else []
+    listed = ["index", *made.chapters[:-1], *own, made.chapters[-1], "referanser"]
     entries = "\n".join(f"    - {chapter}.qmd" for chapter in listed)
     return f"""project:
   type: book

@@ -13,9 +13,12 @@ __all__ = [
     "budget_checks",
     "goal_measurability",
     "measure_chain",
+    "measure_progress",
+    "measured_sizes",
     "milestone_deadlines",
     "milestone_status",
     "of_version",
+    "plan_changes",
     "recomputed_risks",
 ]
 
@@ -150,6 +153,30 @@ def with_targets(rows: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     ).astype({"target_value": float})
 
 
+def measured_sizes(
+    measurability: pd.DataFrame, *, sizes: tuple[int, ...] = (50, 100, 200, 400)
+) -> pd.DataFrame:
+    """What to reckon a smallest detectable change for: surveys of several sizes, and indicators.
+
+    Plans seldom say how many a survey or an indicator rests on, so both are reckoned for several
+    sizes: a survey whose answers split in half, and each indicator that is a share and has a
+    first value.
+
+    Returns
+    -------
+    DataFrame
+        Rows as ``planned_detectable_change`` takes them: ``measurement`` (blank for a survey, else
+        the indicator), ``invited_count``, ``response_share`` (1) and ``before_share``.
+    """
+    shares = measurability.loc[
+        (measurability["unit"] == "percent") & measurability["baseline_value"].between(1, 99)
+    ].drop_duplicates("indicator_id")
+    named = [("", 0.5), *zip(shares["indicator"], shares["baseline_value"] / 100, strict=True)]
+    rows = [(name, size, 1.0, share) for name, share in named for size in sizes]
+    columns = ["measurement", "invited_count", "response_share", "before_share"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def measure_chain(
     measures: pd.DataFrame, goals: pd.DataFrame, *, version: str | None = None
 ) -> pd.DataFrame:
@@ -250,7 +277,7 @@ def budget_checks(budget_lines: pd.DataFrame) -> pd.DataFrame:
         One row per printed total, in the plan's order: ``budget_id``, ``line``, ``kind``,
         ``year``, ``printed_nok``, ``summed_nok``, ``difference_nok`` (printed less summed),
         ``line_count`` and ``blank_count`` (lines with and without an amount), ``adds_up``,
-        ``source``, ``locator``.
+        ``is_itemised`` (no line of it lacks its amount), ``source``, ``locator``.
     """
     is_total = budget_lines["is_total"] == "yes"
     lines = budget_lines.loc[~is_total]
@@ -276,6 +303,7 @@ def budget_checks(budget_lines: pd.DataFrame) -> pd.DataFrame:
                 int(amounts.notna().sum()),
                 int(amounts.isna().sum()),
                 bool(abs(total.amount_nok - summed) < 0.5),
+                bool(amounts.notna().all()),
                 total.source,
                 total.locator,
             )
@@ -291,6 +319,7 @@ def budget_checks(budget_lines: pd.DataFrame) -> pd.DataFrame:
         "line_count",
         "blank_count",
         "adds_up",
+        "is_itemised",
         "source",
         "locator",
     ]
@@ -362,3 +391,76 @@ def milestone_status(
     state = state.mask(done, "done").mask(late_done, "done_late")
     state = state.mask(own["status"] == "cancelled", "cancelled")
     return own.assign(days_past=past.astype(float), state=state)
+
+
+def measure_progress(measures: pd.DataFrame, *, as_of: str) -> pd.DataFrame:
+    """The measures, with those that should have begun by a day and are still only planned.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``measures`` with ``is_overdue``, in the plan's order.
+    """
+    own = measures.sort_values("position", kind="stable").reset_index(drop=True)
+    begun = period_days(own["start"])["last_day"] < pd.Timestamp(as_of)
+    return own.assign(is_overdue=(begun & (own["status"] == "planned")).astype(bool))
+
+
+def plan_changes(goals: pd.DataFrame, milestones: pd.DataFrame) -> pd.DataFrame:
+    """What differs between earlier versions of a plan and the one in use.
+
+    A row of an earlier version bears the identifier of the row it became, with the version
+    before it: ``draft-1-start`` became ``start``. A version none of whose identifiers is known
+    now is another plan and is passed over.
+
+    Returns
+    -------
+    DataFrame
+        One row per goal and milestone of an earlier version, then those that none of them has:
+        ``version``, ``table``, ``row_id`` (that in use), ``before`` and ``now`` (wording; missing
+        where there is none), ``due_before`` and ``due_now`` (of milestones), ``change``
+        (``same``, ``reworded``, ``moved`` for a deadline, ``dropped`` or ``added``), ``source``,
+        ``locator``.
+    """
+    columns = ["table", "row_id", "text", "due", "version", "source", "locator"]
+    every = pd.concat(
+        [
+            table.rename(columns={identifier: "row_id", wording: "text"})
+            .assign(table=name)
+            .reindex(columns=columns)
+            .astype(object)
+            for name, table, identifier, wording in (
+                ("goals", goals, "goal_id", "text"),
+                ("milestones", milestones, "milestone_id", "title"),
+            )
+        ]
+    )
+    now = every.loc[every["version"].isna()].set_index("row_id")
+    rows, paired = [], set()
+    for version, earlier in every.dropna(subset=["version"]).groupby("version", sort=False):
+        ids = earlier["row_id"].str.removeprefix(f"{version}-")
+        if not ids.isin(now.index).any():
+            continue
+        for row_id, old in zip(ids, earlier.itertuples(), strict=True):
+            new = now.loc[row_id] if row_id in now.index else None
+            paired.add(row_id)
+            rows.append((version, old.table, row_id, *versions_apart(old, new)))
+    if rows:
+        rows += [
+            (None, new.table, row_id, *versions_apart(None, new))
+            for row_id, new in now.iterrows()
+            if row_id not in paired
+        ]
+    names = ["before", "now", "due_before", "due_now", "change", "source", "locator"]
+    return pd.DataFrame(rows, columns=["version", "table", "row_id", *names], dtype=object)
+
+
+def versions_apart(old, new) -> tuple:
+    """Wording and deadline before and now, what became of them, and where it is read."""
+    if new is None:
+        return old.text, None, old.due, None, "dropped", old.source, old.locator
+    if old is None:
+        return None, new["text"], None, new["due"], "added", new["source"], new["locator"]
+    same_due = old.due == new["due"] or (pd.isna(old.due) and pd.isna(new["due"]))
+    change = "reworded" if old.text != new["text"] else "same" if same_due else "moved"
+    return old.text, new["text"], old.due, new["due"], change, new["source"], new["locator"]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.comparability import comparable_answers, comparisons_between_municipalities
-from evalkit.difference_in_differences import difference_in_differences
+from evalkit.difference_in_differences import difference_in_differences, pretrend_check
 from evalkit.disclosure import (
     TOTAL,
     CountTable,
@@ -40,6 +40,7 @@ __all__ = [
     "goal_changes",
     "goal_rules",
     "indicator_effect",
+    "indicator_effects",
     "indicator_profiles",
     "indicator_synthetic_controls",
     "indicator_synthetic_path",
@@ -348,7 +349,8 @@ def protected_values(
     Parameters
     ----------
     values
-        As from ``yearly_values``.
+        As from ``yearly_values`` or ``present_day_values``; a reason that stands there already
+        is kept.
     threshold
         Smallest count, complement and base that may be shown. Of a series with more than half of
         its years below it, all years are hidden.
@@ -362,7 +364,8 @@ def protected_values(
         The same rows; ``value``, ``numerator`` and ``denominator`` missing and ``reason`` given
         where hidden. Values without counts are left as they are.
     """
-    rows = values.assign(reason=None).astype({"reason": object})
+    given = values.get("reason")
+    rows = values.assign(reason=given).astype({"reason": object})
     counted = rows["numerator"].notna() & rows["denominator"].notna()
     cells = rows.loc[counted].rename(columns={"numerator": "count", "denominator": "base"})
     if totals is not None:
@@ -692,3 +695,37 @@ def truth_and_estimates(
             }
         )
     return pd.DataFrame(rows)
+
+
+def indicator_effects(
+    values: pd.DataFrame, *, treated: Sequence[str], treated_from: int
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Difference in differences of every indicator that comparison municipalities have too.
+
+    An indicator is passed over if no municipality with the measure, or fewer than two without
+    it, have a value both before and after it began.
+
+    Parameters
+    ----------
+    values
+        As from ``protected_values``.
+    treated, treated_from
+        As for ``indicator_effect``.
+
+    Returns
+    -------
+    tuple of dict
+        By indicator, as from ``indicator_effect``, and as from ``pretrend_check``.
+    """
+    effects, pretrends = {}, {}
+    shown = values.dropna(subset=["value"])
+    for indicator_id, own in shown.groupby("indicator_id", sort=False):
+        early = set(own.loc[own["year"] < treated_from, "municipality_code"])
+        held = early & set(own.loc[own["year"] >= treated_from, "municipality_code"])
+        others = sorted(held - set(treated))
+        if not held & set(treated) or len(others) < 2:
+            continue
+        design = {"treated": list(treated), "treated_from": treated_from}
+        effects[indicator_id] = indicator_effect(shown, indicator_id=indicator_id, **design)
+        pretrends[indicator_id] = pretrend_check(own, comparison=others, **design)
+    return effects, pretrends

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pypandoc
+from pyarrow import compute
+from pyarrow import csv as arrow_csv
 
 from evalkit.checks import study_breaches
 from evalkit.contracts import CONTRACTS, breaches, typed
-from evalkit.errors import DataError
+from evalkit.errors import ConfigError, DataError
 from evalkit.settings import StudySettings, read_settings
 
 __all__ = ["Study", "read_sources", "read_study"]
@@ -22,17 +26,25 @@ __all__ = ["Study", "read_sources", "read_study"]
 class Study:
     """A study read from its folder: settings, validated tables and sources.
 
-    ``tables`` holds one DataFrame per CSV file, by the file's name; ``sources`` one row per entry
-    of ``sources.bib``.
+    ``folder`` is where the tables and sources lie: that of another study, if ``study.toml`` says
+    ``tables_from``. ``tables`` holds one DataFrame per CSV file, by the file's name; ``sources``
+    one row per entry of ``sources.bib``; ``rows``, per table, a hash of each municipality's rows,
+    where they are known.
     """
 
     folder: Path
     settings: StudySettings
-    tables: dict[str, pd.DataFrame]
+    tables: Mapping[str, pd.DataFrame]
     sources: pd.DataFrame
+    rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-def read_study(study_dir: str | Path, *, between_tables: bool = True) -> Study:
+def read_study(
+    study_dir: str | Path,
+    *,
+    between_tables: bool = True,
+    known: Mapping[str, pd.DataFrame] | None = None,
+) -> Study:
     """Read and check a study: contracts, references, conflicts, sums, dates.
 
     Parameters
@@ -42,6 +54,8 @@ def read_study(study_dir: str | Path, *, between_tables: bool = True) -> Study:
     between_tables
         False checks each table by itself only, to look into a study whose claims still
         disagree.
+    known
+        Tables that were read and checked by themselves before, from the same bytes.
 
     Raises
     ------
@@ -50,8 +64,8 @@ def read_study(study_dir: str | Path, *, between_tables: bool = True) -> Study:
     DataError
         With every breach of every file, by file and spreadsheet row.
     """
-    folder = Path(study_dir)
-    settings = read_settings(folder)
+    settings = read_settings(Path(study_dir))
+    folder = tables_folder(Path(study_dir), settings)
     found: dict[str, list[str]] = {}
     tables: dict[str, pd.DataFrame] = {}
     unread: set[str] = set()
@@ -59,6 +73,9 @@ def read_study(study_dir: str | Path, *, between_tables: bool = True) -> Study:
         contract = CONTRACTS.get(path.stem)
         if contract is None:
             found[str(path)] = [f"unknown table; expected one of {', '.join(CONTRACTS)}"]
+            continue
+        if known and path.stem in known:
+            tables[path.stem] = known[path.stem]
             continue
         try:
             raw = _read_text_table(path)
@@ -81,28 +98,79 @@ def read_study(study_dir: str | Path, *, between_tables: bool = True) -> Study:
     return Study(folder, settings, tables, sources)
 
 
+def tables_folder(study_dir: Path, settings: StudySettings) -> Path:
+    """Where a study's tables lie: in its own folder, or in that of the study it takes them from."""
+    if not settings.tables_from:
+        return study_dir
+    folder = study_dir.parent / settings.tables_from
+    own = sorted(path.name for path in study_dir.glob("*.csv"))
+    if own:
+        raise ConfigError(
+            f"{study_dir} has tables of its own ({', '.join(own)}) and takes those of "
+            f"{settings.tables_from!r}; expected one of the two"
+        )
+    if not (folder / "study.toml").is_file() or read_settings(folder).tables_from:
+        raise ConfigError(
+            f"{study_dir / 'study.toml'} takes its tables from {settings.tables_from!r}; "
+            f"expected a study with its own tables in {study_dir.parent}"
+        )
+    return folder
+
+
 def _read_text_table(path: Path) -> pd.DataFrame:
     """Every cell as text, blanks as missing, spaces around cells gone."""
+    if path.read_bytes().count(b'"') % 2:  # a quote that is never closed swallows rows
+        return _read_carefully(path)
+    try:
+        return _read_quickly(path)
+    except pa.ArrowInvalid:  # its message holds cells' contents; ours says where and what
+        return _read_carefully(path)
+
+
+def _read_quickly(path: Path) -> pd.DataFrame:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        header, lines = _header(csv.reader(file))
+    table = arrow_csv.read_csv(
+        path,
+        read_options=arrow_csv.ReadOptions(column_names=header, skip_rows=lines),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string())),
+    )
+    trimmed = [compute.utf8_trim_whitespace(column) for column in table.columns]
+    blank = pa.scalar(None, pa.string())
+    cells = [compute.if_else(compute.equal(column, ""), blank, column) for column in trimmed]
+    return pa.table(cells, names=header).to_pandas().astype("str")
+
+
+def _header(reader: Iterator[list[str]]) -> tuple[list[str], int]:
+    """Names of the columns, and how many lines they take."""
+    header = [name.strip() for name in next(reader, [])]
+    if not header:
+        raise DataError("is empty; expected a header row")
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise DataError(f"column {', '.join(repeated)} more than once in the header row")
+    return header, reader.line_num
+
+
+def _read_carefully(path: Path) -> pd.DataFrame:
+    """As `_read_quickly`, in a tenth of its speed; says what is wrong with a file, by row."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file, strict=True))
+            reader = csv.reader(file, strict=True)
+            header, _ = _header(reader)
+            rows = list(reader)
     except UnicodeDecodeError as error:
         raise DataError(f"is not UTF-8 text (byte {error.start}); save it as CSV UTF-8") from error
     except csv.Error as error:
         raise DataError(f"cannot be read as CSV: {error}") from error
-    if not rows:
-        raise DataError("is empty; expected a header row")
-    header = [name.strip() for name in rows[0]]
-    repeated = sorted({name for name in header if header.count(name) > 1})
-    if repeated:
-        raise DataError(f"column {', '.join(repeated)} more than once in the header row")
-    uneven = [str(n) for n, row in enumerate(rows, start=1) if row and len(row) != len(header)]
+    uneven = [str(n) for n, row in enumerate(rows, start=2) if row and len(row) != len(header)]
     if uneven:
         raise DataError(
             f"{'row' if len(uneven) == 1 else 'rows'} {', '.join(uneven[:8])}: "
             f"expected {len(header)} cells as in the header row"
         )
-    body = [[cell.strip() or None for cell in row] for row in rows[1:] if row]
+    body = [[cell.strip() or None for cell in row] for row in rows if row]
     return pd.DataFrame(body, columns=header, dtype="str")
 
 

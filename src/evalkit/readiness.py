@@ -26,7 +26,12 @@ from evalkit.plan_review import (
 from evalkit.process import period_days
 from evalkit.vocabulary import BUDGET_KINDS
 
-__all__ = ["FINDINGS", "plan_findings"]
+__all__ = ["FINDINGS", "PLAN_TABLES", "plan_findings"]
+
+PLAN_TABLES = (
+    *("goals", "targets", "indicators", "observations", "measures", "milestones", "plan_phases"),
+    *("budget_lines", "risks", "stakeholders", "surveys", "evaluation_plan"),
+)
 
 # Codes in the order of importance, each with the heading a reader sees.
 FINDINGS = {
@@ -39,6 +44,8 @@ FINDINGS = {
     "baseline_after_start": "Sent nullpunkt",
     "effect_before_target_year": "Effekt før målår",
     "no_final_evaluation": "Uten sluttevaluering",
+    "final_at_the_end": "Svar på siste dag",
+    "no_decision_after_evaluation": "Ingen beslutning etterpå",
     "goals_without_indicator": "Uten indikator",
     "goals_without_amount": "Uten mengde",
     "goals_without_date": "Uten frist",
@@ -50,6 +57,7 @@ FINDINGS = {
     "goals_outside_chain": "Brudd i målkjeden",
     "budget_missing": "Uten budsjett",
     "budget_does_not_add_up": "Budsjettet går ikke opp",
+    "budget_not_itemised": "Sum som ikke er delt opp",
     "budget_year_missing": "År uten budsjett",
     "budget_amount_missing": "Poster uten beløp",
     "risk_factor_wrong": "Feil risikofaktor",
@@ -87,6 +95,7 @@ NOUNS = {
     "survey": ("Spørreundersøkelsen", "spørreundersøkelser", "spørreundersøkelsene"),
     "stakeholder": ("Interessenten", "interessenter", "interessentene"),
 }
+ONE_YEAR = 366  # days; a decision earlier than that before the evaluation is about something else
 DIRECTIONS = {"at_least": "minst", "at_most": "høyst"}
 
 Found = Iterator[tuple[str, str, str, pd.DataFrame]]
@@ -115,7 +124,8 @@ def plan_findings(
     goals, targets, ..., evaluation_plan
         Rows of their tables; an empty one is a plan that does not say.
     version
-        The plan whose goals and milestones are judged; ``None`` for the study's own.
+        The plan whose goals and milestones are judged; ``None`` for the study's own. Measures
+        and surveys are the study's own, and are passed over where another plan is judged.
 
     Returns
     -------
@@ -125,6 +135,8 @@ def plan_findings(
         ``text`` (one Norwegian sentence), ``source`` and ``locator`` (the first, and every place,
         of the rows; missing if there are none).
     """
+    if version is not None:
+        measures, surveys = measures.iloc[:0], surveys.iloc[:0]
     measured = goal_measurability(
         goals,
         targets=targets,
@@ -275,7 +287,16 @@ def evaluation_findings(
         last = decisions.sort_values("last_day", kind="stable").iloc[[-1]]
         end = final.sort_values("last_day", kind="stable").iloc[[-1]]
         gap = (end["last_day"].item() - last["last_day"].item()).days
-        if gap >= 0:
+        if gap > ONE_YEAR:
+            yield (
+                "no_decision_after_evaluation",
+                "evaluation_plan",
+                f"Ingen beslutning er satt opp etter sluttevalueringen "
+                f"({date_text(end['due'].item())}), så det er ikke avgjort hvem som skal bruke "
+                "svaret.",
+                end[places],
+            )
+        elif gap >= 0:
             decision = f"Den siste beslutningen («{last['title'].item()}»"
             yield (
                 "decision_before_evaluation",
@@ -287,6 +308,16 @@ def evaluation_findings(
                 f"ferdig ({date_text(end['due'].item())}).",
                 last[["milestone_id", "source", "locator"]],
             )
+    ends = period_days(plan_phases["end"])["last_day"].max()
+    if len(final) and final["last_day"].max() >= ends:
+        closing = final.sort_values("last_day", kind="stable").iloc[[-1]]
+        yield (
+            "final_at_the_end",
+            "evaluation_plan",
+            f"Sluttevalueringen har frist {date_text(closing['due'].item())}, da planen slutter, "
+            "så svaret er ikke kjent mens noe ennå kan endres.",
+            closing[places],
+        )
     effect = steps.loc[steps["step"] == "effect"].dropna(subset=["last_day"])
     due_years = period_days(measured["due"])
     late = measured.loc[(due_years["first_day"] > effect["last_day"].max()).to_numpy()]
@@ -403,11 +434,15 @@ def budget_findings(budget_lines: pd.DataFrame, plan_phases: pd.DataFrame) -> Fo
             if "-" in str(row.year)
             else (f" for {row.year}" if isinstance(row.year, str) else "")
         )
+        printed = f"{row.line}{year} er trykt som {nok_text(row.printed_nok)}, men "
+        difference = nok_text(row.difference_nok)
         yield (
-            "budget_does_not_add_up",
+            "budget_does_not_add_up" if row.is_itemised else "budget_not_itemised",
             "budget_lines",
-            f"{row.line}{year} er trykt som {nok_text(row.printed_nok)}, men linjene gir "
-            f"{nok_text(row.summed_nok)}; forskjellen er {nok_text(row.difference_nok)}.",
+            f"{printed}linjene gir {nok_text(row.summed_nok)}; forskjellen er {difference}."
+            if row.is_itemised
+            else f"{printed}linjer uten beløp står for {difference} av dem, så summen kan ikke "
+            "kontrolleres.",
             checks.loc[[row.Index], places],
         )
     first = period_days(plan_phases["start"])["first_day"].min()
@@ -500,7 +535,8 @@ def schedule_findings(milestones: pd.DataFrame, plan_phases: pd.DataFrame) -> Fo
     first = period_days(ordered["start"])["first_day"]
     last = period_days(ordered["end"])["last_day"]
     for before, after in zip(ordered.index, ordered.index[1:], strict=False):
-        if first[after] <= last[before]:
+        same = ordered["start"][after] == ordered["end"][before]
+        if first[after] <= last[before] and not same:
             yield (
                 "phases_overlap",
                 "plan_phases",

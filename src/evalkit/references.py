@@ -16,8 +16,11 @@ PLACES = {
     "figur": r"(?i:figur(?:ene)?\s*)",
     "s.": r"(?<![A-Za-zÆØÅæøå])s\.\s*",
 }
+REMARK = r"(?:\s*\((?![^)]*(?:kap|[Tt]abell|[Ff]igur|s\.\s))[^)]*\))?"  # on a numbered place
 NUMBERS = r"\d[\d.]*(?:\s*[–-]\s*\d[\d.]*)?(?:(?:, | og )\d[\d.]*(?:\s*[–-]\s*\d[\d.]*)?)*"
 PASSED_OVER = re.compile(r"(note|fotnote|avsnitt|linje)\s*\d*$|(etter|regnet av)\b")
+BETWEEN = re.compile(r"(?:[,;]| og )(?![^(]*\))")  # between places, not within brackets
+EMPTY = re.compile(r"\([\s,]*\)|[\s,]+(?=\))")  # what numbers taken out leave in brackets
 LISTED = 4  # more places than this are summed up
 
 
@@ -34,9 +37,11 @@ def places_text(locators: pd.Series) -> str:
         for kind, mark in PLACES.items():
             for found in re.finditer(mark + f"({NUMBERS})", rest):
                 numbers[kind] += re.split(r", | og ", found.group(1).rstrip(".,"))
-            rest = re.sub(mark + NUMBERS, "", rest)
-        for part in re.split(r"[,;]| og ", rest):
-            word = part.strip(" .()")
+            rest = re.sub(mark + NUMBERS + REMARK, "", rest)
+        for part in BETWEEN.split(EMPTY.sub("", rest)):
+            word = part.strip(" .")
+            if word.startswith("(") or word.count("(") != word.count(")"):
+                word = word.strip(" .()")
             if word and not PASSED_OVER.match(word):
                 others.append(word)
     parts = list(dict.fromkeys(others))[:LISTED]

@@ -27,7 +27,9 @@ class StudySettings:
     """What a study is about and how its report is made.
 
     ``smallest_count`` is the smallest number of persons shown; ``period`` the first and last
-    year; ``status_date`` the day a status report tells of;
+    year; ``status_date`` the day a status report tells of; ``tables_from`` the study whose tables
+    and sources it reads, where it is another report on the same ones; ``plan_version`` the plan in
+    the tables that is judged, where it is not the study's own;
     ``notebooks`` those it runs (01 to 09, if none is named); ``accepted`` names findings of the
     logic-model check that the study accepts, with the reason.
     """
@@ -44,6 +46,8 @@ class StudySettings:
     timeout_seconds: int = 600
     memory_mb: int = 4000
     status_date: str = ""
+    tables_from: str = ""
+    plan_version: str = ""
     notebooks: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     accepted: dict[str, str] = field(default_factory=dict)
@@ -60,6 +64,8 @@ TYPES = {
     "language": str,
     "report": str,
     "status_date": str,
+    "tables_from": str,
+    "plan_version": str,
     "smallest_count": int,
     "synthetic": bool,
     "timeout_seconds": int,

@@ -14,6 +14,7 @@ from evalkit.norwegian import joined_text
 __all__ = [
     "PROFILE",
     "cells_to_show",
+    "chapter_of",
     "document_name",
     "document_text",
     "embedded_notebooks",
@@ -144,6 +145,11 @@ def profile_text() -> str:
         "crossref: {chapters: true}\n"
         'facts-page: ""\n'
     )
+
+
+def chapter_of(template: str, *, name: str, slug: str) -> str:
+    """A municipality's chapter from a text for all: ``{name}`` and ``{slug}`` are filled in."""
+    return template.replace("{name}", name).replace("{slug}", slug)
 
 
 def embedded_notebooks(chapter: str) -> set[str]:

@@ -4,23 +4,48 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from evalkit.contracts import CONTRACTS, columns_of, typed
 from evalkit.errors import DataError
 
-__all__ = ["read_processed", "write_processed"]
+__all__ = ["OWNED_THROUGH", "StoredTables", "read_processed", "write_processed"]
 
-EXTRA = ("claims", "sources", "study", "model_findings")
+EXTRA = ("claims", "sources", "study", "contents", "model_findings")
+OWNED_THROUGH = {  # tables whose rows are a municipality's because another table's row is
+    "crosswalk": ("survey_id", "surveys"),
+    "logic_model_cells": ("model_id", "logic_models"),
+    "measure_aspects": ("measure_id", "measures"),
+    "survey_results": ("survey_id", "surveys"),
+    "targets": ("indicator_id", "indicators"),
+}
+ROWS_IN_A_GROUP = 50_000  # read or skipped together, so a municipality costs little to find
 
 
-def read_processed(table: str, study: str, processed_dir: str | Path) -> pd.DataFrame:
-    """A processed table of a study.
+def read_processed(
+    table: str, study: str, processed_dir: str | Path, municipality_code: str | None = None
+) -> pd.DataFrame:
+    """A processed table of a study, or one municipality's part of it.
 
     A table that the study does not have comes back empty, with its columns.
+
+    Parameters
+    ----------
+    table
+        Name of the table, such as ``"grants"``.
+    study
+        The study's folder name.
+    processed_dir
+        The folder that holds processed studies: ``data/processed``.
+    municipality_code
+        Only the rows of this municipality and those of no municipality. A notebook that
+        reads so is run again only when these rows have changed. Answers to a survey, cells
+        of a logic model and the like are the municipality's whose survey or model it is; a
+        table that belongs to no municipality comes back whole.
 
     Raises
     ------
@@ -30,26 +55,83 @@ def read_processed(table: str, study: str, processed_dir: str | Path) -> pd.Data
     folder = Path(processed_dir) / study
     path = folder / f"{table}.parquet"
     if path.is_file():
-        return pd.read_parquet(path)
+        if municipality_code is None:
+            return pd.read_parquet(path)
+        return _part(table, folder, municipality_code)
     if not (folder / "study.parquet").is_file():
         raise DataError(f"{folder} holds no processed study; run: evalkit run {study}")
+    return _without_rows(table)
+
+
+def _part(table: str, folder: Path, municipality_code: str) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    path = folder / f"{table}.parquet"
+    if "municipality_code" in pq.read_schema(path).names:
+        column, values = "municipality_code", [municipality_code]
+    elif table in OWNED_THROUGH:
+        column, other = OWNED_THROUGH[table]
+        owner = read_processed(other, folder.name, folder.parent, municipality_code)
+        values = owner[column].tolist()
+    else:
+        return pd.read_parquet(path)
+    field, kind = pc.field(column), pq.read_schema(path).field(column).type
+    if pa.types.is_null(kind):  # no row is anybody's
+        return pd.read_parquet(path)
+    own = field.isin(pa.array(values, type=kind))
+    return pd.read_parquet(path, filters=own | field.is_null())
+
+
+def _without_rows(table: str) -> pd.DataFrame:
+    from evalkit.contracts import CONTRACTS, columns_of, typed
+
     if table not in CONTRACTS:
         known = ", ".join(sorted([*CONTRACTS, *EXTRA]))
         raise DataError(f"no table {table!r}; expected one of {known}")
     return typed(pd.DataFrame(columns=list(columns_of(CONTRACTS[table]))), CONTRACTS[table])
 
 
+class StoredTables(Mapping[str, pd.DataFrame]):
+    """A study's processed tables by name, each read when it is first asked for."""
+
+    def __init__(self, names: Collection[str], study: str, processed_dir: Path) -> None:
+        self._names, self._study, self._processed_dir = tuple(names), study, processed_dir
+        self._read: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._read:
+            self._read[name] = read_processed(name, self._study, self._processed_dir)
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 def write_processed(
-    tables: Mapping[str, pd.DataFrame], study: str, processed_dir: str | Path
+    tables: Mapping[str, pd.DataFrame],
+    study: str,
+    processed_dir: str | Path,
+    *,
+    unchanged: Collection[str] = (),
 ) -> Path:
     """Write a study's tables as Parquet, each complete or not at all; gives the folder.
 
-    A table that the study no longer has is removed.
+    Those named as unchanged are left as they are. A table that the study no longer has is
+    removed.
     """
     folder = Path(processed_dir) / study
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        _replace(folder / f"{name}.parquet", table)
+        if name not in unchanged:
+            _replace(folder / f"{name}.parquet", table)
     for path in folder.glob("*.parquet"):
         if path.stem not in tables:
             path.unlink()
@@ -60,7 +142,7 @@ def _replace(path: Path, table: pd.DataFrame) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
-            table.to_parquet(file, index=False)
+            table.to_parquet(file, index=False, row_group_size=ROWS_IN_A_GROUP)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -2,68 +2,51 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
-import json
 import os
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pandas as pd
-import pypandoc
 
 from evalkit.book import (
     RenderedBook,
-    RenderedDocument,
-    install_extension,
     list_of_floats,
     render_book,
-    render_document,
 )
-from evalkit.book.config import read_settings as read_book_settings
-from evalkit.book.notebooks import read_notebook
 from evalkit.contracts import CONTRACTS, columns_of, typed
 from evalkit.errors import ConfigError, RunError
-from evalkit.facts import claims, fact_entries
 from evalkit.feedback import ReturnedDraft, new_validations
 from evalkit.logic_model import logic_model_findings
-from evalkit.municipalities import Municipality, find_municipality
+from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_text
-from evalkit.readers import Study, read_study
+from evalkit.processing import StudyFiles, process_files, row_hashes
+from evalkit.readers import Study
+from evalkit.readiness import PLAN_TABLES, plan_findings
 from evalkit.runs import Job, JobState, RunSummary, job_states, run_jobs
 from evalkit.runs.jobs import notebook_parameters, read_source
 from evalkit.settings import read_settings
-from evalkit.short_report import (
-    PROFILE,
-    cells_to_show,
-    document_name,
-    document_text,
-    embedded_notebooks,
-    profile_text,
-)
-from evalkit.store import write_processed
 
 __all__ = [
     "Project",
     "log_feedback",
     "process_study",
-    "render_short_report",
     "render_study",
     "run_study",
-    "short_report_jobs",
     "study_findings",
     "study_jobs",
     "study_of_draft",
+    "study_plan_findings",
     "study_states",
 ]
 
-READS = re.compile(r"read_processed\(\s*[\"'](\w+)[\"']")
 LISTS = "_tabeller-og-figurer.qmd"  # included by the book, made before every render
-DERIVED = {"claims", "sources", "model_findings"}
+DERIVED = {"claims", "sources", "model_findings", "contents"}
 NO_CLAIMS = "validations"  # what municipalities said of a draft is no fact of the study
-CLAIMS_NOTEBOOK = "16-claims.ipynb"  # short reports show it, whatever the study lists
 AUDIT_NOTEBOOK = "18-disclosure.ipynb"  # runs for every study with answers, listed or not
 INCOMPLETE = "Ufullstendig"
 
@@ -91,6 +74,9 @@ class Project:
     def raw(self, study: str) -> Path:
         return self.root / "data" / "raw" / study
 
+    def files(self, study: str) -> StudyFiles:
+        return StudyFiles(self.raw(study), self.processed, self.report(study))
+
     @property
     def processed(self) -> Path:
         return self.root / "data" / "processed"
@@ -115,46 +101,7 @@ def process_study(project: Project, study: str) -> Study:
     ConfigError, DataError
         With everything that is wrong with the study's files.
     """
-    read = read_study(project.raw(study))
-    every = claims(read.tables)
-    settings = pd.DataFrame(
-        [
-            {
-                "study": read.settings.study,
-                "title": read.settings.title,
-                "language": read.settings.language,
-                "smallest_count": read.settings.smallest_count,
-                "synthetic": read.settings.synthetic,
-                "status_date": read.settings.status_date,
-                "first_year": read.settings.period[0],
-                "last_year": read.settings.period[1],
-                "report_codes": ";".join(read.settings.municipality_codes),
-            }
-        ]
-    )
-    book_dir = project.report(study)
-    references = formatted_references(project.raw(study) / "sources.bib", read.sources)
-    write_processed(
-        {**read.tables, "claims": every, "sources": references, "study": settings},
-        study,
-        project.processed,
-    )
-    if (book_dir / "_quarto.yml").is_file():
-        install_extension(book_dir)
-        replace_text(
-            book_dir / "facts.json",
-            json.dumps(
-                fact_entries(every, read.sources, smallest_count=read.settings.smallest_count),
-                ensure_ascii=False,
-                indent=1,
-                sort_keys=True,
-            ),
-        )
-        replace_text(
-            book_dir / "sources.bib",
-            (project.raw(study) / "sources.bib").read_text(encoding="utf-8"),
-        )
-    return read
+    return process_files(project.files(study))
 
 
 def study_findings(read: Study) -> pd.DataFrame:
@@ -166,12 +113,7 @@ def study_findings(read: Study) -> pd.DataFrame:
         As from ``logic_model_findings``, with ``accepted_reason``: from ``[accepted]`` in
         study.toml, whose names are findings, or patterns such as ``indicator-too-general:*``.
     """
-    tables = {
-        name: read.tables.get(
-            name, typed(pd.DataFrame(columns=list(columns_of(contract))), contract)
-        )
-        for name, contract in CONTRACTS.items()
-    }
+    tables = every_table(read)
     found = logic_model_findings(
         tables["logic_models"],
         cells=tables["logic_model_cells"],
@@ -195,6 +137,26 @@ def study_findings(read: Study) -> pd.DataFrame:
     return found.assign(accepted_reason=found["finding"].map(reason).astype(object))
 
 
+def study_plan_findings(read: Study) -> pd.DataFrame:
+    """What is to be mended in the study's plan, as from ``plan_findings``; none without a plan."""
+    tables = every_table(read)
+    found = plan_findings(
+        **{name: tables[name] for name in PLAN_TABLES}, version=read.settings.plan_version or None
+    )
+    is_plan = any(name in read.tables for name in ("evaluation_plan", "plan_phases"))
+    return found if is_plan else found.iloc[:0]
+
+
+def every_table(read: Study) -> dict[str, pd.DataFrame]:
+    """The study's tables, with those it does not have as empty ones."""
+    return {
+        name: read.tables.get(
+            name, typed(pd.DataFrame(columns=list(columns_of(contract))), contract)
+        )
+        for name, contract in CONTRACTS.items()
+    }
+
+
 def replace_text(path: Path, text: str) -> None:
     """Write a file whole or not at all; a file that already holds the text is left alone."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
@@ -202,42 +164,6 @@ def replace_text(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
-
-
-def formatted_references(bibliography: Path, sources: pd.DataFrame) -> pd.DataFrame:
-    """The sources with their full reference as Markdown, in the report's citation style."""
-    style = Path(__file__).parent / "extension" / "evalkit.csl"
-    document = json.loads(
-        pypandoc.convert_text(
-            "---\nnocite: '@*'\nlang: nb\n---\n",
-            "json",
-            format="markdown",
-            extra_args=["--citeproc", f"--bibliography={bibliography}", f"--csl={style}"],
-        )
-    )
-    texts = {}
-    entries = next(
-        (block["c"][1] for block in document["blocks"] if block["c"][0][0] == "refs"), []
-    )
-    for entry in entries:
-        key = entry["c"][0][0].removeprefix("ref-")
-        one = {
-            **document,
-            "meta": {},
-            "blocks": [{"t": "Plain", "c": b["c"]} for b in entry["c"][1]],
-        }
-        texts[key] = one["blocks"]
-    marker = {"t": "HorizontalRule"}
-    blocks = [block for key in texts for block in (*texts[key], marker)]
-    markdown = pypandoc.convert_text(
-        json.dumps({**document, "meta": {}, "blocks": blocks}),
-        "markdown-smart",
-        format="json",
-        extra_args=["--wrap=none"],
-    )
-    parts = re.split(r"^-{5,}$", markdown, flags=re.MULTILINE)
-    formatted = {key: part.strip() for key, part in zip(texts, parts, strict=False)}
-    return sources.assign(reference=sources["key"].map(formatted).fillna(sources["title"]))
 
 
 def study_jobs(
@@ -261,33 +187,40 @@ def study_jobs(
             notebooks += [path for path in audit if path not in notebooks]
     wanted = settings.municipality_codes if codes is None else codes
     municipalities = read.tables["municipalities"].set_index("municipality_code")
-    models = read.tables.get("logic_models")
+    models = {}
+    if "logic_models" in read.tables:
+        of_models = read.tables["logic_models"]
+        models = of_models.groupby("municipality_code", sort=False)["model_id"].agg(list).to_dict()
+    rows = read.rows or row_hashes(read.tables)
+    settings_file = project.raw(settings.study) / "study.toml"
     jobs = []
     for notebook in notebooks:
         parameters = notebook_parameters(read_source(notebook))
         common = {"study": settings.study, "processed_dir": "../data/processed"}
-        inputs = notebook_inputs(project, settings.study, notebook)
+        tables = tables_read(notebook)
+        inputs = notebook_inputs(read.folder, settings_file, tables)
         if "municipality_code" not in parameters:
             if codes is None:
-                jobs.append(_job(project, notebook, common, inputs, "", settings.title))
+                jobs.append(_job(project, notebook, common, inputs, {}, "", settings.title))
             continue
         for code in wanted:
-            own = {**common, "municipality_code": code}
+            given = {**common, "municipality_code": code}
+            own = _own_rows(inputs, tables, rows, code)
             slug, name = municipalities.loc[code, ["slug", "name"]]
+            title = f"{code} {name}"
             if "model_id" not in parameters:
-                jobs.append(_job(project, notebook, own, inputs, slug, f"{code} {name}"))
+                jobs.append(_job(project, notebook, given, inputs, own, slug, title))
                 continue
-            if models is not None:
-                for model in models.loc[models["municipality_code"] == code, "model_id"]:
-                    given = {**own, "model_id": model}
-                    jobs.append(_job(project, notebook, given, inputs, model, f"{code} {name}"))
+            for model in models.get(code, []):
+                modelled = {**given, "model_id": model}
+                jobs.append(_job(project, notebook, modelled, inputs, own, model, title))
     return jobs
 
 
-def _job(project, notebook, parameters, inputs, suffix, title) -> Job:
+def _job(project, notebook, parameters, inputs, rows, suffix, title) -> Job:
     name = f"{notebook.stem}-{suffix}" if suffix else notebook.stem
     output = project.report(parameters["study"]) / "notebooks" / f"{name}.ipynb"
-    return Job(notebook, parameters, output, suffix, inputs, title)
+    return Job(notebook, parameters, output, suffix, inputs, rows, title)
 
 
 def notebook_paths(project: Project, names: tuple[str, ...]) -> list[Path]:
@@ -301,60 +234,71 @@ def notebook_paths(project: Project, names: tuple[str, ...]) -> list[Path]:
     return paths
 
 
-def notebook_inputs(project: Project, study: str, notebook: Path) -> tuple[Path, ...]:
+def tables_read(notebook: Path) -> dict[str, bool]:
+    """The tables that a notebook reads; False for those of which it reads a municipality's rows."""
+    found: dict[str, bool] = {}
+    for cell in read_source(notebook)["cells"]:
+        if cell["cell_type"] != "code" or "read_processed" not in cell["source"]:
+            continue
+        for node in ast.walk(_parsed(cell["source"], notebook)):
+            if isinstance(node, ast.Call) and _called(node) == "read_processed":
+                table = getattr(node.args[0], "value", None) if node.args else None
+                if not isinstance(table, str):
+                    raise ConfigError(
+                        f"{notebook.name}: {ast.unparse(node)}; expected the table's name in "
+                        "quotes first, which tells when the notebook is out of date"
+                    )
+                named = {keyword.arg for keyword in node.keywords}
+                whole = len(node.args) < 4 and "municipality_code" not in named
+                found[table] = found.get(table, False) or whole
+    return found
+
+
+def _parsed(source: str, notebook: Path) -> ast.Module:
+    """A cell as Python, its magics and shell lines as calls."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+    try:
+        return ast.parse(TransformerManager().transform_cell(source))
+    except SyntaxError as error:
+        raise ConfigError(f"{notebook.name}: a cell is not Python: {error}") from error
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def notebook_inputs(raw: Path, settings_file: Path, read: Mapping[str, bool]) -> tuple[Path, ...]:
     """The raw files behind the processed tables that a notebook reads."""
-    read = set(READS.findall(notebook.read_text(encoding="utf-8").replace('\\"', '"')))
-    raw = project.raw(study)
-    paths = {raw / f"{table}.csv" for table in read - DERIVED - {"study"}}
-    if read & DERIVED:
+    paths = {raw / f"{table}.csv" for table in set(read) - DERIVED - {"study"}}
+    if DERIVED & set(read):
         held = {path for path in raw.glob("*.csv") if path.stem != NO_CLAIMS}
         paths |= {*held, raw / "sources.bib"}
-    return tuple(sorted(p for p in {*paths, raw / "study.toml"} if p.is_file()))
+    return tuple(sorted(p for p in {*paths, settings_file} if p.is_file()))
+
+
+def _own_rows(
+    inputs: tuple[Path, ...],
+    read: Mapping[str, bool],
+    rows: Mapping[str, Mapping[str, str]],
+    code: str,
+) -> dict[Path, str]:
+    """Hashes of a municipality's rows and nobody's, of the files read in no other way."""
+    if DERIVED & set(read):
+        return {}
+    return {
+        path: f"{rows[path.stem].get(code, '')} {rows[path.stem].get('', '')}"
+        for path in inputs
+        if not read.get(path.stem, True)
+    }
 
 
 def study_states(project: Project, read: Study, codes: list[str] | None = None) -> list[JobState]:
     """What is up to date of a study's runs, and why the rest is not."""
     jobs = study_jobs(project, read, codes)
     return job_states(jobs, project_dir=project.root, study=read.settings.study)
-
-
-def short_report_jobs(project: Project, read: Study, codes: list[str]) -> list[Job]:
-    """The runs behind the short reports of municipalities.
-
-    These are the municipalities' own, the list of their claims, which the book has no room for,
-    and of those made once for the study the ones that their chapters embed.
-
-    Raises
-    ------
-    ConfigError
-        If a municipality has no chapter in the study's book.
-    """
-    embedded: set[str] = set()
-    for code in codes:
-        embedded |= embedded_notebooks(chapter_text(project, read, code))
-    once = [
-        job
-        for job in study_jobs(project, read)
-        if not job.label_suffix
-        and (job.output.name in embedded or job.output.name == AUDIT_NOTEBOOK)
-    ]
-    notebooks = notebook_paths(project, read.settings.notebooks)
-    claimed = project.notebooks / CLAIMS_NOTEBOOK
-    if claimed.is_file() and claimed not in notebooks:
-        notebooks.append(claimed)
-    return once + study_jobs(project, read, codes, notebooks=notebooks)
-
-
-def chapter_text(project: Project, read: Study, code: str) -> str:
-    """A municipality's chapter, as written."""
-    municipality = find_municipality(read.tables["municipalities"], code)
-    path = project.report(read.settings.study) / f"{municipality.slug}.qmd"
-    if not path.is_file():
-        raise ConfigError(
-            f"{project.shown(path)} is not there; a short report is made from the "
-            f"municipality's chapter in the book"
-        )
-    return path.read_text(encoding="utf-8")
 
 
 def run_study(
@@ -401,84 +345,27 @@ def render_study(
         If the book's parts do not fit together.
     """
     study = read.settings.study
-    wrong = _not_fresh(study_states(project, read))
+    wrong = not_fresh(study_states(project, read))
     if wrong and not allow_incomplete:
         raise RunError(
             f"{len(wrong)} notebooks behind the book are not up to date; "
-            f"run: evalkit run {study}{_told(wrong)}"
+            f"run: evalkit run {study}{told(wrong)}"
         )
     book_dir = project.report(study)
     write_lists(book_dir)
     return render_book(book_dir, banner=INCOMPLETE if wrong else None, **options)
 
 
-def _not_fresh(states: list[JobState]) -> list[JobState]:
+def not_fresh(states: list[JobState]) -> list[JobState]:
+    """Those whose results do not stand."""
     return [state for state in states if state.state != "fresh"]
 
 
-def _told(wrong: list[JobState]) -> str:
+def told(wrong: list[JobState]) -> str:
+    """The first of them with their reasons, a line each."""
     lines = [f"{state.job.output.stem}: {state.state}, {state.reason}" for state in wrong[:20]]
     more = [f"... and {len(wrong) - 20} more"] if len(wrong) > 20 else []
     return "".join(f"\n  {line}" for line in [*lines, *more])
-
-
-def render_short_report(
-    project: Project, read: Study, code: str, *, allow_incomplete: bool = False, **options
-) -> RenderedDocument:
-    """Write and render the short report of one municipality, into ``_kommune`` beside the book.
-
-    Parameters
-    ----------
-    project, read
-        The study, processed.
-    code
-        The municipality's code.
-    allow_incomplete
-        Render although notebooks behind it are not up to date; every page says so.
-    options
-        Those of ``render_document``.
-
-    Raises
-    ------
-    RunError
-        If runs are missing, failed or out of date, naming each and why.
-    ConfigError, BookError
-        If the municipality has no chapter, or the report's parts do not fit together.
-    """
-    study, book_dir = read.settings.study, project.report(read.settings.study)
-    municipality = find_municipality(read.tables["municipalities"], code)
-    chapter = chapter_text(project, read, code)
-    jobs = short_report_jobs(project, read, [code])
-    wrong = _not_fresh(job_states(jobs, project_dir=project.root, study=study))
-    if wrong and not allow_incomplete:
-        raise RunError(
-            f"{len(wrong)} notebooks behind the short report of {municipality.name} are not up "
-            f"to date; run: evalkit run {study} --municipality {code}{_told(wrong)}"
-        )
-    settings = read_book_settings(book_dir)
-    notebooks = {
-        f"notebooks/{job.output.name}": read_notebook(job.output)
-        for job in jobs
-        if job.label_suffix and job.output.is_file()
-    }
-    text = document_text(
-        chapter,
-        name=municipality.name,
-        slug=municipality.slug,
-        study_title=read.settings.title,
-        date=settings.date,
-        authors=settings.authors,
-        cells=cells_to_show(notebooks),
-    )
-    replace_text(book_dir / f"_quarto-{PROFILE}.yml", profile_text())
-    replace_text(book_dir / document_name(municipality.slug), text)
-    return render_document(
-        book_dir,
-        document_name(municipality.slug),
-        profile=PROFILE,
-        banner=INCOMPLETE if wrong else None,
-        **options,
-    )
 
 
 def study_of_draft(project: Project, draft: ReturnedDraft) -> str:
@@ -548,7 +435,7 @@ def log_feedback(
     )
     if added.empty:
         return added
-    folder = project.raw(read.settings.study)
+    folder = read.folder
     source, number = added[["source", "round"]].iloc[0]
     if source not in set(read.sources["key"]):
         bibliography = folder / "sources.bib"

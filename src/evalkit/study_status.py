@@ -12,7 +12,7 @@ from evalkit.new_study import STAGES
 from evalkit.plan_review import milestone_status
 from evalkit.process import period_days
 
-__all__ = ["StudyStatus", "study_status"]
+__all__ = ["StudyStatus", "study_contents", "study_status"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class StudyStatus:
     ``present`` holds tables with their numbers of rows; ``missing`` tables that the stage asks for
     and that are absent or empty; ``late`` milestones past their deadline that are not reported as
     done, as from ``milestone_status``; ``conflicts`` the keys of claims that disagree, ``undecided``
-    those of them where none is chosen; ``next_title`` and ``next_due`` the next deadline, ``None``
-    if there is none.
+    those of them where none is chosen; ``next_title`` and ``next_due`` the next deadline of a
+    milestone, an evaluation or a target, ``None`` if there is none.
     """
 
     present: dict[str, int]
@@ -35,7 +35,9 @@ class StudyStatus:
     next_due: str | None
 
 
-def study_status(tables: Mapping[str, pd.DataFrame], *, stage: str, as_of: str) -> StudyStatus:
+def study_status(
+    tables: Mapping[str, pd.DataFrame], *, stage: str, as_of: str, version: str | None = None
+) -> StudyStatus:
     """The status of a study on a day.
 
     Parameters
@@ -46,6 +48,8 @@ def study_status(tables: Mapping[str, pd.DataFrame], *, stage: str, as_of: str) 
         ``plan``, ``status``, ``final`` or ``effect``, as in ``study.toml``.
     as_of
         The day, such as ``2021-12-01``.
+    version
+        The plan whose milestones are asked for; ``None`` for the study's own.
     """
     present = {name: len(table) for name, table in tables.items() if len(table)}
     missing = [name for name in STAGES[stage].tables if name not in present]
@@ -56,13 +60,14 @@ def study_status(tables: Mapping[str, pd.DataFrame], *, stage: str, as_of: str) 
     late = pd.DataFrame(columns=["title", "due", "state"])
     deadlines = []
     if "milestones" in present:
-        status = milestone_status(tables["milestones"], as_of=as_of)
+        status = milestone_status(tables["milestones"], as_of=as_of, version=version)
         late = status.loc[status["state"].isin(["late", "not_reported"])]
         deadlines.append(status.loc[status["state"].isin(["due", "upcoming"]), ["title", "due"]])
-    for table, title in (("evaluation_plan", "text"), ("targets", "target_id")):
-        if table in present:
-            named = tables[table].rename(columns={title: "title"})
-            deadlines.append(named[["title", "due"]].dropna(subset=["due"]))
+    if "evaluation_plan" in present:
+        steps = tables["evaluation_plan"].rename(columns={"text": "title"})
+        deadlines.append(steps[["title", "due"]].dropna(subset=["due"]))
+    if "targets" in present:
+        deadlines.append(target_deadlines(tables))
     coming = pd.concat(deadlines) if deadlines else pd.DataFrame(columns=["title", "due"])
     coming = coming.assign(day=period_days(coming["due"])["last_day"])
     coming = coming.loc[coming["day"] >= pd.Timestamp(as_of)].sort_values("day", kind="stable")
@@ -75,4 +80,37 @@ def study_status(tables: Mapping[str, pd.DataFrame], *, stage: str, as_of: str) 
         undecided=[key for key in keys if key not in decided],
         next_title=None if first is None else first["title"],
         next_due=None if first is None else first["due"],
+    )
+
+
+def target_deadlines(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The dates of targets, each named by its indicator, or else by its goal."""
+    names = {
+        **dict(
+            tables["indicators"].set_index("indicator_id")["name"] if "indicators" in tables else ()
+        ),
+        **dict(tables["goals"].set_index("goal_id")["text"] if "goals" in tables else ()),
+    }
+    dated = tables["targets"].dropna(subset=["due"])
+    of = dated["indicator_id"].fillna(dated["goal_id"])
+    return dated.assign(title=of.map(names).fillna(dated["target_id"]))[["title", "due"]]
+
+
+def study_contents(tables: Mapping[str, pd.DataFrame], *, stage: str) -> pd.DataFrame:
+    """The tables that a stage asks for and those the study has, with their numbers of rows.
+
+    Returns
+    -------
+    DataFrame
+        One row per table, those that the stage asks for first: ``table``, ``row_count``,
+        ``is_asked``.
+    """
+    asked = STAGES[stage].tables
+    names = [*asked, *(name for name in tables if name not in asked)]
+    return pd.DataFrame(
+        {
+            "table": names,
+            "row_count": [len(tables.get(name, ())) for name in names],
+            "is_asked": [name in asked for name in names],
+        }
     )

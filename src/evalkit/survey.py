@@ -22,6 +22,7 @@ from evalkit.comparability import (
     comparisons_between_waves,
 )
 from evalkit.errors import DataError
+from evalkit.groups import grouped, numbered
 from evalkit.reasons import RESULT_COLUMNS, withhold
 from evalkit.uncertainty import (
     newcombe_difference_interval,
@@ -54,6 +55,7 @@ AGREES_FROM = 4  # on the scale from 1 (not at all) to 5 (fully)
 LINKAGES = ("linked", "partly_linked", "unlinked")
 ENOUGH_PAIRS = 10  # linked persons from which their correlation is used for the rest
 EXACT_UNDER = 25  # discordant persons under which McNemar's test is exact
+EXACT_RANKS = 50  # moves without ties up to which Wilcoxon's test is exact
 ANSWERS_PER_TERM = 10  # answers wanted per coefficient of a regression
 
 
@@ -243,7 +245,7 @@ def item_shares(
     ----------
     Wilson (1927), J. Am. Stat. Assoc. 22, 209-212.
     """
-    groups, codes = _grouped(answers, by)
+    groups, codes = grouped(answers, by)
     answered = answers["score"].notna().to_numpy()
     agreed = (answers["score"] >= agrees_from).to_numpy()
     counts = groups.assign(
@@ -298,7 +300,7 @@ def score_distribution(
     if (steps[position] != given["score"].to_numpy(dtype=float)).any():
         strange = sorted(set(given["score"]) - set(scores))
         raise DataError(f"scores {strange} are not on the scale {list(scores)}")
-    groups, all_codes = _grouped(answers, by)
+    groups, all_codes = grouped(answers, by)
     codes = all_codes[answers["score"].notna().to_numpy()]
     table = np.bincount(codes * len(steps) + position, minlength=len(groups) * len(steps))
     table = table.reshape(len(groups), len(steps))
@@ -552,39 +554,25 @@ def paired_shift(
     Wilcoxon (1945), Biometrics Bull. 1, 80-83; Agresti (2013), Categorical Data Analysis,
     section 11.1.1.
     """
-    pairs = _pairs(answers, before, after, by)
+    groups, codes, was, now = _pairs(answers, before, after, by)
     z = z_value(confidence_level)
-    rows = []
-    for key, group in pairs.groupby(list(by), sort=True):
-        change = (group["after"] - group["before"]).to_numpy(dtype=float)
-        up, down = int((change > 0).sum()), int((change < 0).sum())
-        n, moved = len(change), up + down
-        statistic = p_value = np.nan
-        if moved:
-            size = np.abs(change[change != 0])
-            exact = moved <= 50 and len(np.unique(size)) == moved
-            test = stats.wilcoxon(change[change != 0], method="exact" if exact else "asymptotic")
-            ranks = stats.rankdata(size)
-            statistic, p_value = ranks[change[change != 0] > 0].sum(), test.pvalue
-        value = (up - down) / n
-        half = z * np.sqrt(moved - (up - down) ** 2 / n) / n
-        rows.append(
-            (
-                *key,
-                up,
-                down,
-                n - moved,
-                moved,
-                n,
-                value,
-                max(value - half, -1),
-                min(value + half, 1),
-                statistic,
-                p_value,
-            )
-        )
-    names = ["up_count", "down_count", "same_count", "count", "base", "value", "lower", "upper"]
-    result = pd.DataFrame(rows, columns=[*by, *names, "statistic", "p_value"]).assign(
+    change = now - was
+    n = np.bincount(codes, minlength=len(groups))
+    up, down = (_tally(codes, moved, len(groups)) for moved in (change > 0, change < 0))
+    moved, value = up + down, (up - down) / n
+    half = z * np.sqrt(moved - (up - down) ** 2 / n) / n
+    statistic, p_value = _signed_ranks(change, codes, len(groups))
+    result = groups.assign(
+        up_count=up,
+        down_count=down,
+        same_count=n - moved,
+        count=moved,
+        base=n,
+        value=value,
+        lower=np.maximum(value - half, -1),
+        upper=np.minimum(value + half, 1),
+        statistic=statistic,
+        p_value=p_value,
         confidence_level=confidence_level,
         method="share up minus share down, Wald; Wilcoxon signed-rank test",
         reason=None,
@@ -629,21 +617,10 @@ def mcnemar_test(
     ----------
     McNemar (1947), Psychometrika 12, 153-157.
     """
-    pairs = _pairs(answers, before, after, by)
-    pairs = pairs.assign(was=pairs["before"] >= agrees_from, now=pairs["after"] >= agrees_from)
-    table = (
-        pairs.assign(
-            both_count=pairs["was"] & pairs["now"],
-            before_only_count=pairs["was"] & ~pairs["now"],
-            after_only_count=~pairs["was"] & pairs["now"],
-            neither_count=~pairs["was"] & ~pairs["now"],
-        )
-        .groupby(list(by), as_index=False)[
-            ["both_count", "before_only_count", "after_only_count", "neither_count"]
-        ]
-        .sum()
-    )
-    a, b, c, d = (table[name].to_numpy(dtype=float) for name in table.columns[-4:])
+    groups, codes, first, second = _pairs(answers, before, after, by)
+    cells = _paired_cells(codes, first >= agrees_from, second >= agrees_from, len(groups))
+    a, b, c, d = cells.values()
+    table = groups.assign(**{f"{name}_count": count.astype(int) for name, count in cells.items()})
     n, moved = a + b + c + d, b + c
     lower, upper = newcombe_paired_interval(a, c, b, d, confidence_level=confidence_level)
     exact = np.minimum(1.0, 2 * stats.binom.cdf(np.minimum(b, c), moved, 0.5))
@@ -765,29 +742,6 @@ def _missing(value: pd.Series) -> pd.Series:
     return pd.Series(np.where(value.isna(), "missing", None), index=value.index, dtype=object)
 
 
-def _codes(values: pd.Series) -> tuple[np.ndarray, pd.Index]:
-    codes, names = pd.factorize(values, sort=True)
-    if (codes < 0).any():
-        raise DataError(f"{values.name} is blank in some rows; expected a value in each")
-    return codes, names
-
-
-def _grouped(answers: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
-    """The groups in order, and each row's place among them; faster than a groupby on text."""
-    combined = np.zeros(len(answers), dtype=np.int64)
-    names = []
-    for column in by:
-        codes, values = _codes(answers[column])
-        combined = combined * max(len(values), 1) + codes
-        names.append(values)
-    present, place = np.unique(combined, return_inverse=True)
-    columns, rest = {}, present
-    for column, values in reversed(list(zip(by, names, strict=True))):
-        columns[column] = values.take(rest % max(len(values), 1))
-        rest = rest // max(len(values), 1)
-    return pd.DataFrame({column: columns[column] for column in by}), place
-
-
 def _tallies(
     answers: pd.DataFrame,
     before: Any,
@@ -799,14 +753,14 @@ def _tallies(
 ) -> pd.DataFrame:
     """Per group: counts and bases of both waves, and the four cells of those in both."""
     in_waves = answers.loc[answers["wave"].isin([before, after])]
-    groups, codes = _grouped(in_waves, by)
+    groups, codes = grouped(in_waves, by)
     score = in_waves["score"].to_numpy(dtype=float)
     given, agreed = ~np.isnan(score), score >= agrees_from
     is_before = (in_waves["wave"] == before).to_numpy()
     size = len(groups)
 
     def tally(rows: np.ndarray) -> np.ndarray:
-        return np.bincount(codes[rows], minlength=size).astype(float)
+        return _tally(codes, rows, size).astype(float)
 
     table = groups.assign(
         before_count=tally(given & is_before & agreed),
@@ -814,25 +768,10 @@ def _tallies(
         after_count=tally(given & ~is_before & agreed),
         after_base=tally(given & ~is_before),
     )
-    cells = {name: np.zeros(size) for name in ("both", "before_only", "after_only", "neither")}
+    first = second = np.zeros(0, dtype=int)
     if linked:
-        named = in_waves["respondent_id"].notna().to_numpy() & given
-        persons = pd.factorize(in_waves["respondent_id"])[0].astype(np.int64)
-        key = codes.astype(np.int64) * (persons.max(initial=0) + 1) + persons
-        first, second = key[named & is_before], key[named & ~is_before]
-        if any((np.diff(np.sort(keys)) == 0).any() for keys in (first, second)):
-            raise DataError("a respondent has two answers to one item in the same wave")
-        _, place_1, place_2 = np.intersect1d(first, second, assume_unique=True, return_indices=True)
-        was = agreed[named & is_before][place_1]
-        now = agreed[named & ~is_before][place_2]
-        group = codes[named & is_before][place_1]
-        for name, rows in (
-            ("both", was & now),
-            ("before_only", was & ~now),
-            ("after_only", ~was & now),
-            ("neither", ~was & ~now),
-        ):
-            cells[name] = np.bincount(group[rows], minlength=size).astype(float)
+        first, second = _places_of_pairs(in_waves["respondent_id"], codes, given, is_before)
+    cells = _paired_cells(codes[first], agreed[first], agreed[second], size)
     table = table.assign(**cells)
     pairs = table[list(cells)].sum(axis=1)
     smaller = table[["before_base", "after_base"]].min(axis=1)
@@ -905,13 +844,74 @@ def _possible_correlations(
     return [phi * m / np.sqrt(n1 * n2) for phi in phis for m in (fewest, most)]
 
 
-def _pairs(answers: pd.DataFrame, before: Any, after: Any, by: Sequence[str]) -> pd.DataFrame:
-    """One row per person and group with both scores, named ``before`` and ``after``."""
-    keys = [*by, "respondent_id"]
-    given = answers.loc[answers["score"].notna() & answers["respondent_id"].notna()]
-    first = given.loc[given["wave"] == before, [*keys, "score"]].rename(columns={"score": "before"})
-    second = given.loc[given["wave"] == after, [*keys, "score"]].rename(columns={"score": "after"})
-    return first.merge(second, on=keys, how="inner", validate="one_to_one")
+def _pairs(
+    answers: pd.DataFrame, before: Any, after: Any, by: Sequence[str]
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
+    """The groups that have pairs; each pair's group; its score before; its score after."""
+    in_waves = answers.loc[answers["wave"].isin([before, after])]
+    groups, codes = grouped(in_waves, by)
+    score = in_waves["score"].to_numpy(dtype=float)
+    is_before = (in_waves["wave"] == before).to_numpy()
+    first, second = _places_of_pairs(in_waves["respondent_id"], codes, ~np.isnan(score), is_before)
+    present, group = np.unique(codes[first], return_inverse=True)
+    return groups.iloc[present].reset_index(drop=True), group, score[first], score[second]
+
+
+def _places_of_pairs(
+    persons: pd.Series, codes: np.ndarray, given: np.ndarray, is_before: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the two answers of each person and group stand, first wave and second wave."""
+    numbers = pd.factorize(persons)[0].astype(np.int64)
+    key = codes.astype(np.int64) * (numbers.max(initial=0) + 1) + numbers
+    named = given & (numbers >= 0)
+    first, second = np.flatnonzero(named & is_before), np.flatnonzero(named & ~is_before)
+    if any((np.diff(np.sort(key[rows])) == 0).any() for rows in (first, second)):
+        raise DataError("a respondent has two answers to one item in the same wave")
+    _, place_1, place_2 = np.intersect1d(
+        key[first], key[second], assume_unique=True, return_indices=True
+    )
+    return first[place_1], second[place_2]
+
+
+def _tally(codes: np.ndarray, counted: np.ndarray, size: int) -> np.ndarray:
+    """How many of each group are counted."""
+    return np.bincount(codes[counted], minlength=size)
+
+
+def _paired_cells(
+    codes: np.ndarray, was: np.ndarray, now: np.ndarray, size: int
+) -> dict[str, np.ndarray]:
+    """Pairs of every group by whether they agreed before and after."""
+    kinds = {"both": was & now, "before_only": was & ~now, "after_only": ~was & now}
+    kinds["neither"] = ~was & ~now
+    return {name: _tally(codes, rows, size).astype(float) for name, rows in kinds.items()}
+
+
+def _signed_ranks(
+    change: np.ndarray, codes: np.ndarray, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rank sum of the rises and Wilcoxon's p value, for all groups at once."""
+    codes, change = codes[change != 0], change[change != 0]
+    height = np.abs(change)
+    order = np.lexsort((height, codes))
+    ordered_codes, ordered = codes[order], height[order]
+    fresh = np.ones(len(order), dtype=bool)  # the first of every run of equal changes in a group
+    fresh[1:] = (np.diff(ordered_codes) != 0) | (np.diff(ordered) != 0)
+    run = np.cumsum(fresh) - 1
+    tied = np.bincount(run).astype(float)
+    moved = np.bincount(codes, minlength=size).astype(float)
+    before = np.concatenate([[0.0], moved.cumsum()[:-1]])  # changes in the groups before
+    start = np.flatnonzero(fresh)
+    rank = (start - before[ordered_codes[start]] + (tied + 1) / 2)[run]
+    rise = np.bincount(ordered_codes, rank * (change[order] > 0), minlength=size)
+    ties = np.bincount(ordered_codes[start], tied**3 - tied, minlength=size)
+    expected = moved * (moved + 1) / 4
+    variance = moved * (moved + 1) * (2 * moved + 1) / 24 - ties / 48
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p_value = 2 * stats.norm.sf(np.abs(rise - expected) / np.sqrt(variance))
+    for group in np.flatnonzero((moved > 0) & (moved <= EXACT_RANKS) & (ties == 0)):
+        p_value[group] = stats.wilcoxon(change[codes == group], method="exact").pvalue
+    return np.where(moved > 0, rise, np.nan), np.where(moved > 0, p_value, np.nan)
 
 
 def _dominance(
@@ -924,8 +924,8 @@ def _dominance(
 ) -> pd.DataFrame:
     """Cliff's delta of every group from its tables of scores, all groups in one pass."""
     chosen = answers.loc[answers[column].isin([first, second]) & answers["score"].notna()]
-    groups, codes = _grouped(chosen, by)
-    step, steps = _codes(chosen["score"])
+    groups, codes = grouped(chosen, by)
+    step, steps = numbered(chosen["score"])
     in_second = (chosen[column] == second).to_numpy()
     size = len(groups) * len(steps)
     place = codes * len(steps) + step

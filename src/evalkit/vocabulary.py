@@ -23,6 +23,7 @@ __all__ = [
     "LOGIC_COLUMNS",
     "MEASURE_ASPECTS",
     "MEASURE_STATUS",
+    "MECHANISM_STATUS",
     "MILESTONE_STATES",
     "MILESTONE_STATUS",
     "MODES",
@@ -33,8 +34,11 @@ __all__ = [
     "QUALIFIERS",
     "QUANTITIES",
     "RESULT_KINDS",
+    "RIVAL_STATUS",
     "ROW_PATTERNS",
+    "STANDINGS",
     "SURVEY_KINDS",
+    "TABLE_NAMES",
     "THEMES",
     "TOLD_BY",
     "UNITS",
@@ -99,6 +103,13 @@ EVENT_KINDS = {
     "public_event": "åpent arrangement",
 }
 
+MECHANISM_STATUS = {
+    "observed": "sett i materialet",
+    "partly_observed": "delvis sett i materialet",
+    "not_observed": "ikke funnet, selv om det er lett etter",
+    "unknown": "ikke undersøkt",
+}
+
 MODES = {
     "physical": "fysisk",
     "digital": "digitalt",
@@ -114,6 +125,13 @@ PHASES = {
     "full_implementation": "Full implementering og vedlikehold",
 }
 
+RIVAL_STATUS = {
+    "ruled_out": "utelukket",
+    "weakened": "svekket",
+    "open": "åpen",
+    "supported": "styrket",
+}
+
 THEMES = {
     "attendance": "Nærvær, frafall og inkludering i arbeidslivet",
     "one_door": "En dør inn",
@@ -125,11 +143,58 @@ THEMES = {
 
 MEASURE_STATUS = {
     "planned": "planlagt",
+    "started": "i gang",
     "piloted": "prøvd ut",
     "implemented": "innført",
     "continued": "videreført i drift",
     "ended": "avsluttet",
     "declined": "ikke gjennomført",
+}
+
+# What the values of an indicator allow: a heading, and what may be said.
+STANDINGS = {
+    "no_value": ("Ingen verdi", "Ingenting kan sies. Verdien må hentes før målet kan vurderes."),
+    "hidden": ("For få personer", "Verdiene finnes, men bygger på for få personer til å vises."),
+    "no_before": ("Bare etter", "Nivået kan beskrives, men ikke om det har endret seg."),
+    "no_after": ("Bare før", "Utgangspunktet er kjent, men ikke hva som skjedde siden."),
+    "change_only": (
+        "Før og etter",
+        "Endringen kan beskrives. Den kan ikke tilskrives programmet, for det er ikke kjent hva som "
+        "ville skjedd uten.",
+    ),
+    "compared": (
+        "Før og etter, her og i et annet område",
+        "Endringen kan holdes mot endringen i området. Forskjellen kan tilskrives programmet bare "
+        "dersom utviklingen ellers ville vært lik, og ikke noe annet skjedde samtidig.",
+    ),
+}
+
+# The study's tables as a reader would name what they hold.
+TABLE_NAMES = {
+    "facts": "enkeltopplysninger",
+    "regions": "regioner",
+    "municipalities": "kommuner",
+    "municipality_changes": "kommuneendringer",
+    "goals": "mål",
+    "measures": "tiltak",
+    "indicators": "indikatorer",
+    "observations": "verdier av indikatorene",
+    "targets": "måltall",
+    "surveys": "undersøkelser",
+    "survey_results": "svar på undersøkelsene",
+    "plan_phases": "faser",
+    "milestones": "milepæler",
+    "budget_lines": "budsjettposter",
+    "risks": "risikoer",
+    "stakeholders": "interessenter",
+    "success_criteria": "suksesskriterier",
+    "organisation": "organisering",
+    "evaluation_plan": "steg i evalueringsplanen",
+    "events": "hendelser, møter og samlinger",
+    "attainment": "vurderinger av måloppnåelse",
+    "lessons": "erfaringer",
+    "participants": "deltakere i tiltakene",
+    "recommendations": "anbefalinger",
 }
 
 MEASURE_ASPECTS = {

@@ -23,6 +23,8 @@ FETCHING = (
 )
 IMAGES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is built
+
 
 @dataclass(frozen=True)
 class Output:
@@ -83,7 +85,7 @@ def _options(source: str) -> tuple[dict, str | None]:
         elif line.strip():
             break
     try:
-        options = yaml.safe_load("\n".join(lines))
+        options = yaml.load("\n".join(lines), Loader=LOADER)
     except yaml.YAMLError as problem:
         return {}, str(getattr(problem, "problem", problem))
     return (options, None) if isinstance(options, dict) else ({}, None)

@@ -15,6 +15,7 @@ from evalkit.figures.style import (
     MIDDLE,
     SETTINGS,
     as_svg,
+    empty_svg,
     new_figure,
     plain_axes,
     wrapped_label,
@@ -59,6 +60,9 @@ def gantt_figure(
         lines += [(row.title, None, row) for row in own.itertuples()]
     others = dated.loc[~dated["phase_id"].isin(phases["phase_id"])]
     lines += [(row.title, None, row) for row in others.itertuples()]
+    if not lines:
+        nothing = "Planen har verken faser eller milepæler med frist."
+        return ReportFigure(empty_svg(nothing), alt=nothing, caption="Faser og milepæler i tid")
     labels = [wrapped_label(label, LABEL_WIDTH) for label, _, _ in lines]
     heights = [0.24 + 0.13 * label.count("\n") for label in labels]
     tops = [sum(heights[:n]) + height / 2 for n, height in enumerate(heights)]
@@ -158,6 +162,10 @@ def risk_matrix_figure(risks: pd.DataFrame) -> ReportFigure:
         As from ``recomputed_risks``; risks that are not graded are left out.
     """
     graded = risks.loc[risks["computed_factor"].notna()]
+    if graded.empty:
+        nothing = "Planen graderer ingen risikoer etter sannsynlighet og konsekvens."
+        caption = "Risikoene etter sannsynlighet og konsekvens"
+        return ReportFigure(empty_svg(nothing), alt=nothing, caption=caption)
     with matplotlib.rc_context(SETTINGS):
         figure, (axes,) = new_figure(height=3.4, width=4.6)
         for probability in range(1, 6):
@@ -191,7 +199,7 @@ def risk_matrix_figure(risks: pd.DataFrame) -> ReportFigure:
     ]
     return ReportFigure(
         svg,
-        alt="Risikomatrise. " + ("; ".join(told) or "Ingen risiko er gradert") + ".",
+        alt="Risikomatrise. " + "; ".join(told) + ".",
         caption="Risikoene etter sannsynlighet og konsekvens. Tallene er risikoens nummer; "
         "mørkere felt er alvorligere",
         source=source_line(graded),
@@ -207,6 +215,10 @@ def stakeholder_figure(stakeholders: pd.DataFrame) -> ReportFigure:
         Rows of ``StakeholdersTable``.
     """
     placed = stakeholders.loc[stakeholders["interest"].notna() & stakeholders["influence"].notna()]
+    if placed.empty:
+        nothing = "Planen plasserer ingen interessenter etter interesse og innflytelse."
+        caption = "Interessentene etter interesse og innflytelse"
+        return ReportFigure(empty_svg(nothing), alt=nothing, caption=caption)
     used = set(placed["interest"]) | set(placed["influence"])
     levels = [level for level in LEVELS if level != "medium" or "medium" in used]
     names = {
@@ -267,7 +279,7 @@ def stakeholder_figure(stakeholders: pd.DataFrame) -> ReportFigure:
     left_out = f". {number_text(len(rest))} er ikke plassert i planen" if len(rest) else ""
     return ReportFigure(
         svg,
-        alt="Interessentkart. " + ("; ".join(told) or "Ingen er plassert") + "." + outside,
+        alt="Interessentkart. " + "; ".join(told) + "." + outside,
         caption=f"Interessentene etter interesse og innflytelse{left_out}",
         source=source_line(placed),
     )

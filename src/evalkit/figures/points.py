@@ -21,6 +21,7 @@ from evalkit.figures.style import (
     SETTINGS,
     as_svg,
     decimal_comma,
+    empty_svg,
     new_figure,
     plain_axes,
     wrapped_label,
@@ -129,6 +130,11 @@ def indicators_figure(
     )
     shown = values.loc[values["value"].notna() & ~small]
     aims = overview.loc[overview["target_value"].notna()]
+    if shown.empty and aims.empty:
+        nothing = f"Indikatorer i {municipality.name}. Ingen verdier er publisert."
+        return ReportFigure(
+            empty_svg(nothing), alt=nothing, caption=f"Publiserte verdier i {municipality.name}"
+        )
     named = pd.concat(
         [shown[["indicator_id", "name", "unit"]], aims[["indicator_id", "name", "unit"]]]
     )

@@ -21,6 +21,7 @@ __all__ = [
     "PAGE_WIDTH",
     "as_svg",
     "decimal_comma",
+    "empty_svg",
     "new_figure",
     "plain_axes",
     "wrapped_label",
@@ -66,6 +67,15 @@ def as_svg(figure: Figure) -> str:
     with matplotlib.rc_context(SETTINGS):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
+
+
+def empty_svg(text: str) -> str:
+    """A low figure that only says what there is nothing of."""
+    with matplotlib.rc_context(SETTINGS):
+        figure, (axes,) = new_figure(height=0.5)
+        axes.set_axis_off()
+        axes.text(0.0, 0.5, text, transform=axes.transAxes, va="center", fontsize=9)
+        return as_svg(figure)
 
 
 def plain_axes(axes: Axes, *, grid: str | None = "x") -> None:

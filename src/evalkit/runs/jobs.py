@@ -53,6 +53,9 @@ class Job:
         that is run once per study.
     inputs
         The data files the result depends on.
+    rows
+        Of those inputs, by path, that the result depends on a part of: a hash of the part. A
+        change elsewhere in the file does not make the result out of date.
     title
         What progress shows, such as ``"3801 Horten"``.
     """
@@ -62,6 +65,7 @@ class Job:
     output: Path
     label_suffix: str = ""
     inputs: tuple[Path, ...] = ()
+    rows: Mapping[Path, str] = field(default_factory=dict)
     title: str = ""
 
     @property
@@ -290,6 +294,7 @@ def checked_jobs(jobs: Sequence[Job], place: Place) -> tuple[Job, ...]:
             notebook=place.project_dir / job.notebook,
             output=place.project_dir / job.output,
             inputs=tuple(place.project_dir / path for path in job.inputs),
+            rows={place.project_dir / path: rows for path, rows in job.rows.items()},
         )
         if not found:
             if absolute.notebook not in known:

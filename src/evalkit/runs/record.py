@@ -34,7 +34,10 @@ LIBRARIES = (
     *("evalkit", "ipykernel", "ipython", "matplotlib", "matplotlib-inline", "nbclient"),
     *("numpy", "pandas", "pandera", "papermill", "pyarrow", "scipy", "seaborn", "statsmodels"),
 )
-CANNOT_REACH_NOTEBOOKS = ("cli", "studies", "book", "extension", "short_report", "feedback")
+CANNOT_REACH_NOTEBOOKS = (
+    *("cli", "studies", "municipality_reports", "short_report", "new_study", "feedback"),
+    *("book", "extension"),
+)
 REASONS_SHOWN = 3
 HASHING_THREADS = 4
 
@@ -160,10 +163,16 @@ def fingerprint(
         "notebook": notebook_hash,
         "parameters": dict(job.parameters),
         "label_suffix": job.label_suffix,
-        "inputs": {relative_name(path, root): hashes.of(path) for path in job.inputs},
+        "inputs": {relative_name(path, root): _content(job, path, hashes) for path in job.inputs},
         "code": dict(code),
         "environment": dict(environment),
     }
+
+
+def _content(job: Job, path: Path, hashes: Hashes) -> str | None:
+    """Hash of an input, or of the rows that the job depends on; None where it cannot be read."""
+    content = hashes.of(path)
+    return job.rows.get(path, content) if content else None
 
 
 def _sealed(record: Mapping[str, Any]) -> bytes:

@@ -24,6 +24,7 @@ from evalkit.tables.layout import Column, present, report_table, sentence, text_
 __all__ = [
     "budget_table",
     "chain_table",
+    "contents_table",
     "decisions_table",
     "detectable_table",
     "evaluation_plan_table",
@@ -31,6 +32,7 @@ __all__ = [
     "measurability_table",
     "measure_progress_table",
     "milestones_table",
+    "plan_changes_table",
     "plan_findings_table",
     "plan_phases_table",
     "plan_versions_table",
@@ -50,6 +52,7 @@ PARTS = {
     "measured_by": "Kilde",
 }
 KIND_LETTERS = {"effect_goal": "E", "result_goal": "R", "local_goal": "L"}
+CHANGED_KINDS = {"goals": "Mål", "milestones": "Milepæl"}
 GROUP_NAMES = {"cost": "Utgifter", "income": "Inntekter"}
 
 
@@ -139,10 +142,11 @@ def detectable_table(planned: pd.DataFrame) -> ReportTable:
     Parameters
     ----------
     planned
-        As from ``planned_detectable_change``.
+        As from ``planned_detectable_change``, with ``measurement`` as from ``measured_sizes``.
     """
     rows = [
         (
+            text_of(row.measurement) or "Undersøkelse der halvparten svarer ja",
             number_text(row.expected_base, decimals=0),
             percent_text(100 * row.before_share, decimals=0),
             f"{number_text(100 * row.smallest_change_share, decimals=0)} prosentpoeng"
@@ -153,15 +157,17 @@ def detectable_table(planned: pd.DataFrame) -> ReportTable:
     ]
     return report_table(
         [
-            Column("Svar i hver måling", 30, "r"),
-            Column("Andel før", 30, "r"),
-            Column("Minste endring som kan vises", 40, "r"),
+            Column("Måling", 40),
+            Column("Personer i hver måling", 20, "r"),
+            Column("Andel før", 14, "r"),
+            Column("Minste endring som kan vises", 26, "r"),
         ],
         rows,
         empty="Ingen undersøkelser er planlagt.",
-        caption="Minste endring mellom to målinger, etter antall svar",
+        caption="Minste endring mellom to målinger, etter antall personer",
+        grouped=True,
         note="Regnet for to uavhengige utvalg, med 80 prosent styrke og 5 prosent "
-        "signifikansnivå. Andelene og antallene er regneeksempler.",
+        "signifikansnivå. Antallene er regneeksempler, for planen oppgir dem ikke.",
     )
 
 
@@ -293,7 +299,10 @@ def budget_table(budget_lines: pd.DataFrame, *, checks: pd.DataFrame) -> ReportT
         "position", kind="stable"
     )
     spans = sorted(ordered["year"].unique(), key=lambda year: (len(year) > 4, year))
-    wrong = set(checks.loc[~checks["adds_up"], "budget_id"])
+    marks = {
+        row.budget_id: " (avvik)" if row.is_itemised else " (ikke delt opp)"
+        for row in checks.loc[~checks["adds_up"]].itertuples()
+    }
     lines = ordered.loc[ordered["is_total"] != "yes", "line"].unique()
     names = [*lines, *[n for n in ordered["line"].unique() if n not in lines]]
     rows = []
@@ -309,13 +318,8 @@ def budget_table(budget_lines: pd.DataFrame, *, checks: pd.DataFrame) -> ReportT
                     continue
                 held = own.loc[[span]].iloc[0]
                 shown = nok_text(held["amount_nok"]) or "ikke oppgitt"
-                cells.append(shown + (" (avvik)" if held["budget_id"] in wrong else ""))
+                cells.append(shown + marks.get(held["budget_id"], ""))
             rows.append((GROUP_NAMES[kind], text_of(name), *cells))
-    good, every = int(checks["adds_up"].sum()), len(checks)
-    note = {
-        True: "Planen har ingen trykte summer.",
-        False: f"{number_text(good)} av {number_text(every)} trykte summer stemmer med linjene.",
-    }[every == 0]
     headings = [
         ("Beløp" if not span else span.replace("-", "–"))
         if span != "" or len(spans) == 1
@@ -333,8 +337,25 @@ def budget_table(budget_lines: pd.DataFrame, *, checks: pd.DataFrame) -> ReportT
         caption="Budsjettet etter post og år",
         source=source_line(budget_lines),
         grouped=len(rows) > 1,
-        note=note if rows else None,
+        note=sums_note(checks) if rows else None,
     )
+
+
+def sums_note(checks: pd.DataFrame) -> str:
+    """How many of the printed sums agree with their lines, and how many cannot be checked."""
+    if checks.empty:
+        return "Planen har ingen trykte summer."
+    checked = checks.loc[checks["adds_up"] | checks["is_itemised"]]
+    told = []
+    if len(checked):
+        good, every = int(checked["adds_up"].sum()), len(checked)
+        told.append(
+            f"{number_text(good)} av {number_text(every)} trykte summer stemmer med linjene."
+        )
+    if blank := len(checks) - len(checked):
+        sums = "1 trykt sum" if blank == 1 else f"{number_text(blank)} trykte summer"
+        told.append(f"{sums} kan ikke kontrolleres, fordi linjer mangler beløp.")
+    return " ".join(told)
 
 
 def success_criteria_table(success_criteria: pd.DataFrame) -> ReportTable:
@@ -562,23 +583,102 @@ def status_overview_table(status: pd.DataFrame) -> ReportTable:
     )
 
 
-def measure_progress_table(measures: pd.DataFrame) -> ReportTable:
-    """The measures with their time and what is known of how far they have come."""
-    own = measures.sort_values("position", kind="stable")
+def measure_progress_table(progress: pd.DataFrame) -> ReportTable:
+    """The measures with their time and what is known of how far they have come.
+
+    Parameters
+    ----------
+    progress
+        As from ``measure_progress``.
+    """
     rows = [
         (
             text_of(row.name),
             phase_time(row.start, row.end),
-            sentence(words.MEASURE_STATUS[row.status]) if present(row.status) else "ikke oppgitt",
+            "Skulle vært i gang, ikke rapportert"
+            if row.is_overdue
+            else sentence(words.MEASURE_STATUS[row.status])
+            if present(row.status)
+            else "ikke oppgitt",
         )
-        for row in own.itertuples(index=False)
+        for row in progress.itertuples(index=False)
     ]
     return report_table(
         [Column("Tiltak", 50), Column("Tid", 25), Column("Status", 25)],
         rows,
         empty="Planen navngir ingen tiltak.",
         caption="Tiltakene etter status",
-        source=source_line(own),
+        source=source_line(progress),
+    )
+
+
+def plan_changes_table(changes: pd.DataFrame) -> ReportTable:
+    """What is changed in the plan since earlier versions; what is as it was is counted only.
+
+    Parameters
+    ----------
+    changes
+        As from ``plan_changes``.
+    """
+    told = changes.loc[changes["change"] != "same"]
+    rows = [
+        (
+            text_of(row.version) or "ny",
+            CHANGED_KINDS[row.table],
+            with_due(row.before, row.due_before) or "–",
+            with_due(row.now, row.due_now) or "utgått",
+        )
+        for row in told.itertuples()
+    ]
+    unchanged = len(changes) - len(told)
+    return report_table(
+        [Column("Utgave", 14), Column("Hva", 12), Column("Før", 37), Column("Nå", 37)],
+        rows,
+        empty="Ingen tidligere utgave av planen er registrert."
+        if changes.empty
+        else "Ingen mål eller milepæler er endret siden forrige utgave.",
+        caption="Endringer i planen siden tidligere utgaver",
+        source=source_line(told),
+        note=f"{number_text(unchanged)} mål og milepæler er som før."
+        if rows and unchanged
+        else None,
+    )
+
+
+def with_due(text: str | None, due: str | None) -> str:
+    return text_of(text) + (f" ({date_text(due)})" if present(due) else "")
+
+
+def contents_table(contents: pd.DataFrame) -> ReportTable:
+    """What the stage of the evaluation asks for, and whether the study has it.
+
+    Parameters
+    ----------
+    contents
+        As from ``study_contents``.
+    """
+    asked = contents.loc[contents["is_asked"]]
+    lacking = [words.TABLE_NAMES[name] for name in asked.loc[asked["row_count"] == 0, "table"]]
+    held = asked.loc[asked["row_count"] > 0]
+    rows = [
+        (state, bullets([sentence(name) for name in names]))
+        for state, names in (
+            ("Mangler", lacking),
+            (
+                "Finnes",
+                [
+                    f"{words.TABLE_NAMES[row.table]} ({number_text(row.row_count)})"
+                    for row in held.itertuples()
+                ],
+            ),
+        )
+        if names
+    ]
+    return report_table(
+        [Column("Status", 16), Column("Opplysninger, med antall", 84)],
+        rows,
+        empty="Rapporten ber ikke om noe.",
+        caption="Hva rapporten trenger, og hva som mangler",
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from evalkit import vocabulary as words
 from evalkit.disclosure import TOTAL
 from evalkit.display import ReportTable
-from evalkit.goals import RULE_JUDGEMENTS
+from evalkit.goals import CLAIM_STRENGTHS, RULE_JUDGEMENTS
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import interval_text, number_text, percent_text
 from evalkit.publication import HIDING
@@ -22,6 +22,7 @@ from evalkit.tables.layout import Column, present, report_table, sentence, text_
 __all__ = [
     "change_text",
     "coder_agreement_table",
+    "contributions_table",
     "effects_table",
     "hidden_table",
     "item_changes_table",
@@ -31,8 +32,10 @@ __all__ = [
     "judgements_table",
     "labelled",
     "left_out_table",
+    "municipality_changes_table",
     "peers_table",
     "pooled_table",
+    "rivals_table",
     "share_text",
     "spread_text",
     "synthetic_controls_table",
@@ -45,6 +48,7 @@ __all__ = [
     "withheld_text",
 ]
 
+MOST_NAMED = 8  # municipalities that a cell names; more are counted
 EFFECT = Column("Endring (prosentpoeng)", 16, "r")
 
 
@@ -844,6 +848,182 @@ def judgements_table(
         source=source_line(goals),
         grouped=True,
     )
+
+
+def municipality_changes_table(
+    changes: pd.DataFrame,
+    *,
+    municipalities: pd.DataFrame,
+    splits: str,
+    synthetic: bool,
+) -> ReportTable:
+    """Mergers and splits in the period, and how the years before them are treated.
+
+    Parameters
+    ----------
+    changes
+        Rows of ``MunicipalityChangesTable``.
+    municipalities
+        The municipalities, for their names.
+    splits
+        The rule that ``present_day_values`` was given.
+    synthetic
+        Whether the study is synthetic.
+    """
+    names = municipalities.set_index("municipality_code")["name"]
+    parts = changes.groupby(["old_code", "year"])["new_code"].transform("size")
+    merged = parts.eq(1) & changes["share"].eq(1)
+    rows = [
+        (
+            f"{year:.0f}",
+            tuple(text_of(names[code]) for code in group["old_code"]),
+            text_of(names[new]),
+            "Tellerne og nevnerne er lagt sammen",
+        )
+        for (year, new), group in changes.loc[merged].groupby(["year", "new_code"])
+    ]
+    treated = {
+        "refuse": "Årene før er ikke brukt; delene kan ikke skilles",
+        "apportion": "Tellerne og nevnerne er fordelt etter andelen",
+    }[splits]
+    rows += [
+        (
+            f"{year:.0f}",
+            text_of(names[old]),
+            tuple(
+                text_of(names[row.new_code])
+                + (
+                    f" ({percent_text(100 * row.share, decimals=0)} av "
+                    f"{text_of(row.share_basis) or 'helheten'})"
+                    if pd.notna(row.share)
+                    else ""
+                )
+                for row in group.itertuples(index=False)
+            ),
+            treated,
+        )
+        for (year, old), group in changes.loc[~merged].groupby(["year", "old_code"])
+    ]
+    return report_table(
+        [
+            Column("År", 8),
+            Column("Før", 20),
+            Column("Etter", 26),
+            Column("Årene før endringen", 30),
+        ],
+        sorted(rows, key=lambda row: row[0]),
+        empty="Ingen kommuner er slått sammen eller delt i perioden.",
+        caption=labelled("Kommuner som er slått sammen eller delt", synthetic=synthetic),
+        source=source_line(changes),
+    )
+
+
+def rivals_table(
+    rivals: pd.DataFrame,
+    *,
+    goals: pd.DataFrame,
+    municipalities: pd.DataFrame,
+    synthetic: bool,
+) -> ReportTable:
+    """Other explanations of each goal's change, and how each stands in the municipalities.
+
+    Parameters
+    ----------
+    rivals
+        Rows of ``RivalExplanationsTable``.
+    goals, municipalities, synthetic
+        As for ``judgements_table``.
+    """
+    texts = goals.set_index("goal_id")["text"]
+    names = municipalities.set_index("municipality_code")["name"]
+    place = {goal: number for number, goal in enumerate(texts.index)}
+    order = rivals.assign(goal_place=rivals["goal_id"].map(place))
+    rows = [
+        (
+            text_of(texts[goal]),
+            text_of(rival),
+            tuple(
+                f"{sentence(label)}: {_places(names, here)}"
+                for status, label in words.RIVAL_STATUS.items()
+                for here in [group.loc[group["status"] == status, "municipality_code"]]
+                if len(here)
+            ),
+            text_of("; ".join(group["grounds"].dropna().unique())),
+        )
+        for (_, goal, rival), group in order.groupby(["goal_place", "goal_id", "rival"], sort=False)
+    ]
+    return report_table(
+        [
+            Column("Mål", 18),
+            Column("Annen forklaring", 28),
+            Column("Hvordan den står", 34),
+            Column("Bygger på", 20),
+        ],
+        rows,
+        empty="Ingen andre forklaringer er ført opp.",
+        caption=labelled("Andre forklaringer på endringene", synthetic=synthetic),
+        source=source_line(rivals),
+        grouped=True,
+    )
+
+
+def contributions_table(
+    contributions: pd.DataFrame,
+    *,
+    goals: pd.DataFrame,
+    municipalities: pd.DataFrame,
+    synthetic: bool,
+) -> ReportTable:
+    """How well each claim that the measure contributed to a goal is supported.
+
+    Parameters
+    ----------
+    contributions
+        As from ``contribution_claims``.
+    goals, municipalities, synthetic
+        As for ``judgements_table``.
+    """
+    texts = goals.set_index("goal_id")["text"]
+    names = municipalities.set_index("municipality_code")["name"]
+    goal_place = {goal: number for number, goal in enumerate(texts.index)}
+    place = {code: number for number, code in enumerate(names.index)}
+    order = contributions.assign(
+        goal_place=contributions["goal_id"].map(goal_place),
+        place=contributions["municipality_code"].map(place),
+    ).sort_values(["goal_place", "place"])
+    rows = [
+        (
+            text_of(f"{texts[row.goal_id]}. Påstand: {row.claim}"),
+            text_of(names[row.municipality_code]),
+            sentence(words.MECHANISM_STATUS[row.mechanism_status]),
+            sentence(RULE_JUDGEMENTS[row.judgement]),
+            tuple(sentence(text_of(rival)) for rival in row.standing_rivals.split("; ") if rival),
+            sentence(CLAIM_STRENGTHS[row.claim_strength]),
+        )
+        for row in order.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Mål og påstand", 20),
+            Column("Kommune", 14),
+            Column("Mekanismen", 16),
+            Column("Måloppnåelse", 16),
+            Column("Forklaringer som står igjen", 20, kept=True),
+            Column("Bidraget er", 14),
+        ],
+        rows,
+        empty="Ingen påstander om bidrag er ført opp.",
+        caption=labelled("Tiltakets bidrag til målene", synthetic=synthetic),
+        source=source_line(contributions),
+        grouped=True,
+    )
+
+
+def _places(names: pd.Series, codes: pd.Series) -> str:
+    """The municipalities by name, or how many they are."""
+    if len(codes) > MOST_NAMED:
+        return f"{len(codes)} kommuner"
+    return text_of(", ".join(names[code] for code in codes))
 
 
 def truth_table(compared: pd.DataFrame, *, synthetic: bool) -> ReportTable:

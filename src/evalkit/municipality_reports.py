@@ -1,0 +1,230 @@
+"""Each municipality's own short report: the runs behind it, its text, and its rendering."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalkit.book import RenderedDocument, install_extension, render_document
+from evalkit.book.config import read_settings as read_book_settings
+from evalkit.book.notebooks import read_notebook
+from evalkit.book.render import checked_engine
+from evalkit.errors import ConfigError, EvalkitError, RunError
+from evalkit.municipalities import Municipality, find_municipality
+from evalkit.readers import Study
+from evalkit.runs import Job, JobState, job_states
+from evalkit.short_report import (
+    PROFILE,
+    cells_to_show,
+    chapter_of,
+    document_name,
+    document_text,
+    embedded_notebooks,
+    profile_text,
+)
+from evalkit.studies import (
+    AUDIT_NOTEBOOK,
+    INCOMPLETE,
+    Project,
+    not_fresh,
+    notebook_paths,
+    replace_text,
+    study_jobs,
+    told,
+)
+
+__all__ = ["ShortReport", "render_short_reports", "short_report_jobs"]
+
+CLAIMS_NOTEBOOK = "16-claims.ipynb"  # short reports show it, whatever the study lists
+TEMPLATE = "_kommune.qmd"  # stands for the chapter of a municipality that has none of its own
+
+
+@dataclass(frozen=True)
+class ShortReport:
+    """How one municipality's report went: the document, or the error that stopped it."""
+
+    municipality: Municipality
+    document: RenderedDocument | None
+    error: str = ""
+    seconds: float = 0.0
+
+
+def short_report_jobs(project: Project, read: Study, codes: list[str]) -> list[Job]:
+    """The runs behind the short reports of municipalities.
+
+    These are the municipalities' own, the list of their claims, which the book has no room for,
+    and of those made once for the study the ones that their chapters embed.
+
+    Raises
+    ------
+    ConfigError
+        If a municipality has no chapter in the study's book, and the book no template for one.
+    """
+    embedded: set[str] = set()
+    for code in codes:
+        embedded |= embedded_notebooks(_chapter(project, read, code))
+    once = [
+        job
+        for job in study_jobs(project, read)
+        if not job.label_suffix and job.output.name in {*embedded, AUDIT_NOTEBOOK}
+    ]
+    notebooks = notebook_paths(project, read.settings.notebooks)
+    claimed = project.notebooks / CLAIMS_NOTEBOOK
+    if claimed.is_file() and claimed not in notebooks:
+        notebooks.append(claimed)
+    return once + study_jobs(project, read, codes, notebooks=notebooks)
+
+
+def _chapter(project: Project, read: Study, code: str) -> str:
+    """A municipality's chapter: its own, or the book's template with its name."""
+    municipality = find_municipality(read.tables["municipalities"], code)
+    own, template = (
+        project.report(read.settings.study) / name
+        for name in (f"{municipality.slug}.qmd", TEMPLATE)
+    )
+    if own.is_file():
+        return own.read_text(encoding="utf-8")
+    if template.is_file():
+        text = template.read_text(encoding="utf-8")
+        return chapter_of(text, name=municipality.name, slug=municipality.slug)
+    raise ConfigError(
+        f"neither {project.shown(own)} nor {template.name} beside it is there; a short report is "
+        "made from the municipality's chapter in the book, or from one text for all of them"
+    )
+
+
+def render_short_reports(
+    project: Project,
+    read: Study,
+    codes: list[str],
+    *,
+    formats: tuple[str, ...],
+    engine: str = "auto",
+    allow_incomplete: bool = False,
+    workers: int | None = None,
+) -> Iterator[ShortReport]:
+    """Write and render municipalities' short reports, into ``_kommune`` beside the book.
+
+    Parameters
+    ----------
+    project, read
+        The study, processed, its notebooks run.
+    codes
+        The municipalities' codes.
+    formats, engine
+        As for ``render_document``.
+    allow_incomplete
+        Render although notebooks behind a report are not up to date; every page says so.
+    workers
+        Reports at a time; by default as many as there are processors. Quarto, which keeps its
+        notes in the book's folder, renders one at a time.
+
+    Yields
+    ------
+    ShortReport
+        One for each municipality, as they are done. What stops one stops that one only.
+
+    Raises
+    ------
+    ConfigError
+        If a municipality has no chapter, and the book no template for one.
+    """
+    engine = checked_engine(engine)
+    book_dir = project.report(read.settings.study)
+    states = _states(project, read, codes)
+    install_extension(book_dir)
+    replace_text(book_dir / f"_quarto-{PROFILE}.yml", profile_text())
+    asked: list[tuple[Municipality, dict]] = []
+    for code in codes:
+        municipality = find_municipality(read.tables["municipalities"], code)
+        wrong = not_fresh(states[code])
+        if wrong and not allow_incomplete:
+            yield ShortReport(municipality, None, _out_of_date(read, municipality, wrong))
+            continue
+        _write_text(project, read, municipality, [state.job for state in states[code]])
+        options = {"formats": formats, "engine": engine, "banner": INCOMPLETE if wrong else None}
+        asked.append((municipality, options))
+    count = 1 if engine == "quarto" else min(workers or os.cpu_count() or 1, len(asked))
+    if count <= 1:
+        for municipality, options in asked:
+            yield ShortReport(municipality, *_rendered(book_dir, municipality.slug, options))
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, mp_context=context) as pool:
+        waiting = {
+            pool.submit(_rendered, book_dir, municipality.slug, options): municipality
+            for municipality, options in asked
+        }
+        try:
+            for future in as_completed(waiting):
+                try:
+                    made = future.result()
+                except BrokenExecutor:
+                    made = (None, "its process died", 0.0)
+                yield ShortReport(waiting[future], *made)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _states(project: Project, read: Study, codes: list[str]) -> dict[str, list[JobState]]:
+    """By municipality, the states of its own runs and of those made once that it shows."""
+    jobs = short_report_jobs(project, read, codes)
+    states = job_states(jobs, project_dir=project.root, study=read.settings.study)
+    own: dict[str, list[JobState]] = {code: [] for code in codes}
+    once = []
+    for state in states:
+        code = state.job.parameters.get("municipality_code")
+        own[code].append(state) if code else once.append(state)
+    shown = {
+        code: {*embedded_notebooks(_chapter(project, read, code)), AUDIT_NOTEBOOK} for code in codes
+    }
+    return {
+        code: [s for s in once if s.job.output.name in shown[code]] + own[code] for code in codes
+    }
+
+
+def _out_of_date(read: Study, municipality: Municipality, wrong: list[JobState]) -> str:
+    return str(
+        RunError(
+            f"{len(wrong)} notebooks behind the short report of {municipality.name} are not up to "
+            f"date; run: evalkit run {read.settings.study} --municipality {municipality.code}"
+            f"{told(wrong)}"
+        )
+    )
+
+
+def _write_text(project: Project, read: Study, municipality: Municipality, jobs: list[Job]) -> None:
+    book_dir = project.report(read.settings.study)
+    settings = read_book_settings(book_dir)
+    notebooks = {
+        f"notebooks/{job.output.name}": read_notebook(job.output)
+        for job in jobs
+        if job.label_suffix and job.output.is_file()
+    }
+    text = document_text(
+        _chapter(project, read, municipality.code),
+        name=municipality.name,
+        slug=municipality.slug,
+        study_title=read.settings.title,
+        date=settings.date,
+        authors=settings.authors,
+        cells=cells_to_show(notebooks),
+    )
+    replace_text(book_dir / document_name(municipality.slug), text)
+
+
+def _rendered(
+    book_dir: Path, slug: str, options: dict
+) -> tuple[RenderedDocument | None, str, float]:
+    """The document, or what stopped it, and the seconds it took."""
+    start = time.monotonic()
+    try:
+        made, error = render_document(book_dir, document_name(slug), profile=PROFILE, **options), ""
+    except EvalkitError as problem:
+        made, error = None, str(problem)
+    return made, error, time.monotonic() - start

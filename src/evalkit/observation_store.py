@@ -1,0 +1,153 @@
+"""Observations that outgrow memory: from CSV to sorted Parquet, read through DuckDB.
+
+The folder of a store holds ``values.parquet``, one row per municipality, indicator and year in
+that order, and ``areas.parquet``, the mean and quantiles of the country and of every county for
+each indicator and year, made once. A municipality's own rows lie together, so that reading them
+takes as long however many others there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evalkit.errors import ConfigError, DataError
+
+__all__ = ["municipality_series", "observation_database", "read_area_values", "summaries"]
+
+QUANTILES = {"q10": 0.10, "q25": 0.25, "median": 0.50, "q75": 0.75, "q90": 0.90}
+MEMORY_LIMIT = "2GB"
+
+
+def municipality_series(
+    store_dir: str | Path,
+    municipality_code: str,
+    *,
+    peers: Sequence[str] = (),
+    minimum_peers: int = 5,
+) -> pd.DataFrame:
+    """All series of one municipality, beside its county, the country and its peers.
+
+    Parameters
+    ----------
+    store_dir
+        A folder written by ``write_observations``.
+    municipality_code
+        The municipality.
+    peers
+        Codes of its peers, such as from ``peer_group``.
+    minimum_peers
+        Fewest peers with a value for which their numbers are given.
+
+    Returns
+    -------
+    DataFrame
+        One row per indicator and year: ``municipality_code``, ``indicator_id``, ``year``,
+        ``value``, ``numerator``, ``denominator``; and for ``country``, ``county`` and ``peer``
+        their ``_count`` (municipalities with a value), ``_mean``, ``_q10``, ``_q25``,
+        ``_median``, ``_q75`` and ``_q90`` of the municipalities' values. The municipality is one
+        of its county and country, and none of its peers. The quantiles describe; they are not
+        confidence limits.
+
+    Raises
+    ------
+    DataError
+        If there is no store or it has no such municipality.
+    """
+    values, areas = (_file(store_dir, name) for name in ("values", "areas"))
+    with observation_database(Path(store_dir)) as database:
+        beside = [
+            f"{short}.{name} AS {area}_{name}"
+            for area, short in (("country", "n"), ("county", "c"), ("peer", "p"))
+            for name in ("count", "mean", *QUANTILES)
+        ]
+        # Each code by itself, and not a list, lets DuckDB pass over row groups without them.
+        others = {f"peer_{n}": code for n, code in enumerate(set(peers) - {municipality_code})}
+        peers_sql = summaries(
+            "read_parquet($values)",
+            "indicator_id, year",
+            where=f"municipality_code IN ({', '.join(f'${name}' for name in others) or 'NULL'})",
+        )
+        rows = database.execute(
+            f"""
+            WITH own AS (SELECT * FROM read_parquet($values) WHERE municipality_code = $code),
+            peers AS (
+                SELECT * FROM ({peers_sql}) WHERE "count" >= $minimum_peers
+            ),
+            areas AS (
+                SELECT * FROM read_parquet($areas) WHERE area IN ('country', left($code, 2))
+            )
+            SELECT own.*, {", ".join(beside)}
+            FROM own
+            LEFT JOIN areas n ON n.area = 'country'
+                AND n.indicator_id = own.indicator_id AND n.year = own.year
+            LEFT JOIN areas c ON c.area <> 'country'
+                AND c.indicator_id = own.indicator_id AND c.year = own.year
+            LEFT JOIN peers p ON p.indicator_id = own.indicator_id AND p.year = own.year
+            ORDER BY own.indicator_id, own.year
+            """,
+            {
+                "values": str(values),
+                "areas": str(areas),
+                "code": municipality_code,
+                "minimum_peers": minimum_peers,
+                **others,
+            },
+        ).df()
+    if rows.empty:
+        raise DataError(f"{store_dir} has no observation of municipality {municipality_code}")
+    return rows
+
+
+def read_area_values(store_dir: str | Path) -> pd.DataFrame:
+    """Mean and quantiles of the country's and each county's municipalities, made once.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``indicator_id``, ``year`` and ``area`` (``country``, or the county's two
+        digits): ``count`` (municipalities with a value), ``mean`` (of their values, each counting
+        alike), quantiles, and the sums ``numerator`` and ``denominator`` over the municipalities
+        that have both.
+    """
+    return pd.read_parquet(_file(store_dir, "areas"))
+
+
+def observation_database(folder: Path, memory_limit: str = MEMORY_LIMIT) -> Any:
+    """A DuckDB in memory that turns to the folder when it needs more than the limit."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise ConfigError(
+            "observations on disk need duckdb; install it with: pip install 'evalkit[data]'"
+        ) from error
+    database = duckdb.connect()
+    database.execute("SET memory_limit = $limit", {"limit": memory_limit})
+    database.execute("SET temp_directory = $folder", {"folder": str(folder / ".duckdb")})
+    return database
+
+
+def _file(store_dir: str | Path, name: str) -> Path:
+    path = Path(store_dir) / f"{name}.parquet"
+    if not path.is_file():
+        raise DataError(f"{store_dir} holds no observations; write them with write_observations")
+    return path
+
+
+def summaries(source: str, keys: str, *, where: str = "true", also: str = "") -> str:
+    """SQL for count, mean and quantiles of ``value`` in every group of ``source``.
+
+    The quantiles are asked for as one list: one by one, each keeps all values of its own.
+    """
+    shares = ", ".join(str(share) for share in QUANTILES.values())
+    named = ", ".join(f"spread[{n}] AS {name}" for n, name in enumerate(QUANTILES, start=1))
+    return f"""
+        SELECT * EXCLUDE (spread), {named} FROM (
+            SELECT {keys}, count(value) AS "count", avg(value) AS mean, {also}
+                quantile_cont(value, [{shares}]) AS spread
+            FROM {source} WHERE {where} GROUP BY ALL
+        )
+    """

@@ -1,0 +1,288 @@
+"""A study's raw files made into what notebooks and books read, again only when they change.
+
+What was made is recorded with the hashes of what it was made from; the record is written
+last. A record that does not fit, or a file that is not as it was left, means that the work is
+done again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evalkit.readers import Study, read_study, tables_folder
+from evalkit.runs.files import write_whole
+from evalkit.runs.record import Hashes, environment_versions, hash_of_bytes
+from evalkit.settings import read_settings
+from evalkit.store import OWNED_THROUGH, StoredTables, write_processed
+
+__all__ = ["StudyFiles", "current_study", "process_files", "row_hashes"]
+
+RECORD = "processed.json"
+SOURCES, FACTS, SETTINGS = "sources.bib", "facts.json", "study.toml"
+
+
+@dataclass(frozen=True)
+class StudyFiles:
+    """The folders of one study: raw, processed (all studies'), and its book, if it has one."""
+
+    raw: Path
+    processed: Path
+    book: Path
+
+    @property
+    def study(self) -> str:
+        return self.raw.name
+
+    @property
+    def has_book(self) -> bool:
+        return (self.book / "_quarto.yml").is_file()
+
+    @property
+    def record(self) -> Path:
+        return self.processed / self.study / RECORD
+
+
+class _Current:
+    """What a study would be made from now, and what of an earlier making still stands."""
+
+    def __init__(self, files: StudyFiles) -> None:
+        self.files = files
+        self.hashes = Hashes()
+        self.settings = read_settings(files.raw)
+        self.folder = tables_folder(files.raw, self.settings)
+        tables = sorted(self.folder.glob("*.csv"))
+        paths = [*tables, self.folder / SOURCES, files.raw / SETTINGS]
+        package = Path(__file__).parent
+        code = [*sorted(package.rglob("*.py")), package / "extension" / "evalkit.csl"]
+        self.hashes.of_all([*paths, *code])
+        self.raw = {path.name: self.hashes.of(path) for path in paths}
+        tools = {
+            "code": {str(path.relative_to(package)): self.hashes.of(path) for path in code},
+            "versions": environment_versions(),
+            "book": files.has_book,
+        }
+        self.tools = hash_of_bytes(json.dumps(tools, sort_keys=True).encode())
+        self.then = _read_record(files.record)
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether all that was made is as it would be made now."""
+        return (
+            self.then.get("raw") == self.raw
+            and self.then.get("tools") == self.tools
+            and self._made() == self.then.get("made")
+        )
+
+    @cached_property
+    def tables(self) -> list[str]:
+        """Tables that need not be read again."""
+        if self.then.get("tools") != self.tools:
+            return []
+        made, now = self.then.get("made", {}), self._made()
+        return [
+            Path(name).stem
+            for name, content in self.raw.items()
+            if name.endswith(".csv")
+            and self.then["raw"].get(name) == content
+            and made.get(f"{Path(name).stem}.parquet") == now.get(f"{Path(name).stem}.parquet")
+        ]
+
+    def stored(self) -> StoredTables:
+        return StoredTables(self.tables, self.files.study, self.files.processed)
+
+    def _made(self) -> dict[str, str | None]:
+        """Hashes of the files that were made, as they are now."""
+        folder = self.files.processed / self.files.study
+        paths = sorted(folder.glob("*.parquet"))
+        if self.files.has_book:
+            paths += [self.files.book / FACTS, self.files.book / SOURCES]
+        hashes = Hashes()
+        hashes.of_all(paths)
+        return {path.name: hashes.of(path) for path in paths}
+
+    def remember(self, rows: Mapping[str, Mapping[str, str]]) -> None:
+        record = {"raw": self.raw, "tools": self.tools, "made": self._made(), "rows": rows}
+        write_whole(self.files.record, json.dumps(record, sort_keys=True).encode())
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    kept = isinstance(record, dict) and {"raw", "tools", "made", "rows"} <= set(record)
+    return record if kept else {}
+
+
+def process_files(files: StudyFiles) -> Study:
+    """Check a study and write its processed tables, and its book's facts and sources.
+
+    Nothing is read or written where nothing has changed; of changed studies only the tables
+    that changed are read again, but all are checked against each other.
+
+    Raises
+    ------
+    ConfigError, DataError
+        With everything that is wrong with the study's files.
+    """
+    now = _Current(files)
+    if now.whole:
+        return _stored_study(files, now)
+    read = _read(files, now)
+    _write(files, read, unchanged=now.tables)
+    now.remember(read.rows)
+    return read
+
+
+def current_study(files: StudyFiles, *, between_tables: bool = True) -> Study:
+    """As `process_files`, but nothing is written; ``between_tables`` as for `read_study`."""
+    now = _Current(files)
+    return _stored_study(files, now) if now.whole else _read(files, now, between_tables)
+
+
+def _stored_study(files: StudyFiles, now: _Current) -> Study:
+    references = pd.read_parquet(files.processed / files.study / "sources.parquet")
+    return Study(
+        now.folder,
+        now.settings,
+        now.stored(),
+        references.drop(columns="reference"),
+        now.then["rows"],
+    )
+
+
+def _read(files: StudyFiles, now: _Current, between_tables: bool = True) -> Study:
+    stored = now.stored()
+    read = read_study(files.raw, between_tables=between_tables, known=stored)
+    earlier = {name: now.then["rows"][name] for name in stored if name in now.then["rows"]}
+    # whose a row is may be told by another table, which may have changed
+    again = {name for name in read.tables if name not in earlier or name in OWNED_THROUGH}
+    return replace(read, rows={**earlier, **row_hashes(read.tables, again)})
+
+
+def row_hashes(
+    tables: Mapping[str, pd.DataFrame], names: set[str] | None = None
+) -> dict[str, dict[str, str]]:
+    """Per table, a hash of each municipality's rows in their order; ``""`` for nobody's rows.
+
+    Parameters
+    ----------
+    tables
+        A study's validated tables.
+    names
+        The tables to look at; by default all.
+    """
+    return {
+        name: _hashes_by_owner(table, _owners(name, table, tables))
+        for name, table in tables.items()
+        if names is None or name in names
+    }
+
+
+def _owners(name: str, table: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Series:
+    if "municipality_code" in table:
+        return table["municipality_code"].fillna("")
+    if name in OWNED_THROUGH:
+        column, other = OWNED_THROUGH[name]
+        if other in tables:
+            owner = tables[other].set_index(column)["municipality_code"]
+            return table[column].map(owner).fillna("")
+    return pd.Series("", index=table.index, dtype="str")
+
+
+def _hashes_by_owner(table: pd.DataFrame, owners: pd.Series) -> dict[str, str]:
+    plain = table.astype({c: "str" for c in table if table[c].dtype.kind != "f"})
+    rows = pd.util.hash_pandas_object(plain, index=False)
+    return {
+        str(owner): hash_of_bytes(part.to_numpy().tobytes())
+        for owner, part in rows.groupby(owners.to_numpy(), sort=True)
+    }
+
+
+def _write(files: StudyFiles, read: Study, unchanged: list[str]) -> None:
+    from evalkit.book import install_extension
+    from evalkit.facts import claims, fact_entries
+    from evalkit.study_status import study_contents
+
+    every = claims(read.tables)
+    settings = read.settings
+    about = pd.DataFrame(
+        [
+            {
+                "study": settings.study,
+                "title": settings.title,
+                "language": settings.language,
+                "smallest_count": settings.smallest_count,
+                "synthetic": settings.synthetic,
+                "status_date": settings.status_date,
+                "plan_version": settings.plan_version,
+                "first_year": settings.period[0],
+                "last_year": settings.period[1],
+                "report_codes": ";".join(settings.municipality_codes),
+            }
+        ]
+    )
+    made = {
+        "claims": every,
+        "sources": formatted_references(read.folder / SOURCES, read.sources),
+        "study": about,
+        "contents": study_contents(read.tables, stage=settings.report),
+    }
+    write_processed(
+        {**read.tables, **made},
+        files.study,
+        files.processed,
+        unchanged=unchanged,
+    )
+    if files.has_book:
+        install_extension(files.book)
+        entries = fact_entries(every, read.sources, smallest_count=settings.smallest_count)
+        text = json.dumps(entries, ensure_ascii=False, indent=1, sort_keys=True)
+        write_whole(files.book / FACTS, text.encode())
+        write_whole(files.book / SOURCES, (read.folder / SOURCES).read_bytes())
+
+
+def formatted_references(bibliography: Path, sources: pd.DataFrame) -> pd.DataFrame:
+    """The sources with their full reference as Markdown, in the report's citation style."""
+    import pypandoc
+
+    style = Path(__file__).parent / "extension" / "evalkit.csl"
+    document = json.loads(
+        pypandoc.convert_text(
+            "---\nnocite: '@*'\nlang: nb\n---\n",
+            "json",
+            format="markdown",
+            extra_args=["--citeproc", f"--bibliography={bibliography}", f"--csl={style}"],
+        )
+    )
+    texts = {}
+    entries = next(
+        (block["c"][1] for block in document["blocks"] if block["c"][0][0] == "refs"), []
+    )
+    for entry in entries:
+        key = entry["c"][0][0].removeprefix("ref-")
+        one = {
+            **document,
+            "meta": {},
+            "blocks": [{"t": "Plain", "c": b["c"]} for b in entry["c"][1]],
+        }
+        texts[key] = one["blocks"]
+    marker = {"t": "HorizontalRule"}
+    blocks = [block for key in texts for block in (*texts[key], marker)]
+    markdown = pypandoc.convert_text(
+        json.dumps({**document, "meta": {}, "blocks": blocks}),
+        "markdown-smart",
+        format="json",
+        extra_args=["--wrap=none"],
+    )
+    parts = re.split(r"^-{5,}$", markdown, flags=re.MULTILINE)
+    formatted = {key: part.strip() for key, part in zip(texts, parts, strict=False)}
+    return sources.assign(reference=sources["key"].map(formatted).fillna(sources["title"]))

@@ -1,0 +1,152 @@
+"""Tables of an effect report: indicators before and after, other areas, what may be said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from evalkit import vocabulary as words
+from evalkit.display import ReportTable
+from evalkit.effect_review import STANDINGS
+from evalkit.norwegian import date_text, number_text, qualified_text, quantity_text
+from evalkit.references import source_line
+from evalkit.tables.layout import Column, present, report_table, sentence, text_of
+
+__all__ = ["area_changes_table", "attribution_table", "indicator_changes_table"]
+
+DIRECTIONS = {"at_least": "minst", "at_most": "høyst"}
+
+
+def indicator_changes_table(changes: pd.DataFrame, *, names: Mapping[str, str]) -> ReportTable:
+    """Each indicator before and after, beside its target.
+
+    Parameters
+    ----------
+    changes
+        As from ``indicator_changes``.
+    names
+        Municipalities' names by code; they stand in the table where there are several.
+    """
+    several = changes["municipality_code"].nunique() > 1
+    rows = [
+        (
+            *((names[row.municipality_code],) if several else ()),
+            sentence(text_of(row.name)),
+            dated(
+                row.before_value, row.unit, row.before_qualifier, row.before_period, row.standing
+            ),
+            dated(row.after_value, row.unit, row.after_qualifier, row.after_period, row.standing),
+            target_text(row) or "mangler",
+            reached_text(row.reached),
+        )
+        for row in changes.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            *((Column("Kommune", 14),) if several else ()),
+            Column("Indikator", 32),
+            Column("Før", 16),
+            Column("Siste verdi", 16),
+            Column("Målet er", 16),
+            Column("Nådd", 12),
+        ],
+        rows,
+        empty="Ingen indikatorer er valgt ennå.",
+        caption="Indikatorene før og etter, og målene for dem",
+        source=source_line(changes),
+        grouped=several and len(rows) > 1,
+    )
+
+
+def dated(value: float, unit: str, qualifier: str | None, period: str | None, standing: str) -> str:
+    """A value with its time, that it is hidden, or that it is missing."""
+    if present(value):
+        return f"{qualified_text(quantity_text(value, unit), qualifier)} ({date_text(period)})"
+    return "skjult" if standing == "hidden" else "mangler"
+
+
+def target_text(row) -> str:
+    if not present(row.target_value):
+        return ""
+    due = f" i {date_text(row.due)}" if present(row.due) else ""
+    return f"{DIRECTIONS[row.target_direction]} {quantity_text(row.target_value, row.unit)}{due}"
+
+
+def reached_text(reached: object) -> str:
+    if pd.isna(reached):
+        return "vet ikke"
+    return "ja" if reached else "nei"
+
+
+def area_changes_table(changes: pd.DataFrame, *, names: Mapping[str, str]) -> ReportTable:
+    """The change of each indicator beside that of other areas in the same time.
+
+    Parameters
+    ----------
+    changes
+        As from ``area_changes``.
+    names
+        Municipalities' names by code.
+    """
+    rows = [
+        (
+            sentence(text_of(row.name)),
+            f"{date_text(row.before_period)}–{date_text(row.after_period)}",
+            f"{names[row.municipality_code]}: {change_of(row.change, row.unit)}",
+            f"{text_of(row.area)}: {change_of(row.area_change, row.unit)}",
+            change_of(row.difference, row.unit),
+        )
+        for row in changes.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Indikator", 30),
+            Column("Tid", 14),
+            Column("Endring her", 20),
+            Column("Endring i området", 20),
+            Column("Forskjell", 16, "r"),
+        ],
+        rows,
+        empty="Ingen indikator har verdier fra de samme to tidspunktene i kommunen og i et annet område.",
+        caption="Endringen i kommunen og i andre områder",
+        source=source_line(changes),
+    )
+
+
+def change_of(value: float, unit: str) -> str:
+    """A change with its sign, in percentage points where the values are per cent."""
+    sign = "+" if value > 0 else ""
+    changed = "percentage_points" if unit == "percent" else unit
+    return sign + (quantity_text(value, changed) if present(changed) else number_text(value))
+
+
+def attribution_table(changes: pd.DataFrame, *, names: Mapping[str, str]) -> ReportTable:
+    """What the values of each indicator allow to be said, the least first.
+
+    Parameters
+    ----------
+    changes
+        As from ``indicator_changes``.
+    names
+        Municipalities' names by code; they stand in the table where there are several.
+    """
+    several = changes["municipality_code"].nunique() > 1
+    rows = []
+    for standing in STANDINGS:
+        own = changes.loc[changes["standing"] == standing]
+        if len(own):
+            told = [
+                sentence(text_of(row.name))
+                + (f" ({names[row.municipality_code]})" if several else "")
+                for row in own.itertuples(index=False)
+            ]
+            label, said = words.STANDINGS[standing]
+            rows.append((label, ", ".join(told), said))
+    return report_table(
+        [Column("Hva vi har", 22), Column("Indikatorer", 36), Column("Hva som kan sies", 42)],
+        rows,
+        empty="Ingen indikatorer er valgt ennå, så ingen endring kan vises.",
+        caption="Hva som kan og ikke kan tilskrives programmet",
+        source=source_line(changes),
+    )
