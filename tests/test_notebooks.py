@@ -9,15 +9,9 @@ from conftest import PROJECT
 from studies import SETTINGS, write_study
 
 from evalkit.demo import write_demo
+from evalkit.municipality_reports import short_report_jobs
 from evalkit.readers import read_study
-from evalkit.studies import (
-    Project,
-    process_study,
-    run_study,
-    short_report_jobs,
-    study_jobs,
-    study_states,
-)
+from evalkit.studies import Project, process_study, run_study, study_jobs, study_states
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 # Those that a study without answers, counts and codings can run.
