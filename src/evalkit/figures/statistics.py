@@ -83,35 +83,34 @@ def likert_rows(protected: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 def draw_likert(axes: Axes, rows: pd.DataFrame, labels: list[str]) -> None:
     """Bars that part around the middle of the answers in between."""
-    for line, row in enumerate(rows.itertuples(index=False)):
-        place = len(rows) - 1 - line
-        if pd.isna(row.total):
-            axes.annotate(
-                f"ikke vist: {words.WITHHELD[row.reason]}",
-                (0, place),
-                ha="center",
-                va="center",
-                fontsize=7.5,
-                style="italic",
-            )
-            continue
-        parts = {name: 100 * getattr(row, name) / row.total for name in ANSWERS}
-        left = -parts["disagree"] - parts["neither"] / 2
-        for name, width in parts.items():
-            axes.barh(place, width, left=left, height=0.72, color=COLOURS[name], edgecolor="white")
+    placed = rows.assign(place=range(len(rows) - 1, -1, -1))
+    for row in placed.loc[placed["total"].isna()].itertuples():
+        hidden = f"ikke vist: {words.WITHHELD[row.reason]}"
+        axes.text(0, row.place, hidden, ha="center", va="center", fontsize=7.5, style="italic")
+    shown = placed.loc[placed["total"].notna()]
+    shares = shown[list(ANSWERS)].mul(100).div(shown["total"], axis=0)
+    left = -shares["disagree"] - shares["neither"] / 2
+    for name, widths in shares.items():
+        axes.barh(
+            shown["place"], widths, left=left, height=0.72, color=COLOURS[name], edgecolor="white"
+        )
+        for place, start, width in zip(shown["place"], left, widths, strict=True):
             if width >= 7:
-                axes.annotate(
+                text = axes.text(
+                    start + width / 2,
+                    place,
                     number_text(width, decimals=0),
-                    (left + width / 2, place),
                     ha="center",
                     va="center",
                     fontsize=7.5,
                     color=INK if name == "neither" else "white",
                 )
-            left += width
+                text.set_in_layout(False)  # within its bar, so the layout need not measure it
+        left = left + widths
+    for row in shown.itertuples():
         axes.annotate(
             f"{row.total:.0f} svar",
-            (1.01, place),
+            (1.01, row.place),
             xycoords=("axes fraction", "data"),
             va="center",
             fontsize=7.5,
