@@ -229,10 +229,8 @@ def test_cell_options_that_are_not_yaml_hide_the_label_and_are_told(tmp_path):
     cell = code_cell('#| label: tbl-a\n#| tbl-cap: "A" b\n1', shown("text/markdown", TABLE))
     write_notebook(book / "notebooks" / "a.ipynb", cell)
 
-    assert breaches(book) == [
-        "notebooks/a.ipynb: cell 1 has #| options that are not YAML (expected <block end>, but "
-        "found '<scalar>')",
-    ]
+    (told,) = breaches(book)
+    assert told.startswith("notebooks/a.ipynb: cell 1 has #| options that are not YAML (")
 
 
 def test_html_outputs_anywhere_in_an_embedded_notebook_are_refused(tmp_path):
