@@ -10,7 +10,7 @@ import yaml
 from conftest import PROJECT
 
 from evalkit.contracts import CONTRACTS, typed
-from evalkit.demo import demo_truth, generate_demo, write_demo
+from evalkit.demo import _design, demo_truth, generate_demo, write_demo
 from evalkit.disclosure import TOTAL, audit, require_safe
 from evalkit.errors import DataError
 from evalkit.figures import statistics as figures
@@ -19,6 +19,7 @@ from evalkit.preparation import (
     answers_by_wave,
     crosswalk_by_wave,
     indicator_effect,
+    indicator_synthetic_path,
     indicator_totals,
     protected_answers,
     protected_values,
@@ -251,3 +252,30 @@ def test_the_demo_book_is_labelled_on_every_page_and_on_its_cover():
 
     assert settings["evalkit"]["label"] == "syntetisk"
     assert "syntetisk" in settings["book"]["title"]
+
+
+def test_four_hundred_municipalities_have_names_of_their_own():
+    areas = _design(2024, 357, 411).areas
+
+    assert areas["name"].is_unique
+    assert areas["municipality_code"].is_unique
+
+
+def test_a_study_where_all_have_the_measure_has_no_synthetic_control_and_says_so():
+    tables = demo_tables(municipality_count=1, area_count=1)
+    values = yearly_values(tables["observations"])
+    code = values["municipality_code"].iloc[0]
+    asked = {"indicator_id": "fravaer", "treated": [code], "treated_from": 2020}
+
+    path = indicator_synthetic_path(values, municipality_code=code, **asked)
+    figure = figures.synthetic_control_figure(
+        path,
+        "Regnbuvik",
+        treated_from=2020,
+        indicator="Fravær",
+        observations=tables["observations"],
+        synthetic=True,
+    )
+
+    assert path.empty
+    assert "Ingen kommune uten tiltaket" in figure.alt

@@ -50,6 +50,7 @@ LINKABLE = 0.55  # of the answers in the last wave
 PERSON_SHARE = 0.5  # of the variance of an answer that follows the person
 CUTS = (-1.35, -0.55, 0.2, 1.15)  # steps of the scale on the latent answer
 AGREES_AT = CUTS[2]
+WITHOUT_MEASURE = 54  # areas that the municipalities of the study are compared with
 FIRST_YEAR, YEAR_COUNT, STARTED = 2010, 15, 2020
 SHARED_SHOCK = (0.0, 0.9, 0.6, 0.3, 0.2)  # percentage points, everywhere, from the start year
 WANDERING, ROUGHNESS = 0.6, 0.35  # yearly noise of an area: correlation, standard deviation
@@ -340,7 +341,7 @@ def write_demo(
     seed: int = 2024,
     *,
     municipality_count: int = 6,
-    area_count: int = 60,
+    area_count: int | None = None,
 ) -> Path:
     """Write the study as files: ``study.toml``, ``sources.bib``, tables and ``truth.toml``.
 
@@ -350,7 +351,8 @@ def write_demo(
         Its folder, such as ``data/raw/demo``; made where it is not there. Files of the same
         names are replaced.
     seed, municipality_count, area_count
-        As for ``generate_demo``.
+        As for ``generate_demo``; by default there are as many areas without the measure, however
+        many have it.
 
     Returns
     -------
@@ -359,7 +361,8 @@ def write_demo(
     """
     folder = Path(study_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    size = {"municipality_count": municipality_count, "area_count": area_count}
+    areas = municipality_count + WITHOUT_MEASURE if area_count is None else area_count
+    size = {"municipality_count": municipality_count, "area_count": areas}
     tables = generate_demo(seed, **size)
     for name, table in tables.items():
         table.to_csv(

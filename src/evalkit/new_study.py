@@ -426,6 +426,7 @@ book:
 bibliography: sources.bib
 csl: evalkit.csl
 facts-page: kildeoversikt.qmd
+evalkit: {{compact: true}}
 filters: [evalkit]
 format:
   html:

@@ -551,14 +551,16 @@ def indicator_synthetic_path(
     Returns
     -------
     DataFrame
-        As from ``synthetic_control_path``.
+        As from ``synthetic_control_path``; no rows where no municipality can be a donor.
     """
     own = of_indicator(values, indicator_id)
+    donors = sorted(set(own["municipality_code"]) - set(treated))
+    if not donors:
+        return pd.DataFrame(
+            columns=["municipality_code", "year", "value", "synthetic_value", "gap"]
+        )
     weights = synthetic_control_weights(
-        own,
-        municipality_code=municipality_code,
-        treated_from=treated_from,
-        donors=sorted(set(own["municipality_code"]) - set(treated)),
+        own, municipality_code=municipality_code, treated_from=treated_from, donors=donors
     )
     return synthetic_control_path(own, weights)
 

@@ -24,6 +24,7 @@ from evalkit.figures.style import (
     SETTINGS,
     as_svg,
     decimal_comma,
+    empty_svg,
     new_figure,
     plain_axes,
     wrapped_label,
@@ -608,6 +609,15 @@ def synthetic_control_figure(
         Whether the study is synthetic.
     """
     rows = path.sort_values("year")
+    if rows.empty:
+        nothing = "Ingen kommune uten tiltaket kan settes sammen til en syntetisk kontroll."
+        return ReportFigure(
+            empty_svg(nothing),
+            alt=told(nothing, synthetic=synthetic),
+            caption=labelled(
+                f"{municipality_name} og den syntetiske kontrollen", synthetic=synthetic
+            ),
+        )
     with matplotlib.rc_context(SETTINGS):
         figure, (axes,) = new_figure(height=2.9)
         axes.plot(rows["year"], rows["value"], color=DARK, linewidth=1.8, label=municipality_name)
