@@ -1,5 +1,6 @@
 """The notebooks run for a municipality with everything, one with almost nothing, and Oslo."""
 
+import csv
 import json
 import re
 import shutil
@@ -65,6 +66,40 @@ def test_a_municipality_with_everything_runs_all_its_notebooks(tmp_path):
         shown = [o for cell in cells["cells"] for o in cell.get("outputs", [])]
         assert not any("text/html" in output.get("data", {}) for output in shown)
         assert str(tmp_path) not in json.dumps(cells)
+    assert tables_with_numbers_of_their_own(project) == {"tbl-grants-horten"}  # per inhabitant
+
+
+NUMBER = re.compile(r"\d+(?:[ \u00a0]\d{3})*(?:[.,]\d+)?")
+NOT_HORTEN = re.compile(
+    r"bamble|larvik|siljan|froya|namsos|naeroysund|trondheim"
+    r"|\b(?:3813|3805|3812|5014|5007|5060|5001)\b"
+)
+
+
+def number(text):
+    return float(re.sub(r"[ \u00a0]", "", text).replace(",", "."))
+
+
+def tables_with_numbers_of_their_own(project):
+    """Labels of Horten's tables that show a number that no row of Horten's, or of nobody's, has."""
+    read = set()
+    for path in project.raw("pilot").glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in list(csv.reader(file))[1:]:
+                if "horten" in " ".join(row[:3]) or not NOT_HORTEN.search(" ".join(row[:3])):
+                    found = [text for cell in row for text in NUMBER.findall(cell)]
+                    read |= {number(text) for text in found}
+                    read |= {float(part) for text in found for part in re.findall(r"\d+", text)}
+    labels = set()
+    for path in (project.report("pilot") / "notebooks").glob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            label = re.search(r"#\| label: (tbl-\S+)", "".join(cell["source"]))
+            for output in cell.get("outputs", []) if label else []:
+                text = "".join(output["data"].get("text/markdown", ""))
+                text = re.sub(r"\[[^\]]*\]\{\.kilde\}|@[\w-]+", "", text)
+                if any(number(shown) not in read for shown in NUMBER.findall(text)):
+                    labels.add(label[1])
+    return labels
 
 
 def test_the_demo_runs_all_its_notebooks_and_every_caption_says_synthetic(tmp_path):
