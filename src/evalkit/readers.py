@@ -14,8 +14,6 @@ import pypandoc
 from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
-from evalkit.checks import study_breaches
-from evalkit.contracts import CONTRACTS, breaches, typed
 from evalkit.errors import ConfigError, DataError
 from evalkit.settings import StudySettings, read_settings
 
@@ -64,6 +62,9 @@ def read_study(
     DataError
         With every breach of every file, by file and spreadsheet row.
     """
+    from evalkit.checks import study_breaches
+    from evalkit.contracts import CONTRACTS, breaches, typed
+
     settings = read_settings(Path(study_dir))
     folder = tables_folder(Path(study_dir), settings)
     found: dict[str, list[str]] = {}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -18,18 +19,20 @@ from evalkit.book import (
     list_of_floats,
     render_book,
 )
-from evalkit.contracts import CONTRACTS, columns_of, typed
 from evalkit.errors import ConfigError, RunError
-from evalkit.feedback import ReturnedDraft, new_validations
-from evalkit.logic_model import logic_model_findings
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_text
 from evalkit.processing import StudyFiles, process_files, row_hashes
 from evalkit.readers import Study
-from evalkit.readiness import PLAN_TABLES, plan_findings
 from evalkit.runs import Job, JobState, RunSummary, job_states, run_jobs
 from evalkit.runs.jobs import notebook_parameters, read_source
 from evalkit.settings import read_settings
+
+if TYPE_CHECKING:
+    from evalkit.feedback import ReturnedDraft
+
+# Contracts and analysis are imported where they are used: most runs find that nothing has
+# changed, and half of their time would go to importing what they do not need.
 
 __all__ = [
     "Project",
@@ -113,6 +116,8 @@ def study_findings(read: Study) -> pd.DataFrame:
         As from ``logic_model_findings``, with ``accepted_reason``: from ``[accepted]`` in
         study.toml, whose names are findings, or patterns such as ``indicator-too-general:*``.
     """
+    from evalkit.logic_model import logic_model_findings
+
     tables = every_table(read)
     found = logic_model_findings(
         tables["logic_models"],
@@ -139,6 +144,8 @@ def study_findings(read: Study) -> pd.DataFrame:
 
 def study_plan_findings(read: Study) -> pd.DataFrame:
     """What is to be mended in the study's plan, as from ``plan_findings``; none without a plan."""
+    from evalkit.readiness import PLAN_TABLES, plan_findings
+
     tables = every_table(read)
     found = plan_findings(
         **{name: tables[name] for name in PLAN_TABLES}, version=read.settings.plan_version or None
@@ -149,6 +156,8 @@ def study_plan_findings(read: Study) -> pd.DataFrame:
 
 def every_table(read: Study) -> dict[str, pd.DataFrame]:
     """The study's tables, with those it does not have as empty ones."""
+    from evalkit.contracts import CONTRACTS, columns_of, typed
+
     return {
         name: read.tables.get(
             name, typed(pd.DataFrame(columns=list(columns_of(contract))), contract)
@@ -186,7 +195,10 @@ def study_jobs(
             audit = notebook_paths(project, (AUDIT_NOTEBOOK.removesuffix(".ipynb"),))
             notebooks += [path for path in audit if path not in notebooks]
     wanted = settings.municipality_codes if codes is None else codes
-    municipalities = read.tables["municipalities"].set_index("municipality_code")
+    table = read.tables["municipalities"]
+    named = dict(
+        zip(table["municipality_code"], zip(table["slug"], table["name"], strict=True), strict=True)
+    )
     models = {}
     if "logic_models" in read.tables:
         of_models = read.tables["logic_models"]
@@ -206,7 +218,7 @@ def study_jobs(
         for code in wanted:
             given = {**common, "municipality_code": code}
             own = _own_rows(inputs, tables, rows, code)
-            slug, name = municipalities.loc[code, ["slug", "name"]]
+            slug, name = named[code]
             title = f"{code} {name}"
             if "model_id" not in parameters:
                 jobs.append(_job(project, notebook, given, inputs, own, slug, title))
@@ -421,6 +433,9 @@ def log_feedback(
     DataFrame
         The rows that were added; none if all were logged before.
     """
+    from evalkit.contracts import CONTRACTS, columns_of, typed
+    from evalkit.feedback import new_validations
+
     contract = CONTRACTS["validations"]
     columns = list(columns_of(contract))
     logged = read.tables.get("validations")
