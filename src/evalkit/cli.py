@@ -369,8 +369,8 @@ def _summarised(summary) -> int:
             file=sys.stderr,
         )
     if summary.failed:
-        kept = "data/processed/<study>/runs/<name above>.failed.ipynb"
-        print(f"Each is kept with its error, where it got that far, as {kept}", file=sys.stderr)
+        folder = f"data/processed/{summary.failed[0].job.parameters['study']}/runs"
+        print(f"What ran is kept with its error: {folder}/NAME.failed.ipynb", file=sys.stderr)
     print(summary)
     return 1 if summary.failed else 0
 
