@@ -1,9 +1,7 @@
-import shutil
 import tomllib
 
 import pytest
 import yaml
-from conftest import PROJECT
 from studies import write_study
 
 from evalkit.cli import main
@@ -64,8 +62,6 @@ def test_the_cells_of_a_new_book_are_of_notebooks_it_runs(tmp_path, stage):
 def test_every_stage_renders_at_once_from_an_empty_folder_and_says_what_is_missing(
     tmp_path, monkeypatch, stage
 ):
-    (tmp_path / "data" / "raw").mkdir(parents=True)
-    shutil.copytree(PROJECT / "notebooks", tmp_path / "notebooks")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "")  # no Quarto: the embedded engine
 

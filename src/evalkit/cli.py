@@ -611,10 +611,13 @@ def _demo(parsed) -> int:
 def _new(parsed) -> int:
     from datetime import date
 
-    from evalkit.new_study import NewMunicipality, write_new_study
+    from evalkit.new_study import NewMunicipality, write_new_study, write_notebooks
     from evalkit.readers import read_study
+    from evalkit.studies import Project
 
-    project = _project(parsed)
+    here = (parsed.project or Path.cwd()).resolve()
+    begins = here.is_dir() and not any(here.iterdir())
+    project = Project(here) if begins else _project(parsed)
     this_year = date.today().year
     period = tuple(parsed.period or (this_year, this_year + 3))
     named = [given.partition("=") for given in parsed.municipality or []]
@@ -638,6 +641,8 @@ def _new(parsed) -> int:
         period=period,
         tables_from=parsed.tables_from or "",
     )
+    if begins:
+        write_notebooks(project.notebooks, stage=parsed.stage)
     print(f"{len(files)} files in {project.shown(project.raw(parsed.study))} and ", end="")
     print(project.shown(project.report(parsed.study)))
     fill = "" if parsed.tables_from else "fill the tables as README.md says, then "

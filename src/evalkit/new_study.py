@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.errors import ConfigError
 
-__all__ = ["STAGES", "NewMunicipality", "write_new_study"]
+SHIPPED = Path(__file__).resolve().parents[2] / "notebooks"  # evalkit's own project
+
+__all__ = ["STAGES", "NewMunicipality", "write_new_study", "write_notebooks"]
 
 SHARED = ("facts", "regions", "municipalities", "goals", "measures", "indicators", "observations")
 PLAN = (
@@ -194,6 +197,25 @@ class NewMunicipality:
     def slug(self) -> str:
         words = re.findall(r"[a-z0-9]+", self.shown.casefold().translate(LETTERS))
         return "-".join(words)
+
+
+def write_notebooks(folder: Path, *, stage: str) -> list[Path]:
+    """Copy a stage's notebooks from evalkit's own project into a project that begins.
+
+    Raises
+    ------
+    ConfigError
+        If evalkit is installed without its project beside it.
+    """
+    sources = [SHIPPED / f"{name}.ipynb" for name in STAGES[stage].notebooks]
+    missing = [path.name for path in sources if not path.is_file()]
+    if missing:
+        raise ConfigError(
+            f"notebooks {', '.join(missing)} are not beside this evalkit; "
+            f"copy them from evalkit's project into {folder}"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return [Path(shutil.copy(path, folder)) for path in sources]
 
 
 def write_new_study(
