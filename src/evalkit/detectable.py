@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from evalkit.errors import DataError
 from evalkit.uncertainty import effective_base
@@ -363,7 +364,7 @@ def _share_power(
     paired: bool,
 ) -> np.ndarray:
     """Power of the test in the direction of the change."""
-    z = stats.norm.ppf(1 - level / 2)
+    z = ndtri(1 - level / 2)
     difference = np.abs(p2 - p1)
     with np.errstate(divide="ignore", invalid="ignore"):
         if paired:
@@ -380,9 +381,7 @@ def _share_power(
             true = np.sqrt(p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2)
             gap = difference
         distance = gap - z * null
-        power = np.where(
-            true > 0, stats.norm.cdf(distance / true), np.where(distance > 0, 1.0, 0.0)
-        )
+        power = np.where(true > 0, ndtr(distance / true), np.where(distance > 0, 1.0, 0.0))
     usable = (n1 > 0) & (n2 > 0)
     return np.where(usable, power, 0.0)
 

@@ -62,10 +62,17 @@ def new_figure(
 
 
 def as_svg(figure: Figure) -> str:
-    """The figure as SVG text, the same for the same figure on every day."""
+    """The figure as SVG text, the same for the same figure on every day.
+
+    ``savefig`` would draw it twice, once only to find its layout.
+    """
     buffer = io.StringIO()
     with matplotlib.rc_context(SETTINGS):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        figure.dpi = 72  # points, as in SVG
+        if (layout := figure.get_layout_engine()) is not None:
+            layout.execute(figure)
+            figure.set_layout_engine("none")
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 

@@ -43,6 +43,11 @@ PRELOADED = (
     *("numpy", "pandas", "pyarrow", "pyarrow.parquet", "scipy.stats", "statsmodels.api"),
     *("statsmodels.formula.api", "matplotlib.figure", "matplotlib.backends.backend_svg"),
     *("matplotlib.backends.backend_agg", "matplotlib.pyplot", "seaborn"),
+    # what these import only when they are used, and every notebook uses
+    *("pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.vendored.version"),
+    *("pandas.core.arrays.arrow.extension_types", "pandas.core.reshape.reshape"),
+    *("IPython.core.application", "IPython.core.completerlib", "IPython.core.crashhandler"),
+    *("IPython.core.oinspect", "encodings.unicode_escape"),
 )
 SLOW_AND_UNUSED = ("rfc3987_syntax",)  # a second, for checking URIs in JSON schemas
 # not with -m or -P: the first has the working folder before all libraries, the second would
@@ -409,6 +414,8 @@ def _warm_up(preload: Sequence[str]) -> str:
         for name in preload:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
+        import nbformat
+
         import evalkit.runs.forked
         import evalkit.runs.shell
     finally:
@@ -416,6 +423,7 @@ def _warm_up(preload: Sequence[str]) -> str:
         for name in SLOW_AND_UNUSED:
             del sys.modules[name]
     evalkit.runs.forked.register_here()
+    nbformat.validate(nbformat.v4.new_notebook())  # builds the validator of all notebooks
     if "matplotlib" in sys.modules:
         _draw_once()
     if threading.active_count() > 1:
