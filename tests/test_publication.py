@@ -22,6 +22,7 @@ from evalkit.publication import (
     audit_publication,
     hidden_summary,
     study_publication,
+    survey_publication,
 )
 from evalkit.survey import comparable_shares, share_change
 
@@ -40,7 +41,13 @@ def everything(tables, *absent):
     """What a study with these tables shows; those named are left empty."""
     names = ("answers", "surveys", "crosswalk", "codings", "observations")
     given = {name: tables[name].head(0) if name in absent else tables[name] for name in names}
-    return study_publication(**given, mergers=tables["municipality_changes"], area=AREA)
+    asked = {name: given.pop(name) for name in ("surveys", "crosswalk")}
+    return study_publication(
+        survey_publication(answers=[given.pop("answers")], **asked),
+        **given,
+        mergers=tables["municipality_changes"],
+        area=AREA,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from evalkit.errors import DataError
 
-__all__ = ["grouped", "numbered"]
+__all__ = ["grouped", "in_blocks", "numbered"]
 
 
 def numbered(values: pd.Series) -> tuple[np.ndarray, pd.Index]:
@@ -48,3 +48,23 @@ def grouped(table: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, np.nd
         columns[column] = values.take(rest % max(len(values), 1))
         rest = rest // max(len(values), 1)
     return pd.DataFrame({column: columns[column] for column in by}), place
+
+
+def in_blocks(table: pd.DataFrame, by: str, *, size: int) -> Iterator[pd.DataFrame]:
+    """The rows of some of a column's values at a time, which takes less memory than all at once.
+
+    Parameters
+    ----------
+    table
+        Any rows; each block keeps their order. A table without rows is one block.
+    by
+        The column, without blanks.
+    size
+        Values in a block, in order.
+    """
+    codes, names = numbered(table[by])
+    if len(names) <= size:
+        yield table
+        return
+    for first in range(0, len(names), size):
+        yield table.loc[(codes >= first) & (codes < first + size)]

@@ -21,6 +21,7 @@ from evalkit.disclosure import (
     protect_shares,
 )
 from evalkit.errors import DataError
+from evalkit.groups import in_blocks, numbered
 from evalkit.reasons import withhold
 from evalkit.synthetic_control import (
     synthetic_control,
@@ -59,6 +60,7 @@ __all__ = [
 CLASSES = ("disagree", "neither", "agree")  # scores 1-2, 3 and 4-5
 CELL = ["municipality_code", "wave", "item", "service", "answer_class"]
 EVERY = ["municipality_code", "wave", "item"]
+MUNICIPALITIES_AT_ONCE = 20  # whose answers are counted; more takes more memory
 
 
 def answers_by_wave(
@@ -78,11 +80,14 @@ def answers_by_wave(
     Returns
     -------
     DataFrame
-        The answers with ``wave`` (a whole number; 0 is the baseline).
+        The answers with ``wave`` (a whole number; 0 is the baseline), in their order.
     """
-    waves = surveys.loc[(surveys["kind"] == kind) & surveys["wave"].notna(), ["survey_id", "wave"]]
-    joined = answers.merge(waves, on="survey_id", validate="many_to_one")
-    return joined.assign(wave=joined["wave"].astype(int))
+    of_series = surveys.loc[(surveys["kind"] == kind) & surveys["wave"].notna()]
+    numbers, names = numbered(answers["survey_id"])
+    waves = of_series.set_index("survey_id")["wave"].reindex(names).to_numpy(dtype=float)[numbers]
+    known = ~np.isnan(waves)
+    given = answers if known.all() else answers.loc[known]
+    return given.assign(wave=waves[known].astype(int))
 
 
 def crosswalk_by_wave(
@@ -132,10 +137,19 @@ def protected_answers(answers: pd.DataFrame, *, threshold: int = 5) -> pd.DataFr
         in the other waves too (``can_be_derived``). An answer that all but a few gave is hidden
         with that reason as well.
     """
-    given = answers.dropna(subset=["score"])
-    if given.empty:
+    if answers["score"].isna().all():
         return pd.DataFrame(columns=[*CELL, "count", "reason"])
-    classed = given.assign(
+    blocks = in_blocks(answers, "municipality_code", size=MUNICIPALITIES_AT_ONCE)
+    parts = [
+        _protected_answers(block, threshold) for block in blocks if block["score"].notna().any()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _protected_answers(answers: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """As ``protected_answers``, of some municipalities: none is ever summed with another."""
+    given = answers.dropna(subset=["score"])
+    classed = given[EVERY].assign(
         service=given["service"].fillna(NO_SERVICE),
         answer_class=np.select(
             [given["score"] <= 2, given["score"] <= 3], ["disagree", "neither"], "agree"

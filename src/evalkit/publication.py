@@ -7,17 +7,20 @@ they become tables that meet in their cells, for one audit of the whole study.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
 
 from evalkit.coding import theme_matrix
 from evalkit.disclosure import THRESHOLD, TOTAL, CountTable, Relation, audit, protect_shares
+from evalkit.groups import in_blocks
 from evalkit.indicators import yearly_values
 from evalkit.municipality_changes import present_day_values
 from evalkit.preparation import (
     EVERY,
+    MUNICIPALITIES_AT_ONCE,
     answers_by_wave,
     coded_units,
     counts_behind,
@@ -37,6 +40,7 @@ __all__ = [
     "hidden_summary",
     "publication_tables",
     "study_publication",
+    "survey_publication",
 ]
 
 Waves = tuple[int, int]
@@ -55,7 +59,7 @@ class Publication:
     side_by_side
         By wave, as from ``protected_side_by_side``.
     changes
-        By the waves before and after, as from ``protected_changes``.
+        By the waves before and after, as from ``protected_changes``, with ``linkage``.
     themes
         As from ``theme_matrix``, protected.
     values
@@ -72,27 +76,22 @@ class Publication:
     totals: pd.DataFrame | None = None
 
 
-def study_publication(
+def survey_publication(
     *,
-    answers: pd.DataFrame,
+    answers: Iterable[pd.DataFrame],
     surveys: pd.DataFrame,
     crosswalk: pd.DataFrame,
-    codings: pd.DataFrame,
-    observations: pd.DataFrame,
-    mergers: pd.DataFrame,
-    area: str,
     threshold: int = THRESHOLD,
 ) -> Publication:
-    """All that a study may show of its answers, codings and indicators, protected.
+    """All that a study may show of its staff surveys, protected.
 
     Parameters
     ----------
-    answers, surveys, crosswalk, codings, observations
+    answers
+        The study's answers in one or more parts, each with all answers of its municipalities,
+        as from ``processed_parts``: so they need not all be in memory at once.
+    surveys, crosswalk
         The study's tables; what it does not have is empty.
-    mergers
-        Changes of municipalities: values are shown for those of today.
-    area
-        The area among the observations that holds all municipalities; none where there is none.
     threshold
         Smallest count that may be shown.
 
@@ -100,41 +99,75 @@ def study_publication(
     -------
     Publication
         Every wave side by side; from the first wave to every other the change among those who
-        could be followed, and among all: no report shows more than this.
+        could be followed, and among all, told apart by ``linkage``: no report shows more than this.
     """
-    given = answers_by_wave(answers, surveys)
     asked = crosswalk_by_wave(crosswalk, surveys)
-    protected = protected_answers(given, threshold=threshold)
-    waves = sorted(given["wave"].unique())
-    changes = {
-        (waves[0], after): protected_changes(
-            pd.concat(
-                [
-                    share_change(
-                        given, linkage=linkage, before=waves[0], after=after, crosswalk=asked
-                    )
-                    for linkage in ("linked", "unlinked")
-                ],
-                ignore_index=True,
-            ),
+    waves = sorted(asked["wave"].unique())
+    pairs = [(waves[0], after) for after in waves[1:]]
+    protected, changed = [], {pair: [] for pair in pairs}
+    for part in answers:
+        given = answers_by_wave(part, surveys)
+        protected.append(protected_answers(given, threshold=threshold))
+        for pair in pairs:
+            changed[pair] += _changes(given, protected[-1], asked, pair, threshold)
+    every = pd.concat(protected, ignore_index=True)
+    return Publication(
+        answers=every,
+        side_by_side={
+            wave: protected_side_by_side(every, crosswalk=asked, wave=wave) for wave in waves
+        },
+        changes={pair: pd.concat(parts, ignore_index=True) for pair, parts in changed.items()},
+    )
+
+
+def _changes(
+    given: pd.DataFrame, protected: pd.DataFrame, asked: pd.DataFrame, pair: Waves, threshold: int
+) -> list[pd.DataFrame]:
+    before, after = pair
+    own = asked.loc[asked["municipality_code"].isin(given["municipality_code"].unique())]
+    return [
+        protected_changes(
+            share_change(given, linkage=linkage, before=before, after=after, crosswalk=own),
             protected,
-            before=waves[0],
+            before=before,
             after=after,
             threshold=threshold,
-        )
-        for after in waves[1:]
-    }
+        ).assign(linkage=linkage)
+        for linkage in ("linked", "unlinked")
+    ]
+
+
+def study_publication(
+    survey: Publication,
+    *,
+    codings: pd.DataFrame,
+    observations: pd.DataFrame,
+    mergers: pd.DataFrame,
+    area: str,
+    threshold: int = THRESHOLD,
+) -> Publication:
+    """All that a study may show of its surveys, codings and indicators, protected.
+
+    Parameters
+    ----------
+    survey
+        As from ``survey_publication``.
+    codings, observations
+        The study's tables; what it does not have is empty.
+    mergers
+        Changes of municipalities: values are shown for those of today.
+    area
+        The area among the observations that holds all municipalities; none where there is none.
+    threshold
+        Smallest count that may be shown.
+    """
     units = coded_units(codings)
     documents = units[["document", "municipality_code"]].drop_duplicates()
     totals = indicator_totals(observations, area=area)
     of_today = present_day_values(yearly_values(observations), mergers, splits="refuse")
     existing = of_today.loc[of_today["basis"] != "refused"]  # before a split there was no count
-    return Publication(
-        answers=protected,
-        side_by_side={
-            wave: protected_side_by_side(protected, crosswalk=asked, wave=wave) for wave in waves
-        },
-        changes=changes,
+    return replace(
+        survey,
         themes=None
         if units.empty
         else protect_shares(
@@ -213,9 +246,31 @@ def audit_publication(published: Publication, *, threshold: int = THRESHOLD) -> 
         As from ``audit``, for ``require_safe``: one row per hidden count, and one, unsafe, per
         count under the threshold that is shown.
     """
-    tables, relations = publication_tables(published, threshold=threshold)
-    hidden = audit(tables, threshold=threshold, relations=relations)
-    return pd.concat([hidden, _shown_small(tables, threshold)], ignore_index=True)
+    found = []
+    for part in _apart(published):
+        tables, relations = publication_tables(part, threshold=threshold)
+        found.append(audit(tables, threshold=threshold, relations=relations))
+        found.append(_shown_small(tables, threshold))
+    return pd.concat(found, ignore_index=True)
+
+
+def _apart(published: Publication) -> Iterator[Publication]:
+    """Parts that no sum connects: answers are never summed over municipalities."""
+    yield replace(published, answers=None, side_by_side={}, changes={})
+    if published.answers is None:
+        return
+    for block in in_blocks(published.answers, "municipality_code", size=MUNICIPALITIES_AT_ONCE):
+        codes = block["municipality_code"].unique()
+
+        def own(results: Mapping, codes: np.ndarray = codes) -> dict:
+            return {
+                key: rows.loc[rows["municipality_code"].isin(codes)]
+                for key, rows in results.items()
+            }
+
+        yield Publication(
+            answers=block, side_by_side=own(published.side_by_side), changes=own(published.changes)
+        )
 
 
 def hidden_summary(published: Publication, audited: pd.DataFrame) -> pd.DataFrame:

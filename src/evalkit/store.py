@@ -13,7 +13,13 @@ import pyarrow.compute as pc
 
 from evalkit.errors import DataError
 
-__all__ = ["OWNED_THROUGH", "StoredTables", "read_processed", "write_processed"]
+__all__ = [
+    "OWNED_THROUGH",
+    "StoredTables",
+    "processed_parts",
+    "read_processed",
+    "write_processed",
+]
 
 EXTRA = ("claims", "sources", "study", "contents", "model_findings")
 OWNED_THROUGH = {  # tables whose rows are a municipality's because another table's row is
@@ -23,6 +29,7 @@ OWNED_THROUGH = {  # tables whose rows are a municipality's because another tabl
     "survey_results": ("survey_id", "surveys"),
     "targets": ("indicator_id", "indicators"),
 }
+MUNICIPALITIES_IN_A_PART = 20
 ROWS_IN_A_GROUP = 50_000  # read or skipped together, so a municipality costs little to find
 
 
@@ -61,6 +68,45 @@ def read_processed(
     if not (folder / "study.parquet").is_file():
         raise DataError(f"{folder} holds no processed study; run: evalkit run {study}")
     return _without_rows(table)
+
+
+def processed_parts(
+    table: str,
+    study: str,
+    processed_dir: str | Path,
+    *,
+    municipality_count: int = MUNICIPALITIES_IN_A_PART,
+) -> Iterator[pd.DataFrame]:
+    """A processed table some municipalities at a time, for tables that are large in memory.
+
+    Parameters
+    ----------
+    table
+        Name of a table whose every row is a municipality's, such as ``"answers"``.
+    study, processed_dir
+        As for ``read_processed``.
+    municipality_count
+        Municipalities in a part.
+
+    Yields
+    ------
+    DataFrame
+        All rows of the next municipalities, in the order of their codes. A table that the study
+        does not have is one part without rows.
+
+    Raises
+    ------
+    DataError
+        As ``read_processed``.
+    """
+    path = Path(processed_dir) / study / f"{table}.parquet"
+    if not path.is_file():
+        yield read_processed(table, study, processed_dir)
+        return
+    codes = pd.read_parquet(path, columns=["municipality_code"])["municipality_code"].unique()
+    for first in range(0, max(len(codes), 1), municipality_count):
+        wanted = sorted(codes)[first : first + municipality_count]
+        yield pd.read_parquet(path, filters=pc.field("municipality_code").isin(wanted))
 
 
 def _part(table: str, folder: Path, municipality_code: str) -> pd.DataFrame:

@@ -50,6 +50,7 @@ __all__ = [
 LISTS = "_tabeller-og-figurer.qmd"  # included by the book, made before every render
 DERIVED = {"claims", "sources", "model_findings", "contents"}
 NO_CLAIMS = "validations"  # what municipalities said of a draft is no fact of the study
+READING = ("read_processed", "processed_parts")  # what notebooks read tables with
 AUDIT_NOTEBOOK = "18-disclosure.ipynb"  # runs for every study with answers, listed or not
 INCOMPLETE = "Ufullstendig"
 
@@ -250,10 +251,10 @@ def tables_read(notebook: Path) -> dict[str, bool]:
     """The tables that a notebook reads; False for those of which it reads a municipality's rows."""
     found: dict[str, bool] = {}
     for cell in read_source(notebook)["cells"]:
-        if cell["cell_type"] != "code" or "read_processed" not in cell["source"]:
+        if cell["cell_type"] != "code" or not any(name in cell["source"] for name in READING):
             continue
         for node in ast.walk(_parsed(cell["source"], notebook)):
-            if isinstance(node, ast.Call) and _called(node) == "read_processed":
+            if isinstance(node, ast.Call) and _called(node) in READING:
                 table = getattr(node.args[0], "value", None) if node.args else None
                 if not isinstance(table, str):
                     raise ConfigError(
