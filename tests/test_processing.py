@@ -184,6 +184,35 @@ def test_a_change_of_one_municipality_makes_only_its_runs_out_of_date(files, tmp
     assert changed == ["3801 Horten"]
 
 
+def jobs_changed(project, files, path, old, new):
+    """Titles of the runs that a change of a file makes out of date."""
+    before = study_jobs(project, process_files(files))
+    path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+    after = study_jobs(project, process_files(files))
+    return [a.title for a, b in zip(after, before, strict=True) if a.rows != b.rows]
+
+
+def test_a_claim_of_one_municipality_makes_only_its_runs_out_of_date(files, tmp_path):
+    project = Project(tmp_path)
+    write_notebook(
+        project, 'c = ek.read_processed("claims", study, processed_dir, municipality_code)'
+    )
+
+    goals = jobs_changed(project, files, files.raw / "goals.csv", "Flere trives", "Alle trives")
+    facts = jobs_changed(project, files, files.raw / "facts.csv", "27600", "27601")
+
+    assert goals == facts == ["3801 Horten"]
+
+
+def test_claims_of_one_municipality_are_read_with_those_of_nobody(files):
+    process_files(files)
+
+    own = part(files, "claims", "3801")
+
+    assert set(own["municipality_code"].dropna()) == {"3801"}
+    assert not part(files, "facts", "0301")["subject"].str.startswith("horten").any()
+
+
 def test_a_table_read_whole_anywhere_is_read_whole(tmp_path):
     path = write_notebook(
         Project(tmp_path),

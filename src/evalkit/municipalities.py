@@ -14,6 +14,7 @@ __all__ = [
     "municipality_claims",
     "named_after",
     "named_rows",
+    "owners_of",
 ]
 
 
@@ -71,6 +72,28 @@ def municipality_claims(claims: pd.DataFrame, municipality: Municipality) -> pd.
 def named_after(subjects: pd.Series, slug: str) -> pd.Series:
     """Which subjects of claims are a municipality's own, by its slug."""
     return (subjects == slug) | subjects.str.startswith(f"{slug}-")
+
+
+def owners_of(subjects: pd.Series, municipalities: pd.DataFrame) -> pd.Series:
+    """Code of the municipality that each subject of claims is named after; missing for none.
+
+    Parameters
+    ----------
+    subjects
+        Subjects, such as ``"horten"`` or ``"horten-learning-workshop-3"``.
+    municipalities
+        Rows of ``MunicipalitiesTable``. Where one slug begins another, the longer one counts.
+    """
+    codes = municipalities.set_index("slug")["municipality_code"].to_dict()
+
+    def owner(subject: str) -> str | None:
+        parts = subject.split("-")
+        names = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
+        return next((codes[name] for name in names if name in codes), None)
+
+    different = subjects.unique()
+    found = dict(zip(different, map(owner, different), strict=True))
+    return subjects.map(found).astype(object).where(lambda owners: owners.notna(), None)
 
 
 def named_rows(table: pd.DataFrame, municipalities: pd.DataFrame) -> pd.DataFrame:

@@ -17,11 +17,12 @@ from typing import Any
 
 import pandas as pd
 
+from evalkit.municipalities import owners_of
 from evalkit.readers import Study, read_study, tables_folder
 from evalkit.runs.files import write_whole
 from evalkit.runs.record import Hashes, environment_versions, hash_of_bytes
 from evalkit.settings import read_settings
-from evalkit.store import OWNED_THROUGH, StoredTables, write_processed
+from evalkit.store import NAMED_AFTER, OWNED_THROUGH, StoredTables, write_processed
 
 __all__ = ["StudyFiles", "current_study", "process_files", "row_hashes"]
 
@@ -164,7 +165,11 @@ def _read(files: StudyFiles, now: _Current, between_tables: bool = True) -> Stud
     read = read_study(files.raw, between_tables=between_tables, known=stored)
     earlier = {name: now.then["rows"][name] for name in stored if name in now.then["rows"]}
     # whose a row is may be told by another table, which may have changed
-    again = {name for name in read.tables if name not in earlier or name in OWNED_THROUGH}
+    again = {
+        name
+        for name in read.tables
+        if name not in earlier or name in OWNED_THROUGH or name in NAMED_AFTER
+    }
     return replace(read, rows={**earlier, **row_hashes(read.tables, again)})
 
 
@@ -195,6 +200,8 @@ def _owners(name: str, table: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) 
         if other in tables:
             owner = tables[other].set_index(column)["municipality_code"]
             return table[column].map(owner).fillna("")
+    if name in NAMED_AFTER:
+        return owners_of(table[NAMED_AFTER[name]], tables["municipalities"]).fillna("")
     return pd.Series("", index=table.index, dtype="str")
 
 
@@ -231,7 +238,9 @@ def _write(files: StudyFiles, read: Study, unchanged: list[str]) -> None:
         ]
     )
     made = {
-        "claims": every,
+        "claims": every.assign(
+            municipality_code=owners_of(every["subject"], read.tables["municipalities"])
+        ),
         "sources": formatted_references(read.folder / SOURCES, read.sources),
         "study": about,
         "contents": study_contents(read.tables, stage=settings.report),

@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evalkit.errors import DataError
+from evalkit.municipalities import owners_of
 
 __all__ = [
+    "NAMED_AFTER",
     "OWNED_THROUGH",
     "StoredTables",
     "processed_parts",
@@ -29,6 +31,7 @@ OWNED_THROUGH = {  # tables whose rows are a municipality's because another tabl
     "survey_results": ("survey_id", "surveys"),
     "targets": ("indicator_id", "indicators"),
 }
+NAMED_AFTER = {"facts": "subject"}  # whose rows are a municipality's because they bear its name
 MUNICIPALITIES_IN_A_PART = 20
 ROWS_IN_A_GROUP = 50_000  # read or skipped together, so a municipality costs little to find
 
@@ -51,8 +54,9 @@ def read_processed(
     municipality_code
         Only the rows of this municipality and those of no municipality. A notebook that
         reads so is run again only when these rows have changed. Answers to a survey, cells
-        of a logic model and the like are the municipality's whose survey or model it is; a
-        table that belongs to no municipality comes back whole.
+        of a logic model and the like are the municipality's whose survey or model it is, facts
+        and claims the municipality's that their subject is named after; a table that belongs to
+        no municipality comes back whole.
 
     Raises
     ------
@@ -119,6 +123,11 @@ def _part(table: str, folder: Path, municipality_code: str) -> pd.DataFrame:
         column, other = OWNED_THROUGH[table]
         owner = read_processed(other, folder.name, folder.parent, municipality_code)
         values = owner[column].tolist()
+    elif table in NAMED_AFTER:
+        rows = pd.read_parquet(path)
+        every = read_processed("municipalities", folder.name, folder.parent)
+        owners = owners_of(rows[NAMED_AFTER[table]], every)
+        return rows.loc[(owners == municipality_code) | owners.isna()].reset_index(drop=True)
     else:
         return pd.read_parquet(path)
     field, kind = pc.field(column), pq.read_schema(path).field(column).type

@@ -48,7 +48,8 @@ __all__ = [
 ]
 
 LISTS = "_tabeller-og-figurer.qmd"  # included by the book, made before every render
-DERIVED = {"claims", "sources", "model_findings", "contents"}
+DERIVED = {"claims", "sources", "model_findings", "contents"}  # made of all tables
+OWN_TABLES = {"claims"}  # of which a municipality's rows are made of its own rows, and nobody's
 NO_CLAIMS = "validations"  # what municipalities said of a draft is no fact of the study
 READING = ("read_processed", "processed_parts")  # what notebooks read tables with
 AUDIT_NOTEBOOK = "18-disclosure.ipynb"  # runs for every study with answers, listed or not
@@ -287,8 +288,9 @@ def notebook_inputs(raw: Path, settings_file: Path, read: Mapping[str, bool]) ->
     """The raw files behind the processed tables that a notebook reads."""
     paths = {raw / f"{table}.csv" for table in set(read) - DERIVED - {"study"}}
     if DERIVED & set(read):
-        held = {path for path in raw.glob("*.csv") if path.stem != NO_CLAIMS}
-        paths |= {*held, raw / "sources.bib"}
+        paths |= {path for path in raw.glob("*.csv") if path.stem != NO_CLAIMS}
+    if (DERIVED - OWN_TABLES) & set(read):
+        paths.add(raw / "sources.bib")
     return tuple(sorted(p for p in {*paths, settings_file} if p.is_file()))
 
 
@@ -299,12 +301,16 @@ def _own_rows(
     code: str,
 ) -> dict[Path, str]:
     """Hashes of a municipality's rows and nobody's, of the files read in no other way."""
-    if DERIVED & set(read):
+    whole = {table for table, all_rows in read.items() if all_rows}
+    if DERIVED & (whole | (set(read) - OWN_TABLES)):
         return {}
+    own = set(read) - whole
+    if own & OWN_TABLES:
+        own |= set(rows) - whole
     return {
         path: f"{rows[path.stem].get(code, '')} {rows[path.stem].get('', '')}"
         for path in inputs
-        if not read.get(path.stem, True)
+        if path.stem in own
     }
 
 
