@@ -131,7 +131,7 @@ def test_a_book_that_has_not_changed_is_not_rendered_again(tmp_path):
     [
         ("metode.qmd", CHAPTER + "Annet.\n"),
         ("facts.json", '{"horten.population": {"value": 1}}'),
-        ("sources.bib", ""),
+        ("sources.bib", "@book{sand2023, title = {Ny tittel}, year = {2024}}"),
         ("_quarto.yml", SETTINGS.replace("Prøvebok", "Annen bok")),
         ("_book/metode.html", "ødelagt"),
         (".evalkit-cache/_book.json", "{"),
@@ -139,11 +139,28 @@ def test_a_book_that_has_not_changed_is_not_rendered_again(tmp_path):
     ],
 )
 def test_a_change_to_what_the_output_rests_on_renders_it_again(tmp_path, name, content):
-    book = small_book(tmp_path / "book")
+    text = CHAPTER + 'Det bor []{fact="horten.population"} der [@sand2023].\n'
+    book = small_book(tmp_path / "book", metode=text)
     render_book(book, engine="embedded")
     (book / name).write_text(content, encoding="utf-8")
 
     assert not render_book(book, engine="embedded").unchanged
+
+
+@pytest.mark.parametrize(
+    ("name", "added"),
+    [
+        ("facts.json", ', "horten.area_km2": {"value": 70}}'),
+        ("sources.bib", "\n@book{annen2020, title = {En annen}, year = {2020}}\n"),
+    ],
+)
+def test_a_fact_or_source_that_the_book_does_not_name_is_no_reason_to_render(tmp_path, name, added):
+    book = small_book(tmp_path / "book")
+    render_book(book, engine="embedded", formats=("html",))
+    before = (book / name).read_text(encoding="utf-8").rstrip()
+    (book / name).write_text(before.removesuffix("}" * added.endswith("}}")) + added, "utf-8")
+
+    assert render_book(book, engine="embedded", formats=("html",)).unchanged
 
 
 def test_a_format_that_was_not_made_is_made(tmp_path):

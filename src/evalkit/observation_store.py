@@ -65,17 +65,18 @@ def municipality_series(
             for name in ("count", "mean", *QUANTILES)
         ]
         # Each code by itself, and not a list, lets DuckDB pass over row groups without them.
-        others = {f"peer_{n}": code for n, code in enumerate(set(peers) - {municipality_code})}
-        peers_sql = summaries(
-            "read_parquet($values)",
-            "indicator_id, year",
-            where=f"municipality_code IN ({', '.join(f'${name}' for name in others) or 'NULL'})",
-        )
+        codes = {"code": municipality_code}
+        codes |= {f"peer_{n}": code for n, code in enumerate(set(peers) - {municipality_code})}
+        of_peers = summaries("read", "indicator_id, year", where="municipality_code <> $code")
         rows = database.execute(
             f"""
-            WITH own AS (SELECT * FROM read_parquet($values) WHERE municipality_code = $code),
+            WITH read AS MATERIALIZED (
+                SELECT * FROM read_parquet($values)
+                WHERE municipality_code IN ({", ".join(f"${name}" for name in codes)})
+            ),
+            own AS (SELECT * FROM read WHERE municipality_code = $code),
             peers AS (
-                SELECT * FROM ({peers_sql}) WHERE "count" >= $minimum_peers
+                SELECT * FROM ({of_peers}) WHERE "count" >= $minimum_peers
             ),
             areas AS (
                 SELECT * FROM read_parquet($areas) WHERE area IN ('country', left($code, 2))
@@ -92,9 +93,8 @@ def municipality_series(
             {
                 "values": str(values),
                 "areas": str(areas),
-                "code": municipality_code,
                 "minimum_peers": minimum_peers,
-                **others,
+                **codes,
             },
         ).df()
     if rows.empty:

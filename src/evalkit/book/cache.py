@@ -6,12 +6,13 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from evalkit.book.check import Survey
+from evalkit.book.check import BIB_KEY, Survey
 from evalkit.book.extension import EXTENSION
 
 __all__ = ["book_key", "is_current", "remember"]
@@ -23,8 +24,8 @@ TOOLS = ("pypandoc_binary", "typst", "lxml")
 def book_key(survey: Survey, engine: str) -> str:
     """A digest of all that a book's output depends on.
 
-    That is the chapters with what they include, the embedded cells, the pictures, the facts,
-    the bibliography and citation style, the settings, the extension, this package's own code
+    That is the chapters with what they include, the embedded cells, the pictures, the facts and
+    sources that they name, the citation style, the settings, the extension, this package's own code
     and the versions of what it calls.
 
     Parameters
@@ -58,12 +59,41 @@ def book_key(survey: Survey, engine: str) -> str:
         add(key, json.dumps(cell.options, sort_keys=True, default=str))
         for output in cell.outputs:
             add(output.kind, output.content, output.width or "")
-    inputs = ["facts.json", *settings.bibliography, settings.csl or ""]
-    paths = [settings.directory / name for name in inputs if name]
+    add(*_used_facts(survey), *_cited_sources(survey))
+    paths = [settings.directory / settings.csl] if settings.csl else []
     paths += [path for _, path in sorted(survey.pictures.items())]
     for path in [*paths, *_own_files()]:
         add(path.name, path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()
+
+
+def _named(survey: Survey, kind: str) -> set[str]:
+    """What the sources point to of one kind, such as ``fact``."""
+    return {
+        name.removeprefix(f"{kind}:") for _, name in survey.pointers if name.startswith(f"{kind}:")
+    }
+
+
+def _used_facts(survey: Survey) -> Iterable[str]:
+    """Of all facts, those that the sources name: a change of another's is no reason to render."""
+    names = _named(survey, "fact")
+    path = survey.settings.directory / "facts.json"
+    facts = json.loads(path.read_text(encoding="utf-8")) if names else {}
+    for name in sorted(names):
+        yield name
+        yield json.dumps(facts.get(name), sort_keys=True)
+
+
+def _cited_sources(survey: Survey) -> Iterable[str]:
+    """The entries of the bibliographies that the sources cite."""
+    cited = _named(survey, "cite")
+    for name in survey.settings.bibliography if cited else ():
+        text = (survey.settings.directory / name).read_text(encoding="utf-8")
+        entries = re.split(r"^(?=[ \t]*@\w+[ \t]*\{)", text, flags=re.MULTILINE)
+        for entry in entries:
+            key = BIB_KEY.search(entry)
+            if key is None or key.group(1) in cited:
+                yield entry.strip()
 
 
 def _program(name: str) -> tuple[str, ...]:
