@@ -21,10 +21,9 @@ from evalkit.preparation import (
     indicator_effect,
     indicator_synthetic_path,
     indicator_totals,
-    protected_answers,
     protected_values,
-    published_counts,
 )
+from evalkit.protected_surveys import protected_answers, published_counts
 from evalkit.readers import read_study
 from evalkit.survey import share_change
 from evalkit.tables import statistics as tables

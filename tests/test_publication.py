@@ -12,11 +12,11 @@ from evalkit.disclosure import TOTAL, protect_shares, require_safe
 from evalkit.errors import DataError
 from evalkit.indicators import yearly_values
 from evalkit.preparation import (
-    protected_answers,
     protected_changes,
     protected_side_by_side,
     protected_values,
 )
+from evalkit.protected_surveys import protected_answers, protected_survey
 from evalkit.publication import (
     Publication,
     audit_publication,
@@ -39,9 +39,10 @@ def demo():
 
 def everything(tables, *absent):
     """What a study with these tables shows; those named are left empty."""
-    names = ("answers", "surveys", "crosswalk", "codings", "observations")
+    names = ("answers", "surveys", "survey_services", "crosswalk", "codings", "observations")
     given = {name: tables[name].head(0) if name in absent else tables[name] for name in names}
     asked = {name: given.pop(name) for name in ("surveys", "crosswalk")}
+    asked["services"] = given.pop("survey_services")
     return study_publication(
         survey_publication(answers=[given.pop("answers")], **asked),
         **given,
@@ -283,3 +284,68 @@ def test_a_study_without_some_of_the_tables_is_audited_for_the_others(demo, abse
 
 def test_a_study_that_shows_no_counts_has_nothing_to_find():
     assert audit_publication(Publication()).empty
+
+
+def responded(*groups):
+    """Invited and responded, by service: (municipality, wave, service, invited, responded)."""
+    columns = ["municipality_code", "wave", "service", "invited_count", "answered_count"]
+    return pd.DataFrame(groups, columns=columns)
+
+
+def test_a_service_too_small_to_show_is_not_told_by_the_numbers_of_respondents():
+    """Three of four in Team answered: 60 - 30 - 27 would tell, so more is hidden."""
+    given = answers(
+        *[("9901", 0, "Skole", 5, 0, 15), ("9901", 0, "Skole", 3, 15, 23)],
+        *[("9901", 0, "Skole", 1, 23, 30), ("9901", 0, "NAV", 5, 30, 40)],
+        *[("9901", 0, "NAV", 3, 40, 48), ("9901", 0, "NAV", 1, 48, 57)],
+        ("9901", 0, "Team", 3, 57, 60),
+    )
+    invited = responded(
+        *[("9901", 0, "Skole", 40, 30), ("9901", 0, "NAV", 36, 27)],
+        *[("9901", 0, "Team", 4, 3), ("9901", 0, TOTAL, 80, 60)],
+    )
+
+    shown, rates = protected_survey(given, invited)
+    reasons = rates.set_index("service")["reason"]
+    audited = audit_publication(Publication(answers=shown, responses=rates))
+
+    assert reasons["Team"] == "base_too_small"
+    assert (reasons[["Skole", "NAV"]] == "can_be_derived").any()
+    assert rates.loc[rates["service"] == TOTAL, "value"].item() == 0.75
+    require_safe(audited)
+
+
+def test_a_run_is_caught_that_shows_how_many_responded_where_the_answers_are_hidden():
+    """Each table hidden for itself: the respondents of all services are shown beside them."""
+    given = answers(
+        *[("9901", 0, "Skole", 5, 0, 15), ("9901", 0, "Skole", 3, 15, 23)],
+        *[("9901", 0, "Skole", 1, 23, 30), ("9901", 0, "Team", 3, 30, 33)],
+    )
+    invited = responded(
+        *[("9901", 0, "Skole", 40, 30), ("9901", 0, "Team", 9, 3), ("9901", 0, TOTAL, 49, 33)]
+    )
+    _, safe = protected_survey(given, invited)
+    careless = safe.assign(count=[30.0, 3.0, 33.0], base=[40.0, 9.0, 49.0], reason=None)
+    careless = careless.sort_values("service")
+    shown = protected_survey(given, None)[0]
+
+    with pytest.raises(DataError, match="respondents"):
+        require_safe(audit_publication(Publication(answers=shown, responses=careless)))
+
+
+def test_more_answers_than_respondents_are_refused_with_their_place():
+    given = answers(("9901", 0, "Skole", 5, 0, 30))
+    invited = responded(("9901", 0, "Skole", 40, 29), ("9901", 0, TOTAL, 40, 29))
+
+    with pytest.raises(DataError, match=r"9901, wave 0.*30 answers to 'plan', and 29 respondents"):
+        protected_survey(given, invited)
+
+
+def test_a_municipality_without_answers_keeps_its_response_rate():
+    invited = responded(("9901", 0, "Skole", 40, 0), ("9901", 0, TOTAL, 40, 0))
+    given = answers(("9902", 0, "Skole", 5, 0, 30))
+
+    rates = protected_survey(given, invited)[1]
+
+    assert rates["municipality_code"].tolist() == ["9901", "9901"]
+    assert rates["reason"].tolist() == ["too_few", "too_few"]

@@ -262,6 +262,7 @@ def percentage_breaches(tables: Tables) -> Found:
                 )
     for name, count, base in [
         ("surveys", "answered_count", "invited_count"),
+        ("survey_services", "answered_count", "invited_count"),
         ("survey_results", "count", "base_count"),
         ("observations", "numerator", "denominator"),
     ]:

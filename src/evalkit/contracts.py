@@ -315,6 +315,15 @@ class SurveysTable(StudyTable):
     note: str = prose("what a reader must know about it", needed=False)
 
 
+class SurveyServicesTable(StudyTable):
+    """Who was invited and who answered in each service: one row per survey and service."""
+
+    survey_id: str = identifier("the survey", references="surveys.survey_id")
+    service: str = prose("the service, as the answers name it")
+    invited_count: float = amount("persons of the service who were invited")
+    answered_count: float = amount("those of them who answered")
+
+
 class SurveyResultsTable(StudyTable):
     """Published results of surveys; a finding without a number has only its text."""
 
@@ -703,6 +712,7 @@ CONTRACTS: dict[str, type[StudyTable]] = {
     "municipality_changes": MunicipalityChangesTable,
     "targets": TargetsTable,
     "surveys": SurveysTable,
+    "survey_services": SurveyServicesTable,
     "survey_results": SurveyResultsTable,
     "events": EventsTable,
     "phases": PhasesTable,

@@ -233,7 +233,7 @@ def generate_demo(
         If there are more areas than there are names for, or no municipality.
     """
     design = _design(seed, municipality_count, area_count)
-    surveys, answers, crosswalk = _survey_tables(design)
+    surveys, by_service, answers, crosswalk = _survey_tables(design)
     tables = {
         "regions": [
             {
@@ -293,6 +293,7 @@ def generate_demo(
             for place, one in enumerate((*STAFF_ITEMS, *USER_ITEMS), start=1)
         ],
         "surveys": surveys,
+        "survey_services": by_service,
         "crosswalk": crosswalk,
         "answers": answers,
         "codings": _codings(design),
@@ -575,8 +576,11 @@ def _observations(design: _Design) -> pd.DataFrame:
     )
 
 
-def _survey_tables(design: _Design) -> tuple[list[dict], pd.DataFrame, list[dict]]:
+def _survey_tables(
+    design: _Design,
+) -> tuple[list[dict], list[dict], pd.DataFrame, list[dict]]:
     surveys: list[dict] = []
+    by_service: list[dict] = []
     crosswalk: list[dict] = []
     answers: list[pd.DataFrame] = []
     for place, (code, size) in enumerate(zip(design.codes, design.staff, strict=True)):
@@ -611,6 +615,15 @@ def _survey_tables(design: _Design) -> tuple[list[dict], pd.DataFrame, list[dict
                     "follows": f"ansatte-{code}-{wave - 1}" if wave else None,
                 }
             )
+            by_service += [
+                {
+                    "survey_id": survey_id,
+                    "service": service,
+                    "invited_count": int((services == service).sum()),
+                    "answered_count": int(here[services == service].sum()),
+                }
+                for service in dict.fromkeys(services)
+            ]
             ids = np.array([f"p{code}-{number}" for number in person])
             if wave == 2:
                 linked = random.random(len(services)) < LINKABLE
@@ -667,7 +680,7 @@ def _survey_tables(design: _Design) -> tuple[list[dict], pd.DataFrame, list[dict
                 np.full(replied, None, dtype=object),
             )
         )
-    return surveys, pd.concat(answers, ignore_index=True), crosswalk
+    return surveys, by_service, pd.concat(answers, ignore_index=True), crosswalk
 
 
 def _status(place: int, wave: int, item: str) -> tuple[str, str | None, float]:

@@ -14,14 +14,13 @@ from evalkit.comparability import comparable_answers, comparisons_between_munici
 from evalkit.difference_in_differences import difference_in_differences, pretrend_check
 from evalkit.disclosure import (
     TOTAL,
-    CountTable,
     hidden_series,
     primary_reasons,
-    protect,
     protect_shares,
 )
 from evalkit.errors import DataError
-from evalkit.groups import in_blocks, numbered
+from evalkit.groups import numbered
+from evalkit.protected_surveys import EVERY
 from evalkit.reasons import withhold
 from evalkit.synthetic_control import (
     synthetic_control,
@@ -29,10 +28,8 @@ from evalkit.synthetic_control import (
     synthetic_control_weights,
 )
 from evalkit.uncertainty import wilson_interval, z_value
-from evalkit.vocabulary import NO_SERVICE
 
 __all__ = [
-    "CLASSES",
     "answers_by_wave",
     "coded_units",
     "counts_behind",
@@ -46,21 +43,14 @@ __all__ = [
     "indicator_synthetic_controls",
     "indicator_synthetic_path",
     "indicator_totals",
-    "protected_answers",
     "protected_changes",
     "protected_shares",
     "protected_side_by_side",
     "protected_values",
-    "published_counts",
     "targets_by_municipality",
     "truth_and_estimates",
     "with_standard_error",
 ]
-
-CLASSES = ("disagree", "neither", "agree")  # scores 1-2, 3 and 4-5
-CELL = ["municipality_code", "wave", "item", "service", "answer_class"]
-EVERY = ["municipality_code", "wave", "item"]
-MUNICIPALITIES_AT_ONCE = 20  # whose answers are counted; more takes more memory
 
 
 def answers_by_wave(
@@ -114,94 +104,6 @@ def crosswalk_by_wave(
     return joined.assign(wave=joined["wave"].astype(int))[
         ["municipality_code", "wave", "item", "status", "variant"]
     ]
-
-
-def protected_answers(answers: pd.DataFrame, *, threshold: int = 5) -> pd.DataFrame:
-    """How many disagreed, were in between and agreed, by service and in all, made safe to show.
-
-    Parameters
-    ----------
-    answers
-        Answers on the scale from 1 to 5, with ``wave``; blank scores count nowhere, answers
-        without a service in the total and, where others have one, as a group of their own.
-    threshold
-        Smallest count that may be shown.
-
-    Returns
-    -------
-    DataFrame
-        One row per municipality, wave, item, ``service`` and ``answer_class`` (of ``CLASSES``),
-        with ``TOTAL`` for all services and all answers: ``count`` (missing where hidden) and
-        ``reason``. Where the answers of a group are fewer than ``threshold``, the reason is
-        ``base_too_small``; where they are so in more than half of the waves, the group is hidden
-        in the other waves too (``can_be_derived``). An answer that all but a few gave is hidden
-        with that reason as well.
-    """
-    if answers["score"].isna().all():
-        return pd.DataFrame(columns=[*CELL, "count", "reason"])
-    blocks = in_blocks(answers, "municipality_code", size=MUNICIPALITIES_AT_ONCE)
-    parts = [
-        _protected_answers(block, threshold) for block in blocks if block["score"].notna().any()
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _protected_answers(answers: pd.DataFrame, threshold: int) -> pd.DataFrame:
-    """As ``protected_answers``, of some municipalities: none is ever summed with another."""
-    given = answers.dropna(subset=["score"])
-    classed = given[EVERY].assign(
-        service=given["service"].fillna(NO_SERVICE),
-        answer_class=np.select(
-            [given["score"] <= 2, given["score"] <= 3], ["disagree", "neither"], "agree"
-        ),
-    )
-    counts = classed.groupby(CELL, sort=True).size().rename("count").reset_index()
-    groups = counts[[*EVERY, "service"]].drop_duplicates()
-    cells = groups.merge(pd.DataFrame({"answer_class": CLASSES}), how="cross")
-    cells = cells.merge(counts, on=CELL, how="left", validate="one_to_one").fillna({"count": 0})
-    alone = groups.groupby(EVERY)["service"].transform("size").eq(1) & groups["service"].eq(
-        NO_SERVICE
-    )
-    for dimension in ("service", "answer_class"):
-        rest = [name for name in CELL if name != dimension]
-        sums = cells.groupby(rest, as_index=False, sort=True)["count"].sum()
-        cells = pd.concat([cells, sums.assign(**{dimension: TOTAL})], ignore_index=True)
-    lone = groups.loc[alone].assign(lone=True)
-    cells = cells.merge(lone, on=[*EVERY, "service"], how="left", validate="many_to_one")
-    every = cells.loc[cells["lone"].isna()].drop(columns="lone")
-    every = every.sort_values(EVERY, kind="stable", ignore_index=True)
-    base = every.loc[every["answer_class"] == TOTAL].set_index([*EVERY, "service"])["count"]
-    base = base.loc[pd.MultiIndex.from_frame(every[[*EVERY, "service"]])].to_numpy()
-    bases = every.assign(count=base)
-    series = ["municipality_code", "item", "service"]
-    weak = bases["answer_class"].eq(TOTAL) & bases["service"].ne(TOTAL)
-    weak = hidden_series(bases.loc[weak], series=series, threshold=threshold)
-    weak = pd.MultiIndex.from_frame(bases.loc[weak.index[weak], [*EVERY, "service"]])
-    mostly_weak = pd.MultiIndex.from_frame(every[[*EVERY, "service"]]).isin(weak)
-    table = published_counts(every)
-    names = table.names()
-    few_others = every["answer_class"].ne(TOTAL) & (base - every["count"] < threshold)
-    primary = dict.fromkeys(names[mostly_weak | few_others], "can_be_derived")
-    primary |= dict.fromkeys(names[every["count"] < threshold], "too_few")
-    primary |= dict.fromkeys(names[base < threshold], "base_too_small")
-    decided = protect([table], threshold=threshold, primary=primary).set_index("cell")
-    reason = decided["reason"].loc[names].to_numpy()
-    hidden = pd.Series(reason, index=every.index, dtype=object).notna()
-    return every.assign(count=every["count"].astype(float).mask(hidden), reason=reason)[
-        [*CELL, "count", "reason"]
-    ]
-
-
-def published_counts(protected: pd.DataFrame) -> CountTable:
-    """The counts as a table for the audit; municipalities, waves and items are never summed.
-
-    Parameters
-    ----------
-    protected
-        As from ``protected_answers``, or some of its columns.
-    """
-    dimensions = [name for name in protected.columns if name not in ("count", "reason", "base")]
-    return CountTable(protected, dimensions, of="answers")
 
 
 def protected_shares(protected: pd.DataFrame, *, confidence_level: float = 0.95) -> pd.DataFrame:

@@ -19,18 +19,23 @@ from evalkit.groups import in_blocks
 from evalkit.indicators import yearly_values
 from evalkit.municipality_changes import present_day_values
 from evalkit.preparation import (
-    EVERY,
-    MUNICIPALITIES_AT_ONCE,
     answers_by_wave,
     coded_units,
     counts_behind,
     crosswalk_by_wave,
     indicator_totals,
-    protected_answers,
     protected_changes,
     protected_side_by_side,
     protected_values,
+)
+from evalkit.protected_surveys import (
+    EVERY,
+    MUNICIPALITIES_AT_ONCE,
+    answers_of_respondents,
+    protected_survey,
     published_counts,
+    respondents_by_service,
+    response_counts,
 )
 from evalkit.survey import share_change
 
@@ -55,7 +60,9 @@ class Publication:
     Attributes
     ----------
     answers
-        As from ``protected_answers``, of all municipalities and waves.
+        Answers as from ``protected_survey``, of all municipalities and waves.
+    responses
+        Response rates as from ``protected_survey``.
     side_by_side
         By wave, as from ``protected_side_by_side``.
     changes
@@ -69,6 +76,7 @@ class Publication:
     """
 
     answers: pd.DataFrame | None = None
+    responses: pd.DataFrame | None = None
     side_by_side: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     changes: Mapping[Waves, pd.DataFrame] = field(default_factory=dict)
     themes: pd.DataFrame | None = None
@@ -80,6 +88,7 @@ def survey_publication(
     *,
     answers: Iterable[pd.DataFrame],
     surveys: pd.DataFrame,
+    services: pd.DataFrame,
     crosswalk: pd.DataFrame,
     threshold: int = THRESHOLD,
 ) -> Publication:
@@ -90,8 +99,8 @@ def survey_publication(
     answers
         The study's answers in one or more parts, each with all answers of its municipalities,
         as from ``processed_parts``: so they need not all be in memory at once.
-    surveys, crosswalk
-        The study's tables; what it does not have is empty.
+    surveys, services, crosswalk
+        The study's tables; ``services`` is ``survey_services``. What it does not have is empty.
     threshold
         Smallest count that may be shown.
 
@@ -104,15 +113,20 @@ def survey_publication(
     asked = crosswalk_by_wave(crosswalk, surveys)
     waves = sorted(asked["wave"].unique())
     pairs = [(waves[0], after) for after in waves[1:]]
-    protected, changed = [], {pair: [] for pair in pairs}
+    invited = respondents_by_service(surveys, services)
+    protected, responses, changed = [], [], {pair: [] for pair in pairs}
     for part in answers:
         given = answers_by_wave(part, surveys)
-        protected.append(protected_answers(given, threshold=threshold))
+        own = invited.loc[invited["municipality_code"].isin(part["municipality_code"].unique())]
+        shown, rates = protected_survey(given, own, threshold=threshold)
+        protected.append(shown)
+        responses.append(rates)
         for pair in pairs:
             changed[pair] += _changes(given, protected[-1], asked, pair, threshold)
     every = pd.concat(protected, ignore_index=True)
     return Publication(
         answers=every,
+        responses=pd.concat(responses, ignore_index=True),
         side_by_side={
             wave: protected_side_by_side(every, crosswalk=asked, wave=wave) for wave in waves
         },
@@ -207,6 +221,10 @@ def publication_tables(
     relations: list[Relation] = []
     if published.answers is not None:
         tables.append(published_counts(published.answers))
+    if published.responses is not None:
+        responses = response_counts(published.responses)
+        relations += answers_of_respondents(tables[0], responses)
+        tables += responses
     for wave, shares in published.side_by_side.items():
         tables.append(_agreements(shares.assign(wave=wave)))
     for waves, changes in published.changes.items():
@@ -256,7 +274,7 @@ def audit_publication(published: Publication, *, threshold: int = THRESHOLD) -> 
 
 def _apart(published: Publication) -> Iterator[Publication]:
     """Parts that no sum connects: answers are never summed over municipalities."""
-    yield replace(published, answers=None, side_by_side={}, changes={})
+    yield replace(published, answers=None, responses=None, side_by_side={}, changes={})
     if published.answers is None:
         return
     for block in in_blocks(published.answers, "municipality_code", size=MUNICIPALITIES_AT_ONCE):
@@ -268,8 +286,14 @@ def _apart(published: Publication) -> Iterator[Publication]:
                 for key, rows in results.items()
             }
 
+        responses = published.responses
+        if responses is not None:
+            responses = responses.loc[responses["municipality_code"].isin(codes)]
         yield Publication(
-            answers=block, side_by_side=own(published.side_by_side), changes=own(published.changes)
+            answers=block,
+            responses=responses,
+            side_by_side=own(published.side_by_side),
+            changes=own(published.changes),
         )
 
 
@@ -286,12 +310,13 @@ def hidden_summary(published: Publication, audited: pd.DataFrame) -> pd.DataFram
     Returns
     -------
     DataFrame
-        One row per ``kind`` (``answers``, ``changes``, ``themes`` or ``values``) and ``reason``
+        One row per ``kind`` (``responses``, ``answers``, ``changes``, ``themes`` or ``values``) and ``reason``
         of hiding: ``hidden_count``; with ``shown_count`` of the kind and, of all kinds together,
         ``audited_count`` and ``fewest_values``: how many values even the least well hidden
         count may have (missing where nothing is hidden).
     """
     blocks = {
+        "responses": [published.responses],
         "answers": [published.answers],
         "changes": [*published.changes.values()],
         "themes": [published.themes],

@@ -29,6 +29,7 @@ OWNED_THROUGH = {  # tables whose rows are a municipality's because another tabl
     "logic_model_cells": ("model_id", "logic_models"),
     "measure_aspects": ("measure_id", "measures"),
     "survey_results": ("survey_id", "surveys"),
+    "survey_services": ("survey_id", "surveys"),
     "targets": ("indicator_id", "indicators"),
 }
 NAMED_AFTER = {"facts": "subject"}  # whose rows are a municipality's because they bear its name

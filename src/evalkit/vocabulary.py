@@ -200,6 +200,7 @@ TABLE_NAMES = {
     "observations": "verdier av indikatorene",
     "targets": "måltall",
     "surveys": "undersøkelser",
+    "survey_services": "inviterte og svar etter tjeneste",
     "survey_results": "svar på undersøkelsene",
     "plan_phases": "faser",
     "milestones": "milepæler",
@@ -428,6 +429,7 @@ QUANTITIES = {
 
 # Kinds of results that counts may be hidden in.
 RESULT_KINDS = {
+    "responses": "inviterte og svar",
     "answers": "antall svar",
     "changes": "endringer",
     "themes": "tema i kommentarer",

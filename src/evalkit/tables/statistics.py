@@ -135,12 +135,12 @@ def in_order(rows: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
 def wave_response_table(
     response: pd.DataFrame, municipality: Municipality, *, surveys: pd.DataFrame, synthetic: bool
 ) -> ReportTable:
-    """Invited, answered and response rate in every wave.
+    """Invited, answered and response rate in every wave, in all and by service.
 
     Parameters
     ----------
     response
-        As from ``response_rate``.
+        Response rates as from ``protected_survey``.
     municipality
         The municipality.
     surveys
@@ -149,12 +149,14 @@ def wave_response_table(
         Whether the study is synthetic.
     """
     own = response.loc[response["municipality_code"] == municipality.code]
+    own = own.assign(part=own["service"] != TOTAL).sort_values(["wave", "part"], kind="stable")
     rows = [
         (
-            sentence(wave_text(row.wave)),
+            "" if row.part else sentence(wave_text(row.wave)),
+            row.service if row.part else "Alle tjenester",
             number_text(row.base),
             number_text(row.count),
-            f"{percent_text(100 * row.value, decimals=0)}"
+            percent_text(100 * row.value, decimals=0)
             if pd.notna(row.value)
             else withheld_text(row.reason),
         )
@@ -162,10 +164,11 @@ def wave_response_table(
     ]
     return report_table(
         [
-            Column("Målerunde", 30),
-            Column("Inviterte", 20, "r"),
-            Column("Svar", 20, "r"),
-            Column("Svarprosent", 20, "r"),
+            Column("Målerunde", 20),
+            Column("Tjeneste", 32),
+            Column("Inviterte", 14, "r"),
+            Column("Svar", 12, "r"),
+            Column("Svarprosent", 22, "r"),
         ],
         rows,
         empty="Det er ikke gjort noen undersøkelse i flere runder.",

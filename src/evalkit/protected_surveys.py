@@ -1,0 +1,300 @@
+"""Counts of a survey made safe to show: who was invited, who responded, what they answered.
+
+The counts of a municipality and wave are protected together, since each tells of the others:
+nobody answers an item who did not respond, and nobody responds who was not invited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from evalkit.disclosure import TOTAL, CountTable, Relation, hidden_series, protect
+from evalkit.errors import DataError
+from evalkit.groups import in_blocks
+from evalkit.reasons import withhold
+from evalkit.survey import response_rate
+from evalkit.vocabulary import NO_SERVICE
+
+__all__ = [
+    "CELL",
+    "CLASSES",
+    "EVERY",
+    "MUNICIPALITIES_AT_ONCE",
+    "RESPONDENTS",
+    "answers_of_respondents",
+    "protected_answers",
+    "protected_survey",
+    "published_counts",
+    "respondents_by_service",
+    "response_counts",
+]
+
+CLASSES = ("disagree", "neither", "agree")  # scores 1-2, 3 and 4-5
+CELL = ["municipality_code", "wave", "item", "service", "answer_class"]
+EVERY = ["municipality_code", "wave", "item"]
+RESPONDENTS = ["municipality_code", "wave", "service"]
+MUNICIPALITIES_AT_ONCE = 20  # whose answers are counted; more takes more memory
+
+
+def respondents_by_service(surveys: pd.DataFrame, services: pd.DataFrame) -> pd.DataFrame:
+    """Who was invited and who responded to the staff surveys of a series, in all and by service.
+
+    Parameters
+    ----------
+    surveys
+        Rows of ``SurveysTable``; staff surveys that belong to a series count.
+    services
+        Rows of ``SurveyServicesTable``; none where a study does not know.
+
+    Returns
+    -------
+    DataFrame
+        One row per municipality, wave and ``service`` (``TOTAL`` for all): ``invited_count`` and
+        ``answered_count``. Those of no service in the table are a group of their own.
+    """
+    staff = surveys.loc[(surveys["kind"] == "staff_survey") & surveys["wave"].notna()]
+    staff = staff.assign(wave=staff["wave"].astype(int))
+    numbers = ["invited_count", "answered_count"]
+    whole = staff.groupby(RESPONDENTS[:2])[numbers].sum(min_count=1)
+    parted = services.merge(staff[["survey_id", *RESPONDENTS[:2]]], on="survey_id")
+    rest = whole - parted.groupby(RESPONDENTS[:2])[numbers].sum()
+    rest = rest.loc[rest["invited_count"] > 0].reset_index().assign(service=NO_SERVICE)
+    columns = [*RESPONDENTS, *numbers]
+    every = [parted[columns], rest[columns], whole.reset_index().assign(service=TOTAL)[columns]]
+    return pd.concat([part for part in every if len(part)] or every, ignore_index=True)
+
+
+def protected_survey(
+    answers: pd.DataFrame,
+    respondents: pd.DataFrame | None,
+    *,
+    threshold: int = 5,
+    confidence_levels: Sequence[float] = (0.95,),
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """How many disagreed, were in between and agreed, and the response rates, safe to show.
+
+    That somebody did not respond is no answer: few who did not are no reason to hide.
+
+    Parameters
+    ----------
+    answers
+        Answers on the scale from 1 to 5, with ``wave``; blank scores count nowhere, answers
+        without a service in the total and, where others have one, as a group of their own.
+    respondents
+        As from ``respondents_by_service``, of the same municipalities; None where it is not shown
+        how many there were.
+    threshold
+        Smallest count that may be shown.
+    confidence_levels
+        Levels wanted for the response rates.
+
+    Returns
+    -------
+    tuple of DataFrame
+        One row per municipality, wave, item, ``service`` and ``answer_class`` (of ``CLASSES``),
+        with ``TOTAL`` for all services and all answers: ``count`` (missing where hidden) and
+        ``reason``. Where the answers of a group are fewer than ``threshold``, the reason is
+        ``base_too_small``; where they are so in more than half of the waves, the group is hidden
+        in the other waves too (``can_be_derived``). An answer that all but a few gave is hidden
+        with that reason as well.
+
+        And one row per municipality, wave, service and level as from ``response_rate``, with the
+        ``reason`` where numbers are hidden.
+
+    Raises
+    ------
+    DataError
+        If more persons answered an item than responded, or responded than were invited.
+    """
+    invited = _no_respondents() if respondents is None else respondents
+    codes = invited["municipality_code"]
+    shown, rates = [], []
+    for block in in_blocks(answers, "municipality_code", size=MUNICIPALITIES_AT_ONCE):
+        own = invited.loc[codes.isin(block["municipality_code"].unique())]
+        parts = _protected(block, own, threshold, confidence_levels)
+        shown.append(parts[0])
+        rates.append(parts[1])
+    without = invited.loc[~codes.isin(answers["municipality_code"].unique())]
+    if len(without):
+        rates.append(_protected(answers.head(0), without, threshold, confidence_levels)[1])
+    return pd.concat(shown, ignore_index=True), pd.concat(rates, ignore_index=True)
+
+
+def protected_answers(answers: pd.DataFrame, *, threshold: int = 5) -> pd.DataFrame:
+    """The answers of ``protected_survey``, where it is not shown how many responded.
+
+    Parameters
+    ----------
+    answers, threshold
+        As for ``protected_survey``.
+    """
+    return protected_survey(answers, None, threshold=threshold)[0]
+
+
+def _no_respondents() -> pd.DataFrame:
+    numbers = dict.fromkeys(("invited_count", "answered_count"), pd.Series(dtype=float))
+    return pd.DataFrame({**dict.fromkeys(RESPONDENTS, pd.Series(dtype=object)), **numbers})
+
+
+def _protected(
+    answers: pd.DataFrame,
+    respondents: pd.DataFrame,
+    threshold: int,
+    confidence_levels: Sequence[float],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """As ``protected_survey``, of some municipalities: none is ever summed with another."""
+    every = _answer_cells(answers)
+    rates = response_rate(respondents, by=RESPONDENTS, confidence_levels=confidence_levels)
+    counted = rates.loc[rates["base"].notna()]
+    table, (invited, answered) = published_counts(every), response_counts(counted)
+    primary = _hidden_answers(every, table.names(), threshold)
+    cells = counted.drop_duplicates(RESPONDENTS)
+    small = cells["base"] < threshold
+    primary |= dict.fromkeys(answered.names()[cells["count"] < threshold], "too_few")
+    primary |= dict.fromkeys([*answered.names()[small], *invited.names()[small]], "base_too_small")
+    _check_respondents(every, cells)
+    known = answers_of_respondents(table, (invited, answered))
+    decided = protect(
+        [table, invited, answered], threshold=threshold, primary=primary, relations=known
+    )
+    reasons = decided.set_index("cell")["reason"]
+    reason = reasons.reindex(table.names()).to_numpy()
+    hidden = pd.notna(reason)
+    return (
+        every.assign(count=every["count"].astype(float).mask(hidden), reason=reason)[
+            [*CELL, "count", "reason"]
+        ],
+        _hidden_rates(
+            rates,
+            cells[RESPONDENTS].assign(
+                invited=reasons.reindex(invited.names()).to_numpy(),
+                answered=reasons.reindex(answered.names()).to_numpy(),
+            ),
+        ),
+    )
+
+
+def _answer_cells(answers: pd.DataFrame) -> pd.DataFrame:
+    """True counts of every class of answers, by service and in all."""
+    given = answers.dropna(subset=["score"])
+    if given.empty:
+        return pd.DataFrame(columns=[*CELL, "count"]).astype({"count": float})
+    classed = given[EVERY].assign(
+        service=given["service"].fillna(NO_SERVICE),
+        answer_class=np.select(
+            [given["score"] <= 2, given["score"] <= 3], ["disagree", "neither"], "agree"
+        ),
+    )
+    counts = classed.groupby(CELL, sort=True).size().rename("count").reset_index()
+    groups = counts[[*EVERY, "service"]].drop_duplicates()
+    cells = groups.merge(pd.DataFrame({"answer_class": CLASSES}), how="cross")
+    cells = cells.merge(counts, on=CELL, how="left", validate="one_to_one").fillna({"count": 0})
+    alone = groups.groupby(EVERY)["service"].transform("size").eq(1) & groups["service"].eq(
+        NO_SERVICE
+    )
+    for dimension in ("service", "answer_class"):
+        rest = [name for name in CELL if name != dimension]
+        sums = cells.groupby(rest, as_index=False, sort=True)["count"].sum()
+        cells = pd.concat([cells, sums.assign(**{dimension: TOTAL})], ignore_index=True)
+    lone = groups.loc[alone].assign(lone=True)
+    cells = cells.merge(lone, on=[*EVERY, "service"], how="left", validate="many_to_one")
+    every = cells.loc[cells["lone"].isna()].drop(columns="lone")
+    return every.sort_values(EVERY, kind="stable", ignore_index=True)
+
+
+def _hidden_answers(every: pd.DataFrame, names: pd.Series, threshold: int) -> dict[str, str]:
+    """Cells of answers that are hidden for what they are, with the reason."""
+    if every.empty:
+        return {}
+    base = every.loc[every["answer_class"] == TOTAL].set_index([*EVERY, "service"])["count"]
+    base = base.loc[pd.MultiIndex.from_frame(every[[*EVERY, "service"]])].to_numpy()
+    bases = every.assign(count=base)
+    series = ["municipality_code", "item", "service"]
+    weak = bases["answer_class"].eq(TOTAL) & bases["service"].ne(TOTAL)
+    weak = hidden_series(bases.loc[weak], series=series, threshold=threshold)
+    weak = pd.MultiIndex.from_frame(bases.loc[weak.index[weak], [*EVERY, "service"]])
+    mostly_weak = pd.MultiIndex.from_frame(every[[*EVERY, "service"]]).isin(weak)
+    few_others = every["answer_class"].ne(TOTAL) & (base - every["count"] < threshold)
+    primary = dict.fromkeys(names[mostly_weak | few_others], "can_be_derived")
+    primary |= dict.fromkeys(names[every["count"] < threshold], "too_few")
+    return primary | dict.fromkeys(names[base < threshold], "base_too_small")
+
+
+def _hidden_rates(rates: pd.DataFrame, hidden: pd.DataFrame) -> pd.DataFrame:
+    """Response rates without the numbers that are hidden, all levels of a row alike."""
+    keyed = rates[RESPONDENTS].merge(hidden, on=RESPONDENTS, how="left", validate="many_to_one")
+    told = ("value", "lower", "upper", "nonresponse_count", "nonresponse_share")
+    for column, number in (("invited", "base"), ("answered", "count")):
+        for reason in sorted(keyed[column].dropna().unique()):
+            rows = (keyed[column] == reason).set_axis(rates.index)
+            rates = withhold(rates, rows, reason, columns=(number, *told))
+    return rates
+
+
+def _check_respondents(every: pd.DataFrame, cells: pd.DataFrame) -> None:
+    bases = every.loc[every["answer_class"] == TOTAL]
+    most = bases.merge(cells, on=RESPONDENTS, suffixes=("", "_responded"))
+    over = most.loc[most["count"] > most["count_responded"]]
+    if len(over):
+        row = over.iloc[0]
+        raise DataError(
+            f"survey of {row['municipality_code']}, wave {row['wave']}, service "
+            f"{row['service']!r}: {row['count']:.0f} answers to {row['item']!r}, and "
+            f"{row['count_responded']:.0f} respondents; expected no more answers than respondents"
+        )
+
+
+def published_counts(protected: pd.DataFrame) -> CountTable:
+    """The counts as a table for the audit; municipalities, waves and items are never summed.
+
+    Parameters
+    ----------
+    protected
+        As from ``protected_answers``, or some of its columns.
+    """
+    dimensions = [name for name in protected.columns if name not in ("count", "reason", "base")]
+    return CountTable(protected, dimensions, of="answers")
+
+
+def response_counts(responses: pd.DataFrame) -> tuple[CountTable, CountTable]:
+    """The invited and those who responded, as tables for the audit.
+
+    Parameters
+    ----------
+    responses
+        Response rates as from ``protected_survey``, or the same before anything is hidden.
+    """
+    rows = responses.drop_duplicates(RESPONDENTS)
+    return tuple(
+        CountTable(
+            rows[RESPONDENTS].assign(count=rows[column], reason=rows["reason"]), RESPONDENTS, of
+        )
+        for column, of in (("base", "invited"), ("count", "respondents"))
+    )
+
+
+def answers_of_respondents(answers: CountTable, responses: Sequence[CountTable]) -> list[Relation]:
+    """Nobody answers an item who did not respond, or responds who was not invited.
+
+    Parameters
+    ----------
+    answers
+        As from ``published_counts``.
+    responses
+        As from ``response_counts``.
+    """
+    invited, answered = responses
+    asked = zip(answered.names(), invited.names(), strict=True)
+    relations = [Relation({few: 1.0, many: -1.0}, at_most=True) for few, many in asked]
+    groups = answered.cells[RESPONDENTS].itertuples(index=False, name=None)
+    those = dict(zip(groups, answered.names(), strict=True))
+    bases = answers.cells["answer_class"] == TOTAL
+    of_base = answers.cells.loc[bases, RESPONDENTS].itertuples(index=False, name=None)
+    return relations + [
+        Relation({cell: 1.0, those[group]: -1.0}, at_most=True)
+        for cell, group in zip(answers.names()[bases], of_base, strict=True)
+        if group in those
+    ]
