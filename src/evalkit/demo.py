@@ -297,6 +297,7 @@ def generate_demo(
         "crosswalk": crosswalk,
         "answers": answers,
         "codings": _codings(design),
+        "events": _events(design),
         "rival_explanations": _rival_explanations(design),
         "contribution_claims": _contribution_claims(design),
         "facts": _facts(design),
@@ -780,6 +781,31 @@ def _contribution_claims(design: _Design) -> list[dict]:
                     "goal_id": goal,
                     "claim": claim,
                     "mechanism_status": str(random.choice(statuses)),
+                }
+            )
+    return rows
+
+
+def _events(design: _Design) -> list[dict]:
+    """What happened in each municipality: a decision, workshops, surveys, a last report."""
+    rows = []
+    for place, code in enumerate(design.codes):
+        random = design.random(40_000 + place)
+        days = [
+            *[("decision", None, "2020-01"), ("training", None, "2020-05")],
+            *[("survey", wave, month) for wave, month in WAVES.items()],
+            *[("learning_workshop", n, f"{2020 + n}-") for n in (1, 2, 3)],
+            *[("milestone", None, "2022-12"), ("report", None, "2024-11")],
+        ]
+        for number, (kind, wave, month) in enumerate(days):
+            month = month if len(month) > 5 else f"{month}{random.integers(2, 12):02d}"
+            rows.append(
+                {
+                    "event_id": f"hendelse-{code}-{number}",
+                    "municipality_code": code,
+                    "kind": kind,
+                    "number": wave,
+                    "start": month if kind == "survey" else f"{month}-{random.integers(1, 29):02d}",
                 }
             )
     return rows

@@ -11,7 +11,6 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from evalkit import vocabulary as words
 from evalkit.disclosure import TOTAL
@@ -22,11 +21,12 @@ from evalkit.figures.style import (
     LIGHT,
     MIDDLE,
     SETTINGS,
-    as_svg,
     decimal_comma,
     empty_svg,
+    finished,
     new_figure,
     plain_axes,
+    told,
     wrapped_label,
 )
 from evalkit.municipalities import Municipality
@@ -56,18 +56,6 @@ __all__ = [
 
 ANSWERS = {"disagree": "Uenig (1–2)", "neither": "Verken eller (3)", "agree": "Enig (4–5)"}
 COLOURS = {"disagree": MIDDLE, "neither": LIGHT, "agree": DARK}
-
-
-def finished(figure: Figure, *, synthetic: bool) -> str:
-    """The figure as SVG, marked where the data are synthetic."""
-    if synthetic:
-        figure.supxlabel("syntetisk", fontsize=7.5, ha="right", x=0.995, gid="syntetisk")
-    return as_svg(figure)
-
-
-def told(text: str, *, synthetic: bool) -> str:
-    """An alternative text that says first that the data are synthetic, where they are."""
-    return f"Syntetisk: {text}" if synthetic else text
 
 
 def likert_rows(protected: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

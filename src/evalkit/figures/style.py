@@ -22,8 +22,10 @@ __all__ = [
     "as_svg",
     "decimal_comma",
     "empty_svg",
+    "finished",
     "new_figure",
     "plain_axes",
+    "told",
     "wrapped_label",
 ]
 
@@ -74,6 +76,18 @@ def as_svg(figure: Figure) -> str:
             figure.set_layout_engine("none")
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
+
+
+def finished(figure: Figure, *, synthetic: bool) -> str:
+    """The figure as SVG, marked where the data are synthetic."""
+    if synthetic:
+        figure.supxlabel("syntetisk", fontsize=7.5, ha="right", x=0.995, gid="syntetisk")
+    return as_svg(figure)
+
+
+def told(text: str, *, synthetic: bool) -> str:
+    """An alternative text that says first that the data are synthetic, where they are."""
+    return f"Syntetisk: {text}" if synthetic else text
 
 
 def empty_svg(text: str) -> str:

@@ -8,11 +8,22 @@ import pandas as pd
 
 from evalkit import vocabulary as words
 from evalkit.display import ReportFigure
-from evalkit.figures.style import DARK, INK, MIDDLE, SETTINGS, as_svg, new_figure, plain_axes
+from evalkit.figures.style import (
+    DARK,
+    INK,
+    MIDDLE,
+    SETTINGS,
+    as_svg,
+    finished,
+    new_figure,
+    plain_axes,
+    told,
+)
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_span_text, joined_text, number_text
 from evalkit.references import source_line
 from evalkit.tables.layout import sentence
+from evalkit.tables.statistics import labelled
 
 __all__ = ["timeline_figure", "workshops_figure"]
 
@@ -26,7 +37,9 @@ def year_axis(axes, first: pd.Timestamp, last: pd.Timestamp) -> None:
     axes.set_xlim(first - margin, last + margin)
 
 
-def timeline_figure(calendar: pd.DataFrame, municipality: Municipality) -> ReportFigure:
+def timeline_figure(
+    calendar: pd.DataFrame, municipality: Municipality, *, synthetic: bool = False
+) -> ReportFigure:
     """What happened when in a municipality, one line per kind of event.
 
     A point is a day; a bar is the time within which the event is known to have taken place, or
@@ -38,6 +51,8 @@ def timeline_figure(calendar: pd.DataFrame, municipality: Municipality) -> Repor
         As from ``event_calendar``, of the municipality.
     municipality
         The municipality.
+    synthetic
+        Whether the study is synthetic.
     """
     dated = calendar.loc[calendar["first_day"].notna()]
     kinds = [kind for kind in words.EVENT_KINDS if kind in set(dated["kind"])]
@@ -82,8 +97,8 @@ def timeline_figure(calendar: pd.DataFrame, municipality: Municipality) -> Repor
         if len(dated):
             year_axis(axes, dated["first_day"].min(), dated["last_day"].max())
         plain_axes(axes)
-        svg = as_svg(figure)
-    told = [
+        svg = finished(figure, synthetic=synthetic)
+    spoken = [
         f"{words.EVENT_KINDS[kind]}: "
         + joined_text(
             [
@@ -95,11 +110,17 @@ def timeline_figure(calendar: pd.DataFrame, municipality: Municipality) -> Repor
     ]
     return ReportFigure(
         svg,
-        alt=f"Tidslinje for {municipality.name}. "
-        + ". ".join(sentence(part) for part in told)
-        + ".",
-        caption=f"Hendelser i {municipality.name}. Et punkt er en dag, et felt er tiden hendelsen "
-        "varte eller er kjent innenfor",
+        alt=told(
+            f"Tidslinje for {municipality.name}. "
+            + ". ".join(sentence(part) for part in spoken)
+            + ".",
+            synthetic=synthetic,
+        ),
+        caption=labelled(
+            f"Hendelser i {municipality.name}. Et punkt er en dag, et felt er tiden hendelsen "
+            "varte eller er kjent innenfor",
+            synthetic=synthetic,
+        ),
         source=source_line(dated),
     )
 

@@ -152,7 +152,7 @@ def wave_response_table(
     own = own.assign(part=own["service"] != TOTAL).sort_values(["wave", "part"], kind="stable")
     rows = [
         (
-            "" if row.part else sentence(wave_text(row.wave)),
+            sentence(wave_text(row.wave)),
             row.service if row.part else "Alle tjenester",
             number_text(row.base),
             number_text(row.count),
