@@ -15,7 +15,7 @@ import pandas as pd
 from published_case import Case
 
 from evalkit.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
-from evalkit.difference_in_differences import (
+from evalkit.controlled_change import (
     bootstrap_extremes,
     cross_section_difference,
     difference_in_differences,
@@ -25,9 +25,9 @@ from evalkit.difference_in_differences import (
     staggered_pretrend_check,
 )
 from evalkit.indicators import funnel_limits, indicator_trend, inequality_indices
-from evalkit.interrupted_series import interrupted_series
+from evalkit.interruptions import interrupted_series
 from evalkit.pooling import meta_regression, pooled_estimate
-from evalkit.synthetic_control import synthetic_control
+from evalkit.synthetic_controls import synthetic_control
 
 PUBLISHED = Path(__file__).parent / "published"
 

@@ -4,7 +4,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from evalkit.difference_in_differences import (
+from evalkit.controlled_change import (
     cross_section_difference,
     difference_in_differences,
     difference_of_changes,

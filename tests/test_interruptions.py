@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from evalkit.errors import DataError
-from evalkit.interrupted_series import (
+from evalkit.interruptions import (
     interrupted_counts,
     interrupted_series,
     interrupted_series_path,
