@@ -182,11 +182,13 @@ def group_time(cohort, year) -> float:
     return result.set_index(["first_treated_year", "year"]).loc[(cohort, year), "value"]
 
 
-def averaged(over, place=None) -> float:
-    result = staggered_effects(*minimum_wage(), over=over, confidence_levels=[0.95])
+def averaged(over, place=None, column="value") -> float:
+    result = staggered_effects(
+        *minimum_wage(), over=over, inference="analytic", confidence_levels=[0.95]
+    )
     if place is None:
-        return result["value"].item()
-    return result.set_index(result.columns[0]).loc[place, "value"]
+        return result[column].item()
+    return result.set_index(result.columns[0]).loc[place, column]
 
 
 # House sales in North Andover (Kiel and McClain 1995), as the published regressions give them:
