@@ -28,7 +28,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from evalkit.bootstrap import bootstrap_change
 from evalkit.indicators import comparison_with_areas, comparison_with_peers, peer_group
 from evalkit.survey import AGREES_FROM, share_change
-from evalkit.synthetic_control import synthetic_control, synthetic_control_weights
+from evalkit.synthetic_controls import synthetic_control, synthetic_control_weights
 
 SEED = 2024
 FIRST_CODE = 1001

@@ -15,7 +15,7 @@ import pandas as pd
 from published_case import Case
 
 from evalkit.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
-from evalkit.difference_in_differences import (
+from evalkit.controlled_change import (
     bootstrap_extremes,
     cross_section_difference,
     difference_in_differences,
@@ -25,9 +25,9 @@ from evalkit.difference_in_differences import (
     staggered_pretrend_check,
 )
 from evalkit.indicators import funnel_limits, indicator_trend, inequality_indices
-from evalkit.interrupted_series import interrupted_series
+from evalkit.interruptions import interrupted_counts, interrupted_series
 from evalkit.pooling import meta_regression, pooled_estimate
-from evalkit.synthetic_control import synthetic_control
+from evalkit.synthetic_controls import synthetic_control
 
 PUBLISHED = Path(__file__).parent / "published"
 
@@ -177,16 +177,26 @@ def minimum_wage() -> tuple[pd.DataFrame, pd.DataFrame]:
     return values.astype({"year": int}), starts
 
 
+def averaged_over_cohorts() -> float:
+    """The cohorts' averages, weighed by their size."""
+    result = staggered_effects(
+        *minimum_wage(), over="cohort", inference="analytic", confidence_levels=[0.95]
+    )
+    return np.average(result["value"], weights=result["treated_count"])
+
+
 def group_time(cohort, year) -> float:
     result = group_time_effects(*minimum_wage(), confidence_levels=[0.95])
     return result.set_index(["first_treated_year", "year"]).loc[(cohort, year), "value"]
 
 
-def averaged(over, place=None) -> float:
-    result = staggered_effects(*minimum_wage(), over=over, confidence_levels=[0.95])
+def averaged(over, place=None, column="value") -> float:
+    result = staggered_effects(
+        *minimum_wage(), over=over, inference="analytic", confidence_levels=[0.95]
+    )
     if place is None:
-        return result["value"].item()
-    return result.set_index(result.columns[0]).loc[place, "value"]
+        return result[column].item()
+    return result.set_index(result.columns[0]).loc[place, column]
 
 
 # House sales in North Andover (Kiel and McClain 1995), as the published regressions give them:
@@ -275,8 +285,48 @@ def california_synthetic() -> float:
 def california_interrupted(term, column) -> float:
     series = smoking().query("municipality_code == 'California'")
     series = series.assign(indicator_id="packs").rename(columns={"year": "period"})
-    result = interrupted_series(series, interrupted_at=1989, lag_count=1)
+    result = interrupted_series(series, interrupted_at=1989, lag_count=1, errors="newey_west")
     return result.set_index("term")[column].groupby("term").first()[term]
+
+
+# Acute coronary events in Sicily, January 2002 to November 2006, and the person-time at risk
+# (standardised population): facts reprinted in the supplement of Lopez Bernal, Cummins and
+# Gasparrini (2017), github.com/gasparrini/2017_lopezbernal_IJE_codedata. Smoking was banned
+# indoors from January 2005, the 37th month.
+CORONARY_EVENTS = """
+728 659 791 734 757 726 760 740 720 814 795 858 887 766 851 769 781 756 766 752 765 831 879 928
+914 808 937 840 916 828 845 818 860 839 887 886 831 796 833 820 877 758 767 738 781 843 850 908
+1021 859 976 888 962 838 810 876 843 936 912
+"""
+SICILIANS = """
+379875.3 376495.5 377040.8 377116.4 377383.4 374113.1 379513.3 376295.5 374653.2 378485.6
+375955.5 378349.7 376762.4 379032.3 379360.4 376162 377972.4 381830.7 379888.6 380872.2
+380966.9 381240.4 382104.9 381802.7 381656.3 383680 383504.2 386462.9 383783.1 380836.8 383483
+380906.2 382926.8 384052.4 384449.6 383428.4 388153.2 388373.2 386470.1 386033.2 383686.4
+385509.3 385901.9 386516.6 388436.5 383255.2 390148.7 385874.9 391613.6 391750.4 394005.6
+391364.9 391664.6 389022.3 391878.5 388575.3 392989 390018.8 390712.3
+"""
+
+
+@cache
+def smoking_ban(interval: str) -> pd.DataFrame:
+    counts = pd.DataFrame(
+        {
+            "municipality_code": "Sicily",
+            "indicator_id": "coronary events",
+            "period": range(1, 60),
+            "count": [float(count) for count in CORONARY_EVENTS.split()],
+            "base": [float(base) for base in SICILIANS.split()],
+        }
+    )
+    result = interrupted_counts(
+        counts, interrupted_at=37, season_length=12, interval=interval, confidence_levels=[0.95]
+    )
+    return result.set_index("term")
+
+
+def smoking_ban_ratio(column, term="rate_ratio", interval="normal") -> float:
+    return smoking_ban(interval).loc[term, column]
 
 
 # Indicators
@@ -379,6 +429,13 @@ GWET_TABLE = "irrCAC (Gwet), overview, cont3x3abstractors"
 SAS = "SAS PROC FREQ output in the statsmodels test suite"
 DID = "Callaway and Sant'Anna, R package did, mpdta example without covariates"
 LINDEN = "Linden (2015), Stata Journal 15, itsa example, California cigarette sales, lag(1)"
+TWFEWEIGHTS = "R package twfeweights (Callaway), README: did::att_gt on mpdta, never treated"
+SUNAB = "R package fixest 0.14.0, sunab on mpdta, as held in the tests of the package StatsPAI"
+ITSA_POWER = "Linden, Stata package power_multi_itsa, help file: tpost of the California example"
+SICILY = (
+    "Lopez Bernal, Cummins and Gasparrini (2017), Int. J. Epidemiol. 46, 348-355, model 3, run in R "
+    "(richinex/hirmos, oracle/fixtures/interrupted_series.json)"
+)
 KIELMC = (
     "Kiel and McClain (1995), Stata's regress rprice y81 nearinc y81nrinc (Wooldridge, ex. 13.3)"
 )
@@ -684,6 +741,110 @@ CASES = [
         5e-5,
         DID,
         lambda: averaged("event_time", 1),
+    ),
+    Case(
+        "group-time effects",
+        "2004 cohort in 2005",
+        -0.070423158,
+        5e-9,
+        TWFEWEIGHTS,
+        lambda: group_time(2004, 2005),
+    ),
+    Case(
+        "group-time effects",
+        "2004 cohort in 2007",
+        -0.100811363,
+        5e-9,
+        TWFEWEIGHTS,
+        lambda: group_time(2004, 2007),
+    ),
+    Case(
+        "staggered effects, overall",
+        "minimum wage, by municipality-years",
+        -0.0399512752,
+        5e-10,
+        SUNAB,
+        lambda: averaged("all"),
+    ),
+    Case(
+        "staggered effects, overall",
+        "minimum wage, by cohorts",
+        -0.03101828,
+        5e-8,
+        TWFEWEIGHTS,
+        averaged_over_cohorts,
+    ),
+    Case(
+        "staggered event study",
+        "third year",
+        -0.13725874,
+        5e-9,
+        SUNAB,
+        lambda: averaged("event_time", 2),
+    ),
+    Case(
+        "staggered event study",
+        "fourth year",
+        -0.10081136,
+        5e-9,
+        SUNAB,
+        lambda: averaged("event_time", 3),
+    ),
+    Case(
+        "interrupted series",
+        "trend after",
+        -3.274126,
+        5e-6,
+        ITSA_POWER,
+        lambda: california_interrupted("trend_after", "value"),
+    ),
+    Case(
+        "interrupted counts",
+        "smoking ban in Sicily: rate ratio",
+        0.885071547,
+        5e-9,
+        SICILY,
+        lambda: smoking_ban_ratio("value"),
+    ),
+    Case(
+        "interrupted counts",
+        "smoking ban in Sicily: lower limit, normal",
+        0.839400956,
+        1e-7,
+        SICILY,
+        lambda: smoking_ban_ratio("lower"),
+    ),
+    Case(
+        "interrupted counts",
+        "smoking ban in Sicily: upper limit, normal",
+        0.933227010,
+        1e-7,
+        SICILY,
+        lambda: smoking_ban_ratio("upper"),
+    ),
+    Case(
+        "interrupted counts",
+        "smoking ban in Sicily: standard error of the logarithm",
+        0.0270311073,
+        2e-8,
+        SICILY,
+        lambda: smoking_ban_ratio("standard_error"),
+    ),
+    Case(
+        "interrupted counts",
+        "smoking ban in Sicily: ratio per month",
+        1.005403768,
+        5e-9,
+        SICILY,
+        lambda: smoking_ban_ratio("value", "trend_ratio"),
+    ),
+    Case(
+        "interrupted counts",
+        "smoking ban in Sicily: dispersion",
+        2.262186415,
+        5e-6,
+        SICILY,
+        lambda: smoking_ban_ratio("dispersion"),
     ),
     Case(
         "pre-trend test, staggered",

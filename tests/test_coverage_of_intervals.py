@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evalkit.difference_in_differences import difference_in_differences
+from evalkit.controlled_change import difference_in_differences
 from evalkit.indicators import indicator_trend, reach_probability
 from evalkit.pooling import pooled_estimate
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from evalkit.errors import DataError
 
-__all__ = ["grouped", "in_blocks", "numbered"]
+__all__ = ["grouped", "in_blocks", "numbered", "require_once"]
 
 
 def numbered(values: pd.Series) -> tuple[np.ndarray, pd.Index]:
@@ -68,3 +68,18 @@ def in_blocks(table: pd.DataFrame, by: str, *, size: int) -> Iterator[pd.DataFra
         return
     for first in range(0, len(names), size):
         yield table.loc[(codes >= first) & (codes < first + size)]
+
+
+def require_once(table: pd.DataFrame, keys: Sequence[str], *, name: str) -> None:
+    """Refuse a table in which the same keys stand in several rows.
+
+    Raises
+    ------
+    DataError
+        Naming the rows as a spreadsheet numbers them, with its header in row 1.
+    """
+    repeated = np.flatnonzero(table.duplicated(list(keys), keep=False)) + 2
+    if len(repeated):
+        shown = ", ".join(map(str, repeated[:8])) + (" ..." if len(repeated) > 8 else "")
+        said = " and ".join(filter(None, [", ".join(keys[:-1]), keys[-1]]))
+        raise DataError(f"{name}: rows {shown}: the same {said} more than once; expected once")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.comparability import comparable_answers, comparisons_between_municipalities
-from evalkit.difference_in_differences import difference_in_differences, pretrend_check
+from evalkit.controlled_change import difference_in_differences, pretrend_check
 from evalkit.disclosure import (
     TOTAL,
     hidden_series,
@@ -22,7 +22,7 @@ from evalkit.errors import DataError
 from evalkit.groups import numbered
 from evalkit.protected_surveys import EVERY
 from evalkit.reasons import withhold
-from evalkit.synthetic_control import (
+from evalkit.synthetic_controls import (
     synthetic_control,
     synthetic_control_path,
     synthetic_control_weights,

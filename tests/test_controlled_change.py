@@ -1,10 +1,12 @@
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from evalkit.difference_in_differences import (
+from evalkit.controlled_change import (
     cross_section_difference,
     difference_in_differences,
     difference_of_changes,
@@ -272,3 +274,182 @@ def test_a_blank_change_is_missing():
     )
 
     assert set(difference_of_changes(changes)["reason"]) == {"missing"}
+
+
+@pytest.mark.parametrize(("treated_count", "other_count"), [(3, 3), (4, 4), (5, 5), (3, 9)])
+def test_permutation_limits_are_those_of_trying_every_effect(treated_count, other_count):
+    generator = np.random.default_rng(treated_count + other_count)
+    changes = generator.normal(size=treated_count + other_count)
+    changes[:treated_count] += 4.0
+    named = np.array(list(combinations(range(len(changes)), treated_count)))
+
+    def p_value(effect):
+        freed = changes - effect * (np.arange(len(changes)) < treated_count)
+        inside = freed[named].sum(axis=1)
+        means = inside / treated_count - (freed.sum() - inside) / other_count
+        return (np.abs(means) >= abs(means[0]) * (1 - 1e-12)).mean()
+
+    for level in (0.9, 0.95):
+        row = estimate(changes, treated_count, confidence_levels=[level]).iloc[0]
+        far = p_value(1e6)
+        if far > 1 - level + 1e-9:
+            assert row["reason"] == "too_few_clusters"
+            assert np.isnan(row["lower"])
+        else:
+            for limit, outward in ((row["lower"], -1), (row["upper"], 1)):
+                assert p_value(limit - outward * 1e-6) > 1 - level + 1e-9
+                assert p_value(limit + outward * 1e-6) <= 1 - level + 1e-9
+
+
+def test_three_against_three_can_reach_no_p_below_one_tenth():
+    values, treated, comparison = panel([8.0, 8.6, 7.9, 0.1, -0.2, 0.3], 3)
+    values.loc[values["year"] == 2012, "value"] += np.arange(6) ** 2
+
+    result = pretrend_check(values, treated=treated, comparison=comparison, treated_from=2016)
+
+    assert result["smallest_p_value"].item() == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("inference", ["permutation", "wild_bootstrap", "welch"])
+def test_changes_that_do_not_differ_at_all_have_no_limits(inference):
+    for changes in (np.full(16, 0.1), np.r_[np.full(5, 5.0), np.zeros(11)]):
+        result = estimate(changes, 5, inference=inference)
+
+        assert set(result["reason"]) == {"design_cannot_answer"}
+        assert result[["lower", "upper", "p_value", "smallest_change"]].isna().all(axis=None)
+        assert result["value"].tolist() == pytest.approx([changes[0] - changes[-1]] * 2)
+
+
+def test_two_errors_of_nought_give_no_limits():
+    changes = pd.DataFrame(
+        {"group": ["treated", "comparison"], "value": [1.0, 0.0], "standard_error": 0.0}
+    )
+
+    result = difference_of_changes(changes)
+
+    assert set(result["reason"]) == {"design_cannot_answer"}
+    assert result["lower"].isna().all()
+
+
+def test_a_year_that_only_one_municipality_has_leaves_the_others_in():
+    values, treated, comparison = panel([5.0, 6.0, 1.0, 2.0, 9.0], 2)
+    stray = pd.DataFrame({"municipality_code": [comparison[0]], "year": [2025], "value": [1.0]})
+    late = values.query("municipality_code != '0004' or year != 2013")
+
+    result = difference_in_differences(
+        pd.concat([late, stray]), treated=treated, comparison=comparison, treated_from=2016
+    ).iloc[0]
+
+    assert [result["treated_count"], result["comparison_count"]] == [2, 2]
+    assert [result["count"], result["base"], result["left_out"]] == [4, 5, "0004"]
+    assert result["post_period_count"] == 4
+    assert result["value"] == 4.0
+
+
+def test_a_municipality_and_year_in_two_rows_is_refused_by_row():
+    values, treated, comparison = panel([5.0, 1.0, 2.0], 1)
+    twice = pd.concat([values, values.iloc[[3]]])
+    asked = {"treated": treated, "comparison": comparison, "treated_from": 2016}
+
+    for design in (difference_in_differences, event_study, pretrend_check):
+        with pytest.raises(DataError, match="rows 5, 26: the same municipality_code and year"):
+            design(twice, **asked)
+
+
+def test_the_smallest_change_goes_by_the_width_of_the_limits():
+    generator = np.random.default_rng(5)
+    row = estimate(generator.normal(size=12), 4, inference="welch").iloc[0]
+
+    width = (row["upper"] - row["lower"]) / 2
+    assert row["smallest_change"] == pytest.approx(width * (1.959964 + 0.841621) / 1.959964)
+
+
+@pytest.mark.parametrize("over", ["all", "event_time", "cohort"])
+def test_averages_under_permutation_are_those_of_the_library(over):
+    table = staggered(((2013, 3), (2015, 8), (2017, 8), (np.nan, 12)))
+
+    ours = staggered_effects(*table, over=over, confidence_levels=[0.95])
+    theirs = staggered_effects(*table, over=over, inference="analytic", confidence_levels=[0.95])
+
+    assert ours["value"].tolist() == pytest.approx(theirs["value"].tolist(), abs=1e-12)
+    assert ours["treated_count"].tolist() == theirs["treated_count"].tolist()
+
+
+def test_an_average_over_small_cohorts_has_analytic_limits_withheld_and_permuted_ones_given():
+    cohorts = tuple((year, 1) for year in range(2013, 2018))
+    table = staggered((*cohorts, (np.nan, 20)))
+
+    analytic = staggered_effects(*table, inference="analytic").iloc[0]
+    permuted = staggered_effects(*table).iloc[0]
+
+    assert analytic["reason"] == "too_few_clusters"
+    assert permuted["lower"] < 3.0 < permuted["upper"]
+    assert permuted["p_value"] < 0.001
+
+
+def test_dealt_starts_give_limits_where_the_test_turns():
+    values, starts = staggered(((2015, 1), (2017, 1), (np.nan, 14)), effect=0.05)
+    row = staggered_effects(values, starts, confidence_levels=[0.9]).iloc[0]
+    first = values["municipality_code"].map(
+        starts.set_index("municipality_code")["first_treated_year"]
+    )
+
+    def p_value(effect):
+        freed = values.assign(value=values["value"] - effect * (values["year"] >= first))
+        return staggered_effects(freed, starts, confidence_levels=[0.9])["p_value"].item()
+
+    assert "239 others" in row["method"]
+    for limit, outward in ((row["lower"], -1), (row["upper"], 1)):
+        assert p_value(limit - outward * 1e-6) > 0.1
+        assert p_value(limit + outward * 1e-6) <= 0.1
+
+
+def test_municipalities_that_began_outside_the_years_are_not_counted():
+    outside = ((2012, 2), (2010, 1), (2030, 3))
+    inside = ((2015, 8), (np.nan, 12))
+
+    table = staggered((*inside, *outside))
+    result = staggered_effects(*table, confidence_levels=[0.95]).iloc[0]
+
+    assert result["treated_count"] == 8
+    assert [result["count"], result["base"]] == [20, 26]
+    cohorts = group_time_effects(*table, confidence_levels=[0.95])
+    assert set(cohorts["first_treated_year"]) == {2015}
+
+
+@pytest.mark.parametrize("start", [2005, 2012, 2030])
+def test_starts_outside_the_years_leave_too_few_periods(start):
+    table = staggered(((start, 8), (np.nan, 12)))
+
+    for result in (
+        staggered_effects(*table),
+        staggered_effects(*table, inference="analytic"),
+        group_time_effects(*table),
+        staggered_pretrend_check(*table),
+    ):
+        assert set(result["reason"]) == {"too_few_periods"}
+
+
+@pytest.mark.parametrize(
+    ("treated_clusters", "reason"), [(1, "too_few"), (4, "too_few"), (5, None)]
+)
+def test_few_clusters_in_one_group_withhold_the_limits(treated_clusters, reason):
+    table = people(np.random.default_rng(1), count=600)
+    cluster = np.arange(600) % 12
+    table = table.assign(cluster=cluster, treated=(cluster < treated_clusters).astype(int))
+
+    result = cross_section_difference(table, confidence_levels=[0.95]).iloc[0]
+
+    assert result["reason"] == (reason and "too_few_clusters")
+    assert np.isnan(result["lower"]) == (reason is not None)
+    assert result["treated_cluster_count"] == treated_clusters
+
+
+@pytest.mark.parametrize("column", ["treated", "after", "cluster"])
+def test_a_blank_group_or_cluster_is_refused_by_row(column):
+    table = people(np.random.default_rng(1)).assign(cluster=np.arange(400) % 20)
+    table = table.astype(object)
+    table.loc[3, column] = None
+
+    with pytest.raises(DataError, match=f"{column} is blank in rows 5;"):
+        cross_section_difference(table)

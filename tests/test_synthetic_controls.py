@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from evalkit.errors import DataError
-from evalkit.synthetic_control import (
+from evalkit.synthetic_controls import (
     synthetic_control,
     synthetic_control_path,
     synthetic_control_weights,
