@@ -87,12 +87,62 @@ def test_an_indirect_rate_is_the_ratio_times_the_reference_rate():
     assert rows["value"].iloc[0] == pytest.approx(25)
 
 
-def test_a_lacking_age_group_is_refused():
-    with pytest.raises(DataError, match="0301 lacks some age_group; expected 2"):
-        directly_standardised_rate(EVENTS.iloc[:1], standard=STANDARD)
+REFERENCE = pd.DataFrame(
+    {"age_group": ["young", "old"], "event_count": [10, 40], "population_count": [1000, 1000]}
+)
 
 
-def test_a_blank_count_is_missing():
-    blank = EVENTS.assign(event_count=[10, np.nan, 2, 3])
+def larger(**columns):
+    """Two municipalities of thirty events, some numbers changed."""
+    return EVENTS.assign(event_count=[10, 20, 10, 20], **columns)
 
-    assert crude_rate(blank)["reason"].tolist() == ["missing", None]
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        larger().iloc[1:],
+        larger(population_count=[np.nan, 500, 400, 100]),
+        larger(population_count=[0, 500, 400, 100]),
+        larger().assign(event_count=[np.nan, 20, 10, 20]),
+    ],
+)
+def test_a_municipality_without_all_its_numbers_is_withheld_and_the_others_are_not(events):
+    rows = directly_standardised_rate(events, standard=STANDARD)
+
+    assert rows["municipality_code"].tolist() == ["0301", "1103"]
+    assert rows["reason"].tolist() == ["missing", None]
+    assert rows.loc[0, ["value", "lower", "upper"]].isna().all()
+    assert rows.loc[1, ["value", "lower", "upper"]].notna().all()
+
+
+@pytest.mark.parametrize(
+    "events", [EVENTS.iloc[1:], EVENTS.assign(population_count=[np.nan, 500, 400, 100])]
+)
+def test_a_blank_age_group_leaves_what_is_expected_unknown(events):
+    rows = indirectly_standardised_ratio(events, reference=REFERENCE)
+
+    assert rows["reason"].tolist() == ["missing", None]
+    assert rows["expected_count"].isna().tolist() == [True, False]
+
+
+@pytest.mark.parametrize("blank", [{"event_count": [10, np.nan]}, {"population_count": [1000, 0]}])
+def test_a_reference_without_a_rate_where_somebody_lives_is_refused(blank):
+    with pytest.raises(DataError, match=r"nobody in age_group \['old'\]"):
+        indirectly_standardised_ratio(EVENTS, reference=REFERENCE.assign(**blank))
+
+
+def test_a_reference_may_lack_a_rate_where_nobody_lives():
+    nobody_old = EVENTS.assign(population_count=[1000, 0, 400, 0])
+
+    rows = indirectly_standardised_ratio(
+        nobody_old, reference=REFERENCE.assign(population_count=[1000, 0])
+    )
+
+    assert rows["expected_count"].tolist() == [10, 4]
+
+
+def test_a_blank_count_is_missing_and_has_no_method():
+    rows = crude_rate(EVENTS.assign(event_count=[10, np.nan, 2, 3]))
+
+    assert rows["reason"].tolist() == ["missing", None]
+    assert rows["method"].tolist() == ["none", "exact Poisson"]

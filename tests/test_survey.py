@@ -57,11 +57,13 @@ def test_blank_answers_leave_the_share_unchanged():
     assert result["agreed_share"].item() == 0.5
 
 
-def test_only_blank_answers_keep_the_row_with_base_0():
+def test_only_blank_answers_keep_the_row_with_base_0_and_a_reason():
     result = agreement_share(answers(None, None), item="plan")
 
     assert result["answered_count"].item() == 0
     assert result[["agreed_share", "lower_share", "upper_share"]].isna().all(axis=None)
+    assert result["reason"].item() == "missing"
+    assert set(RESULT_COLUMNS) <= set(result)
 
 
 def test_an_item_nobody_knows_is_refused_with_those_that_are_known():
@@ -289,13 +291,42 @@ def test_signed_ranks_of_many_groups_at_once_are_those_of_scipy(steps):
         assert min(row["statistic"], whole - row["statistic"]) == theirs.statistic
 
 
-def test_groups_where_nobody_can_be_followed_have_no_row():
+@pytest.mark.parametrize("change", [paired_shift, mcnemar_test])
+def test_groups_where_nobody_can_be_followed_keep_their_row_with_a_reason(change):
     apart = waves([5, 1], [5, 5], second_id=1000).assign(item="time")
 
-    both = pd.concat([waves([5, 1], [5, 5]), apart])
+    rows = change(pd.concat([waves([5, 1], [5, 5]), apart])).set_index("item")
 
-    assert paired_shift(both)["item"].tolist() == ["plan"]
-    assert mcnemar_test(both)["item"].tolist() == ["plan"]
+    assert rows["base"].to_dict() == {"plan": 2, "time": 0}
+    assert rows["reason"].to_dict() == {"plan": None, "time": "missing"}
+    assert rows.loc["time", ["value", "lower", "upper", "p_value"]].isna().all()
+
+
+@pytest.mark.parametrize("compare", [cliffs_delta, probability_of_superiority])
+def test_a_group_of_blanks_keeps_its_row_with_a_reason(compare):
+    blank = waves([None, None], [None, None]).assign(item="time")
+
+    rows = compare(pd.concat([waves([5, 1], [5, 5]), blank])).set_index("item")
+
+    assert rows["reason"].to_dict() == {"plan": None, "time": "missing"}
+    assert rows.loc["time", "base"] == 0
+
+
+@pytest.mark.parametrize("level", [0.95, 0.998])
+def test_answers_all_alike_have_limits_round_a_delta_of_nought(level):
+    row = cliffs_delta(waves([5] * 10, [5] * 10), confidence_levels=[level]).iloc[0]
+
+    assert row["value"] == 0
+    assert row["lower"] < -0.15
+    assert row["upper"] > 0.15
+
+
+def test_a_shift_of_everybody_the_same_way_has_no_limits():
+    row = paired_shift(waves([1, 2, 3], [2, 3, 4])).iloc[0]
+
+    assert row["value"] == 1
+    assert row["reason"] == "base_too_small"
+    assert row[["lower", "upper"]].isna().all()
 
 
 def test_mcnemar_is_exact_when_few_changed():
@@ -337,6 +368,200 @@ def test_regression_with_few_clusters_gives_no_limits():
     result = ordinal_regression(rows, covariates=["wave"], cluster="service")
 
     assert result["reason"].item() == "too_few_clusters"
+
+
+def test_a_year_far_from_nought_gives_the_slope_of_a_year_near_it():
+    draws = np.random.default_rng(3)
+    far = pd.DataFrame({"year": 2019 + draws.integers(0, 5, 400)}).assign(
+        score=lambda rows: np.clip(np.round(rows["year"] - 2018 + draws.normal(size=400)), 1, 5)
+    )
+
+    rows = [
+        ordinal_regression(table, covariates=["year"]).iloc[0]
+        for table in (far, far.assign(year=far["year"] - 2019))
+    ]
+
+    columns = ["value", "standard_error", "lower", "upper", "p_value"]
+    assert rows[0][columns].tolist() == pytest.approx(rows[1][columns].tolist(), rel=1e-5)
+    assert rows[0]["reason"] is None
+
+
+def test_a_term_that_parts_the_answers_has_endless_odds_and_no_value():
+    parted = pd.DataFrame({"score": [1, 2] * 20 + [4, 5] * 20, "wave": [0] * 40 + [1] * 40})
+
+    row = ordinal_regression(parted, covariates=["wave"]).iloc[0]
+
+    assert row["reason"] == "design_cannot_answer"
+    assert row[["value", "lower", "upper", "p_value"]].isna().all()
+
+
+def test_a_group_in_which_all_answered_highest_has_endless_odds_and_no_value():
+    rows = pd.DataFrame({"score": [1, 2, 3, 4, 5] * 10, "service": "school"})
+    care = pd.DataFrame({"score": [5] * 30, "service": "care"})
+
+    row = ordinal_regression(pd.concat([rows, care]), covariates=["service"]).iloc[0]
+
+    assert row["reason"] == "design_cannot_answer"
+
+
+@pytest.mark.parametrize(
+    ("service", "reason"), [("school", "design_cannot_answer"), (None, "missing")]
+)
+def test_text_of_one_value_is_refused_by_name(service, reason):
+    alone = pd.DataFrame({"score": [1, 2, 3, 4, 5] * 20, "service": service})
+
+    row = ordinal_regression(alone, covariates=["service"]).iloc[0]
+
+    assert (row["term"], row["reason"]) == ("service", reason)
+
+
+def test_limits_from_clusters_are_students_with_clusters_minus_one():
+    draws = np.random.default_rng(5)
+    rows = pd.DataFrame(
+        {
+            "score": draws.integers(1, 6, 300),
+            "wave": [0, 1] * 150,
+            "service": np.repeat(np.arange(12), 25),
+        }
+    )
+
+    row = ordinal_regression(rows, covariates=["wave"], cluster="service").iloc[0]
+
+    half = stats.t.ppf(0.975, 11) * row["standard_error"]
+    assert row["upper"] - row["value"] == pytest.approx(half)
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda levels: nonresponse_difference(SURVEYS, confidence_levels=levels).iloc[:2],
+        lambda levels: paired_shift(waves([1, 2, 3], [2, 3, 1]), confidence_levels=levels),
+        lambda levels: mcnemar_test(waves([1, 5, 5], [5, 1, 5]), confidence_levels=levels),
+        lambda levels: agreement_share(answers(5, 1), item="plan", confidence_levels=levels),
+        lambda levels: ordinal_regression(
+            pd.DataFrame({"score": [1, 2, 3, 3, 1] * 40, "wave": [0, 1] * 100}),
+            covariates=["wave"],
+            confidence_levels=levels,
+        ),
+    ],
+)
+def test_both_levels_come_from_one_call_and_the_higher_is_wider(compute):
+    rows = compute((0.95, 0.998))
+
+    assert rows["confidence_level"].tolist() == [0.95, 0.998]
+    assert (rows["upper"] - rows["lower"]).is_monotonic_increasing
+
+
+def test_a_blank_number_of_invited_leaves_one_place_unknown_and_the_rest_as_they_were():
+    other = SURVEYS.assign(municipality_code="1103", invited_count=[50, 40, np.nan])
+
+    rows = nonresponse_difference(pd.concat([SURVEYS, other])).set_index("municipality_code")
+
+    assert rows.loc["0301", "reason"].tolist() == [None] * 3
+    assert rows.loc["1103", "reason"].tolist() == ["missing"] * 3
+
+
+def test_a_blank_service_is_part_of_the_rest():
+    rows = nonresponse_difference(SURVEYS.assign(service=["school", "care", None]))
+
+    assert len(rows) == 3
+    assert rows.set_index("service").loc["school", "rest_share"] == 0.5
+
+
+REWORDED = crosswalk(
+    ("0301", 0, "plan", "same"),
+    ("0301", 1, "plan", "same"),
+    ("0301", 0, "time", "same"),
+    ("0301", 1, "time", "reworded"),
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        cliffs_delta,
+        probability_of_superiority,
+        paired_shift,
+        mcnemar_test,
+        lambda table, **chosen: share_change(table, linkage="linked", **chosen),
+    ],
+)
+def test_a_reworded_item_is_refused_once_for_each_service(change):
+    one = waves([5, 1, 2], [5, 5, 1])
+    both = pd.concat([one.assign(service=name) for name in ("care", "school")])
+    table = pd.concat([both, both.assign(item="time")])
+
+    rows = change(
+        table,
+        by=("municipality_code", "service", "item"),
+        crosswalk=REWORDED,
+        confidence_levels=(0.95, 0.998),
+    )
+
+    assert rows["service"].tolist() == ["care"] * 4 + ["school"] * 4
+    assert rows["reason"].tolist() == [None, None, "not_comparable", "not_comparable"] * 2
+    assert rows.loc[rows["item"] == "time", ["value", "lower", "upper"]].isna().all(axis=None)
+    assert set(RESULT_COLUMNS) <= set(rows)
+
+
+def test_a_regression_leaves_out_answers_to_a_reworded_item_and_says_so():
+    one = waves([1, 2, 3, 4, 5] * 10, [2, 3, 4, 5, 5] * 10)
+
+    rows = ordinal_regression(
+        pd.concat([one, one.assign(item="time")]), covariates=["wave"], crosswalk=REWORDED
+    )
+
+    assert rows["base"].dropna().tolist() == [100]
+    assert rows["item"].dropna().tolist() == ["time"]
+    assert sorted(rows["reason"].dropna()) == ["not_comparable"]
+
+
+def test_a_crosswalk_judges_items_of_municipalities_between_waves_only():
+    with pytest.raises(DataError, match="needs municipality_code and item"):
+        share_change(waves([5], [5]), linkage="linked", crosswalk=REWORDED, by=("item",))
+    with pytest.raises(DataError, match="parted by service"):
+        cliffs_delta(waves([5], [5]), column="service", crosswalk=REWORDED)
+
+
+POPULATION = pd.DataFrame(
+    {"municipality_code": "0301", "wave": [0, 1], "population_count": [100, 80]}
+)
+
+
+@pytest.mark.parametrize("linkage", ["linked", "unlinked"])
+def test_a_change_among_exactly_those_invited_has_narrower_limits_and_says_so(linkage):
+    table = waves([5] * 20 + [1] * 30, [5] * 30 + [1] * 20)
+
+    plain = share_change(table, linkage=linkage).iloc[0]
+    finite = share_change(table, linkage=linkage, population=POPULATION).iloc[0]
+
+    assert finite["value"] == plain["value"]
+    assert plain["lower"] < finite["lower"] < finite["upper"] < plain["upper"]
+    assert finite["method"].endswith(", finite population")
+    assert (finite["before_population"], finite["after_population"]) == (100, 80)
+
+
+def test_a_change_that_everybody_answered_has_no_sampling_error():
+    everybody = POPULATION.assign(population_count=4)
+
+    row = share_change(waves([5, 1, 1, 1], [5, 5, 1, 1]), linkage="linked", population=everybody)
+
+    assert row[["lower", "value", "upper"]].iloc[0].tolist() == [0.25, 0.25, 0.25]
+
+
+def test_a_design_effect_of_two_gives_the_limits_of_half_the_answers():
+    table = waves([5] * 20 + [1] * 30, [5] * 30 + [1] * 20)
+
+    doubled = share_change(table, linkage="unlinked", design_effect=2.0).iloc[0]
+    half = share_change(waves([5] * 10 + [1] * 15, [5] * 15 + [1] * 10), linkage="unlinked").iloc[0]
+
+    assert doubled[["lower", "upper"]].tolist() == pytest.approx(half[["lower", "upper"]].tolist())
+    assert doubled["method"].endswith(", design effect 2")
+
+
+def test_partly_linked_answers_take_no_population():
+    with pytest.raises(DataError, match="partly linked"):
+        share_change(waves([5], [5]), linkage="partly_linked", population=POPULATION)
 
 
 def test_the_callers_table_is_left_as_it_was():

@@ -18,20 +18,24 @@ Where two places reworded an item, or changed its scale, in the same way, a shar
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from evalkit.errors import DataError
+from evalkit.reasons import RESULT_COLUMNS
 
 __all__ = [
     "STATUSES",
     "asked_alike",
     "comparable_answers",
+    "comparable_over_time",
     "comparisons_between_municipalities",
     "comparisons_between_waves",
     "left_out",
+    "with_refused",
 ]
 
 STATUSES = ("same", "reworded", "other_scale", "not_asked")
@@ -132,7 +136,10 @@ def comparisons_between_municipalities(
         default="the bank's wording, while more places share another",
     )
     return pairs[["municipality_code", "item"]].assign(
-        status=status, allowed=allowed, reason=reason, explanation=explanation
+        status=status,
+        allowed=allowed,
+        reason=pd.Series(reason, index=pairs.index, dtype=object),
+        explanation=explanation,
     )
 
 
@@ -184,6 +191,103 @@ def comparable_answers(
         reason="not_comparable", explanation="the crosswalk does not say how it was asked"
     )
     return answers.loc[kept], pd.concat([refused, unknown], ignore_index=True)
+
+
+def comparable_over_time(
+    answers: pd.DataFrame,
+    crosswalk: pd.DataFrame | None,
+    *,
+    before: Any,
+    after: Any,
+    by: Sequence[str] = ("municipality_code", "item"),
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """The answers whose change may be computed, and a row for every change that is refused.
+
+    Parameters
+    ----------
+    answers
+        Rows of ``AnswersTable`` with the columns of ``by``.
+    crosswalk
+        What was asked where; ``None`` lets all answers through.
+    before, after
+        The waves.
+    by
+        Columns that make a row of the result. Each further column than municipality and item
+        gives one refused row per value that the municipality has.
+
+    Returns
+    -------
+    tuple
+        The answers to items asked alike in both waves; and the columns of ``by`` with
+        ``reason`` and ``explanation``, or ``None`` without a crosswalk.
+
+    Raises
+    ------
+    DataError
+        If ``by`` lacks ``municipality_code`` or ``item``, by which a crosswalk judges.
+    """
+    if crosswalk is None:
+        return answers, None
+    keys = ["municipality_code", "item"]
+    if not set(keys) <= set(by):
+        raise DataError(f"a crosswalk needs municipality_code and item in by; got {list(by)}")
+    comparisons = comparisons_between_waves(crosswalk, before=before, after=after)
+    kept, refused = comparable_answers(answers, comparisons)
+    further = [name for name in by if name != "item"]
+    if len(further) > 1:
+        groups = answers[further].drop_duplicates()
+        refused = refused.merge(groups, on="municipality_code", how="left", validate="many_to_many")
+    return kept, refused
+
+
+def with_refused(
+    results: pd.DataFrame,
+    refused: pd.DataFrame | None,
+    *,
+    confidence_levels: Iterable[float],
+    by: Sequence[str],
+) -> pd.DataFrame:
+    """Results with a row, without value, for every comparison that was refused.
+
+    Parameters
+    ----------
+    results
+        Rows with the columns of ``by`` and those of every result.
+    refused
+        From ``comparable_over_time`` or ``comparable_answers``; ``None`` leaves the results
+        as they are.
+    confidence_levels
+        Levels of the results; each refused comparison has a row at each.
+    by
+        Columns that make a row, by which the whole is ordered.
+
+    Returns
+    -------
+    DataFrame
+        The columns of the results and ``explanation``.
+
+    Raises
+    ------
+    DataError
+        If the results lack a column that every result has.
+    """
+    if refused is None:
+        return results
+    missing = [name for name in RESULT_COLUMNS if name not in results]
+    if missing:
+        raise DataError(f"results lack the columns {missing}")
+    levels = pd.DataFrame({"confidence_level": list(confidence_levels)})
+    rows = refused.merge(levels, how="cross").assign(method="none")
+    given = results.assign(explanation=None)
+    joined = given if rows.empty else rows if given.empty else pd.concat([given, rows])
+    ordered = joined.reindex(columns=given.columns).sort_values(
+        [*by, "confidence_level"], kind="stable", ignore_index=True
+    )
+    words = {
+        name: ordered[name].astype(object).where(ordered[name].notna(), None)
+        for name in ("reason", "explanation")
+    }
+    return ordered.assign(**words)
 
 
 def left_out(results: pd.DataFrame) -> pd.DataFrame:
@@ -267,6 +371,6 @@ def _judged(pairs: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
     return pairs[["municipality_code", "item"]].assign(
         **{f"status_{first}": left["status"], f"status_{second}": right["status"]},
         allowed=allowed,
-        reason=reason,
+        reason=pd.Series(reason, index=pairs.index, dtype=object),
         explanation=explanation,
     )

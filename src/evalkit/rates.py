@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.errors import DataError
-from evalkit.reasons import withhold
+from evalkit.reasons import level_rows, withhold
 from evalkit.uncertainty import BYAR_FROM, byar_interval, count_interval
 
 __all__ = [
@@ -100,30 +100,32 @@ def directly_standardised_rate(
     -------
     DataFrame
         As ``crude_rate``, with method ``Dobson``; under ten events the value is withheld as
-        ``too_few``.
+        ``too_few``, and as ``missing`` where a stratum of the standard is lacking, has a blank
+        number or nobody in it.
 
     Raises
     ------
     DataError
-        If a group lacks a stratum of the standard, has one twice, or has nobody in one.
+        If a group has a stratum twice or one that the standard lacks, or the standard has a
+        stratum twice or without a number.
 
     References
     ----------
     Dobson, Kuulasmaa, Eberle and Scherer (1991), Stat. Med. 10, 457-462.
     """
-    _check_strata(events, by, stratum, standard.index)
-    if (events["population_count"] <= 0).any():
-        raise DataError("population_count is 0 in some stratum; expected person-years in each")
-    share = events[stratum].map(standard / standard.sum())
-    weight = share / events["population_count"]
-    sums = (
-        events.assign(
-            weighted=events["event_count"] * weight, variance=events["event_count"] * weight**2
-        )
-        .groupby(list(by), as_index=False)[["weighted", "variance"]]
-        .sum()
+    if not standard.index.is_unique or standard.isna().any():
+        raise DataError(f"the standard has some {stratum} twice or without a number of persons")
+    complete = _every_stratum(events, by, stratum, standard.index)
+    share = complete[stratum].map(standard / standard.sum())
+    weight = share / complete["population_count"].where(complete["population_count"] > 0)
+    totals = _totals(
+        complete.assign(
+            weighted=complete["event_count"] * weight, variance=complete["event_count"] * weight**2
+        ),
+        by,
+        "weighted",
+        "variance",
     )
-    totals = _totals(events, by).merge(sums, on=list(by), validate="one_to_one")
     rows = []
     for level in confidence_levels:
         low, high = byar_interval(totals["count"], confidence_level=level)
@@ -165,21 +167,25 @@ def indirectly_standardised_ratio(
     DataFrame
         The columns of ``by``; ``count`` (events), ``base`` (person-years),
         ``expected_count``, ``value`` (1 for as many as expected), limits,
-        ``confidence_level``, ``method`` (exact under ten events, Byar's from ten), ``reason``.
+        ``confidence_level``, ``method`` (exact under ten events, Byar's from ten), ``reason``
+        (``missing`` where a stratum is lacking or has a blank number, or none is expected).
+
+    Raises
+    ------
+    DataError
+        If a group has a stratum twice or one that the reference lacks, or the reference has
+        blank events or nobody in a stratum in which somebody lives.
 
     References
     ----------
     Breslow and Day (1987), Statistical Methods in Cancer Research, volume II, section 2.3.
     """
-    rates = reference.set_index(stratum)
-    _check_strata(events, by, stratum, rates.index)
-    rate = rates["event_count"].fillna(0) / rates["population_count"]
-    expected = (
-        events.assign(expected_count=events["population_count"] * events[stratum].map(rate))
-        .groupby(list(by), as_index=False)["expected_count"]
-        .sum()
+    complete = _every_stratum(events, by, stratum, reference[stratum])
+    needed = complete.loc[complete["population_count"] != 0, stratum]
+    rate = complete[stratum].map(_reference_rates(reference, stratum, needed))
+    totals = _totals(
+        complete.assign(expected_count=complete["population_count"] * rate), by, "expected_count"
     )
-    totals = _totals(events, by).merge(expected, on=list(by), validate="one_to_one")
     rows = []
     for level in confidence_levels:
         lower, upper, method = count_interval(totals["count"], confidence_level=level)
@@ -228,27 +234,47 @@ def indirectly_standardised_rate(
     return ratio.assign(**scaled, reference_rate=rate)
 
 
-def _totals(events: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    summed = events.groupby(list(by), as_index=False)[["event_count", "population_count"]].agg(
-        lambda column: column.sum(skipna=False)
-    )
+def _totals(events: pd.DataFrame, by: Sequence[str], *more: str) -> pd.DataFrame:
+    """Sums per group; a sum with a blank in it is blank."""
+    summed = events.groupby(list(by), as_index=False, dropna=False)[
+        ["event_count", "population_count", *more]
+    ].agg(lambda column: column.sum(skipna=False))
     return summed.rename(columns={"event_count": "count", "population_count": "base"})
 
 
-def _check_strata(
-    events: pd.DataFrame, by: Sequence[str], stratum: str, expected: pd.Index
-) -> None:
+def _every_stratum(
+    events: pd.DataFrame, by: Sequence[str], stratum: str, expected: Sequence
+) -> pd.DataFrame:
+    """The events with a row for every group and stratum, blank where the group lacks it."""
     if events.duplicated([*by, stratum]).any():
         raise DataError(f"a group has the same {stratum} twice")
-    strange = sorted(set(events[stratum]) - set(expected))
+    strange = sorted(map(str, set(events[stratum]) - set(expected)))
     if strange:
         raise DataError(f"{stratum} {strange} not in the standard or reference population")
-    short = events.groupby(list(by))[stratum].nunique() < len(expected)
-    if short.any():
-        raise DataError(f"{short.index[short][0]} lacks some {stratum}; expected {len(expected)}")
+    strata = pd.DataFrame({stratum: expected})
+    return (
+        events[list(by)]
+        .drop_duplicates()
+        .merge(strata, how="cross")
+        .merge(events, on=[*by, stratum], how="left", validate="one_to_one")
+    )
+
+
+def _reference_rates(reference: pd.DataFrame, stratum: str, needed: pd.Series) -> pd.Series:
+    """The reference's rate in each stratum; nought in those where nobody lives."""
+    if reference[stratum].duplicated().any():
+        raise DataError(f"the reference population has the same {stratum} twice")
+    counts = reference.set_index(stratum)
+    usable = counts["event_count"].notna() & (counts["population_count"] > 0)
+    unusable = counts.index[~usable & counts.index.isin(needed)]
+    if len(unusable):
+        raise DataError(
+            f"the reference population has blank events or nobody in {stratum} {list(unusable)}"
+        )
+    return (counts["event_count"] / counts["population_count"]).where(usable, 0.0)
 
 
 def _with_missing(blocks: list[pd.DataFrame]) -> pd.DataFrame:
-    rows = pd.concat(blocks).sort_index(kind="stable").reset_index(drop=True)
-    reason = np.where(rows["value"].isna(), "missing", None)
-    return rows.assign(reason=pd.Series(reason, index=rows.index, dtype=object))
+    rows = level_rows(blocks)
+    unknown = rows[["count", "base", "value"]].isna().any(axis=1)
+    return withhold(rows.assign(reason=None), unknown, "missing")

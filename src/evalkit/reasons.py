@@ -9,11 +9,22 @@ interval (too few clusters, one pair of periods), the value stands, the limits a
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Iterable
+from typing import Any, Literal, get_args
 
+import numpy as np
 import pandas as pd
 
-__all__ = ["EXPLANATIONS", "REASONS", "RESULT_COLUMNS", "Reason", "checked_reason", "withhold"]
+__all__ = [
+    "EXPLANATIONS",
+    "REASONS",
+    "RESULT_COLUMNS",
+    "Reason",
+    "checked_reason",
+    "level_rows",
+    "reason_where",
+    "withhold",
+]
 
 Reason = Literal[
     "too_few",
@@ -70,6 +81,17 @@ def checked_reason(reason: str) -> str:
         known = ", ".join(sorted(REASONS))
         raise ValueError(f"unknown reason {reason!r}; expected one of: {known}")
     return reason
+
+
+def reason_where(rows: Any, reason: str = "missing") -> pd.Series:
+    """A column of reasons: the code where ``rows`` is true, None elsewhere."""
+    index = rows.index if isinstance(rows, pd.Series) else None
+    return pd.Series(np.where(rows, checked_reason(reason), None), index=index, dtype=object)
+
+
+def level_rows(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """One table of the same rows at several confidence levels, each row's levels together."""
+    return pd.concat(list(blocks)).sort_index(kind="stable").reset_index(drop=True)
 
 
 def withhold(

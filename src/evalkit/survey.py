@@ -8,22 +8,24 @@ count nowhere. Every result has ``count``, ``base``, ``value``, ``lower``, ``upp
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import optimize, stats
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 from evalkit.comparability import (
     comparable_answers,
+    comparable_over_time,
     comparisons_between_municipalities,
-    comparisons_between_waves,
+    with_refused,
 )
 from evalkit.errors import DataError
 from evalkit.groups import grouped, numbered
-from evalkit.reasons import RESULT_COLUMNS, withhold
+from evalkit.reasons import level_rows, reason_where, withhold
 from evalkit.uncertainty import (
     newcombe_difference_interval,
     newcombe_paired_interval,
@@ -90,14 +92,7 @@ def response_rate(
     DataError
         If more answered than were invited.
     """
-    totals = surveys.groupby(list(by), as_index=False, dropna=False)[
-        ["answered_count", "invited_count"]
-    ].agg(lambda column: column.sum(skipna=False))
-    known = totals[["answered_count", "invited_count"]].notna().all(axis=1)
-    over = known & (totals["answered_count"] > totals["invited_count"])
-    if over.any():
-        group = totals.loc[over, list(by)].iloc[0].to_dict()
-        raise DataError(f"more answered than were invited in {group}")
+    totals, known = _invited_and_answered(surveys, by)
     counts = totals.assign(
         count=totals["answered_count"].where(known), base=totals["invited_count"].where(known)
     ).drop(columns=["answered_count", "invited_count"])
@@ -108,7 +103,10 @@ def response_rate(
 
 
 def nonresponse_difference(
-    surveys: pd.DataFrame, *, group: str = "service", confidence_level: float = 0.95
+    surveys: pd.DataFrame,
+    *,
+    group: str = "service",
+    confidence_levels: Iterable[float] = (0.95,),
 ) -> pd.DataFrame:
     """How much each service's response rate differs from the rest of its municipality's.
 
@@ -118,60 +116,67 @@ def nonresponse_difference(
         ``municipality_code``, ``wave``, the column ``group``, ``invited_count`` and
         ``answered_count`` (persons).
     group
-        What the rates are compared across.
-    confidence_level
-        Between 0 and 1.
+        What the rates are compared across. Rows where it is blank are a group of their own.
+    confidence_levels
+        Levels wanted.
 
     Returns
     -------
     DataFrame
-        One row per municipality, wave and group: ``count`` and ``base`` of the group, its
-        ``response_share``, ``rest_share``, ``answers_share`` (its share of all answers)
+        One row per municipality, wave, group and level: ``count`` and ``base`` of the group,
+        its ``response_share``, ``rest_share``, ``answers_share`` (its share of all answers)
         beside ``invited_share`` (of all invited), and ``value``, the group's rate minus the
-        rest's, with its limits. Reason ``missing`` where there is no rest.
+        rest's, with its limits. Reason ``missing`` where there is no rest, or where a number
+        of the municipality and wave is blank.
+
+    Raises
+    ------
+    DataError
+        If more answered than were invited.
 
     References
     ----------
     Newcombe (1998), Stat. Med. 17, 873-890, method 10.
     """
     places = ["municipality_code", "wave"]
-    rows = surveys.groupby([*places, group], as_index=False)[
-        ["answered_count", "invited_count"]
-    ].sum()
-    whole = rows.groupby(places)[["answered_count", "invited_count"]].transform("sum")
+    rows, _ = _invited_and_answered(surveys, [*places, group])
+    whole = rows.groupby(places, dropna=False)[["answered_count", "invited_count"]].transform(
+        lambda column: column.sum(skipna=False)
+    )
     rest_count = whole["answered_count"] - rows["answered_count"]
     rest_base = whole["invited_count"] - rows["invited_count"]
     own = rows["answered_count"] / rows["invited_count"].where(rows["invited_count"] > 0)
     rest = rest_count / rest_base.where(rest_base > 0)
-    lower, upper = newcombe_difference_interval(
-        rows["answered_count"],
-        rows["invited_count"],
-        rest_count,
-        rest_base,
-        confidence_level=confidence_level,
-    )
-    value = own - rest
-    return rows[[*places, group]].assign(
+    result = rows[[*places, group]].assign(
         count=rows["answered_count"],
         base=rows["invited_count"],
         response_share=own,
         rest_share=rest,
         answers_share=rows["answered_count"] / whole["answered_count"],
         invited_share=rows["invited_count"] / whole["invited_count"],
-        value=value,
-        lower=lower,
-        upper=upper,
-        confidence_level=confidence_level,
-        method="Newcombe, independent shares",
-        reason=_missing(value),
+        value=own - rest,
     )
+    blocks = []
+    for level in confidence_levels:
+        lower, upper = newcombe_difference_interval(
+            rows["answered_count"],
+            rows["invited_count"],
+            rest_count,
+            rest_base,
+            confidence_level=level,
+        )
+        blocks.append(result.assign(lower=lower, upper=upper, confidence_level=level))
+    differences = level_rows(blocks).assign(method="Newcombe, independent shares")
+    return differences.assign(reason=reason_where(differences["value"].isna()))
 
 
-def agreement_share(answers: pd.DataFrame, *, item: str) -> pd.DataFrame:
+def agreement_share(
+    answers: pd.DataFrame, *, item: str, confidence_levels: Iterable[float] = (0.95,)
+) -> pd.DataFrame:
     """Share of respondents in each municipality who agree with an item.
 
     Blank answers count neither in the share nor in its base. A municipality with
-    only blank answers keeps its row, with base 0 and missing shares.
+    only blank answers keeps its row, with base 0 and a reason.
 
     Parameters
     ----------
@@ -179,13 +184,15 @@ def agreement_share(answers: pd.DataFrame, *, item: str) -> pd.DataFrame:
         Rows of ``AnswersTable``: one per respondent and item.
     item
         The item to summarise, such as ``"anchoring_leadership"``.
+    confidence_levels
+        Levels wanted.
 
     Returns
     -------
     DataFrame
-        One row per ``municipality_code``, in that order: ``answered_count`` and
-        ``agreed_count`` (persons); ``agreed_share``, ``lower_share`` and
-        ``upper_share`` (0 to 1; the 95 % Wilson interval).
+        As ``item_shares``, one row per ``municipality_code`` and level, in that order; and
+        under names of their own ``answered_count`` and ``agreed_count`` (persons),
+        ``agreed_share``, ``lower_share`` and ``upper_share``.
 
     Raises
     ------
@@ -200,15 +207,14 @@ def agreement_share(answers: pd.DataFrame, *, item: str) -> pd.DataFrame:
     if asked.empty:
         known = ", ".join(sorted(answers["item"].unique()))
         raise DataError(f"no answers to item {item!r}; the table holds: {known}")
-
-    counts = (
-        asked.assign(agreed=asked["score"] >= AGREES_FROM)
-        .groupby("municipality_code", as_index=False)
-        .agg(answered_count=("score", "count"), agreed_count=("agreed", "sum"))
+    shares = item_shares(asked, by=("municipality_code",), confidence_levels=confidence_levels)
+    return shares.assign(
+        answered_count=shares["base"],
+        agreed_count=shares["count"],
+        agreed_share=shares["value"],
+        lower_share=shares["lower"],
+        upper_share=shares["upper"],
     )
-    lower, upper = wilson_interval(counts["agreed_count"], counts["answered_count"])
-    share = counts["agreed_count"] / counts["answered_count"]
-    return counts.assign(agreed_share=share, lower_share=lower, upper_share=upper)
 
 
 def item_shares(
@@ -254,12 +260,10 @@ def item_shares(
     )
     if population is None:
         return share_limits(counts, confidence_levels=confidence_levels)
-    keys = [name for name in by if name in population]
-    merged = counts.merge(population, on=keys, how="left", validate="many_to_one")
-    if merged["population_count"].isna().any():
-        raise DataError("population_count is missing for some groups of the answers")
     return share_limits(
-        merged, confidence_levels=confidence_levels, population_column="population_count"
+        _with_population(counts, population, by),
+        confidence_levels=confidence_levels,
+        population_column="population_count",
     )
 
 
@@ -355,7 +359,9 @@ def comparable_shares(
         agrees_from=agrees_from,
         confidence_levels=confidence_levels,
     )
-    return _with_refused(shares, refused, confidence_levels, ["municipality_code", "item"])
+    return with_refused(
+        shares, refused, confidence_levels=confidence_levels, by=("municipality_code", "item")
+    )
 
 
 def share_change(
@@ -369,6 +375,8 @@ def share_change(
     confidence_levels: Iterable[float] = (0.95,),
     crosswalk: pd.DataFrame | None = None,
     smallest_base: int = 1,
+    population: pd.DataFrame | None = None,
+    design_effect: float = 1.0,
 ) -> pd.DataFrame:
     """Change in the share who agree, from one wave to another, follow-up minus baseline.
 
@@ -403,6 +411,12 @@ def share_change(
         What was asked where; when given, items that were not asked alike are refused.
     smallest_base
         Answers needed in each wave (pairs when linked); fewer give ``base_too_small``.
+    population
+        ``population_count`` (persons invited) with ``wave`` and some columns of ``by``, when the
+        finite-population correction is wanted, as in ``item_shares``. Linked pairs are taken
+        from the smaller wave's population. Not for partly linked answers.
+    design_effect
+        See ``evalkit.uncertainty.effective_base``.
 
     Returns
     -------
@@ -412,12 +426,15 @@ def share_change(
         smaller wave), ``count`` and ``base`` (at follow-up, or of pairs when linked),
         ``value`` (-1 to 1) and the rest. Partly linked results also have
         ``narrowest_lower`` and ``narrowest_upper``: the limits if as many as possible, or as
-        few, answered twice, whichever is narrower.
+        few, answered twice, whichever is narrower. With a population, also
+        ``before_population`` and ``after_population``.
 
     Raises
     ------
     DataError
-        If ``linkage`` is unknown or a person has two answers to an item in one wave.
+        If ``linkage`` is unknown, a person has two answers to an item in one wave, a group
+        lacks its population or has more answers than persons, or a population is given for
+        partly linked answers.
 
     References
     ----------
@@ -426,13 +443,18 @@ def share_change(
     """
     if linkage not in LINKAGES:
         raise DataError(f"linkage {linkage!r}; expected one of: {', '.join(LINKAGES)}")
-    refused = None
-    if crosswalk is not None:
-        comparisons = comparisons_between_waves(crosswalk, before=before, after=after)
-        answers, refused = comparable_answers(answers, comparisons)
+    levels = list(confidence_levels)
+    answers, refused = comparable_over_time(answers, crosswalk, before=before, after=after, by=by)
     tallies = _tallies(answers, before, after, by, agrees_from, linked=linkage != "unlinked")
-    blocks = [_change_at(tallies, linkage, level) for level in confidence_levels]
-    rows = pd.concat(blocks).sort_index(kind="stable").reset_index(drop=True)
+    if population is not None:
+        if linkage == "partly_linked":
+            raise DataError("no finite-population correction is known for partly linked answers")
+        for wave, side in ((before, "before"), (after, "after")):
+            of_wave = population.loc[population["wave"] == wave].drop(columns="wave")
+            tallies = _with_population(tallies, of_wave, by).rename(
+                columns={"population_count": f"{side}_population"}
+            )
+    rows = level_rows(_change_at(tallies, linkage, level, design_effect) for level in levels)
     smallest = rows[["before_base", "after_base"]].min(axis=1)
     small = (rows["linked_count"] if linkage == "linked" else smallest) < smallest_base
     rows = withhold(
@@ -441,9 +463,7 @@ def share_change(
         "base_too_small",
         columns=("value", "lower", "upper", "narrowest_lower", "narrowest_upper"),
     )
-    if refused is None:
-        return rows
-    return _with_refused(rows, refused, confidence_levels, list(by))
+    return with_refused(rows, refused, confidence_levels=levels, by=by)
 
 
 def cliffs_delta(
@@ -454,6 +474,7 @@ def cliffs_delta(
     second: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
     confidence_levels: Iterable[float] = (0.95,),
+    crosswalk: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Cliff's delta between two groups of answers, second against first.
 
@@ -470,20 +491,34 @@ def cliffs_delta(
         Columns that make a row.
     confidence_levels
         Levels wanted.
+    crosswalk
+        What was asked where, when ``column`` is the wave; items that were not asked alike are
+        refused.
 
     Returns
     -------
     DataFrame
         One row per group and level: ``first_base``, ``count`` (answers in the second group),
-        ``base`` (both together), ``value`` (-1 to 1). ``base_too_small`` with fewer than two
-        answers in a group.
+        ``base`` (both together), ``value`` (-1 to 1). ``missing`` with no answer in one of the
+        two, ``base_too_small`` with fewer than two.
+
+    Raises
+    ------
+    DataError
+        If a crosswalk is given and ``column`` is not the wave.
 
     References
     ----------
     Cliff (1996), Multivar. Behav. Res. 31, 331-350 (asymmetric interval from the unbiased
-    variance); Feng and Cliff (2004), J. Mod. Appl. Stat. Methods 3, 322-332 (Student's t).
+    variance, which is never taken to be under (1 - d^2) / (n1 n2 - 1)); Feng and Cliff (2004),
+    J. Mod. Appl. Stat. Methods 3, 322-332 (Student's t).
     """
-    return _dominance(answers, column, first, second, by, confidence_levels)
+    if crosswalk is not None and column != "wave":
+        raise DataError(f"a crosswalk compares waves; the answers are parted by {column}")
+    levels = list(confidence_levels)
+    kept, refused = comparable_over_time(answers, crosswalk, before=first, after=second, by=by)
+    rows = _dominance(kept, column, first, second, by, levels)
+    return with_refused(rows, refused, confidence_levels=levels, by=by)
 
 
 def probability_of_superiority(
@@ -494,6 +529,7 @@ def probability_of_superiority(
     second: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
     confidence_levels: Iterable[float] = (0.95,),
+    crosswalk: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Chance that an answer from the second group is higher than one from the first.
 
@@ -502,7 +538,7 @@ def probability_of_superiority(
 
     Parameters
     ----------
-    answers, column, first, second, by, confidence_levels
+    answers, column, first, second, by, confidence_levels, crosswalk
         As in ``cliffs_delta``.
 
     Returns
@@ -514,7 +550,15 @@ def probability_of_superiority(
     ----------
     Vargha and Delaney (2000), J. Educ. Behav. Stat. 25, 101-132.
     """
-    delta = _dominance(answers, column, first, second, by, confidence_levels)
+    delta = cliffs_delta(
+        answers,
+        column=column,
+        first=first,
+        second=second,
+        by=by,
+        confidence_levels=confidence_levels,
+        crosswalk=crosswalk,
+    )
     halves = {name: (delta[name] + 1) / 2 for name in ("value", "lower", "upper")}
     return delta.assign(**halves)
 
@@ -525,7 +569,8 @@ def paired_shift(
     before: Any = 0,
     after: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
-    confidence_level: float = 0.95,
+    confidence_levels: Iterable[float] = (0.95,),
+    crosswalk: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """How many linked persons moved up and down the scale, with Wilcoxon's signed-rank test.
 
@@ -537,47 +582,62 @@ def paired_shift(
         The waves.
     by
         Columns that make a row.
-    confidence_level
-        Between 0 and 1.
+    confidence_levels
+        Levels wanted.
+    crosswalk
+        What was asked where; when given, items that were not asked alike are refused.
 
     Returns
     -------
     DataFrame
-        One row per group: ``up_count``, ``down_count``, ``same_count``; ``count`` (those who
-        moved), ``base`` (pairs); ``value``, the share who moved up minus the share who moved
-        down, with Wald limits for paired shares; ``statistic`` (rank sum of those who moved
-        up) and ``p_value``. Exact without ties up to 50 who moved, else normal with tie
-        correction and without continuity correction; ``base_too_small`` where no one moved.
+        One row per group and level: ``up_count``, ``down_count``, ``same_count``; ``count``
+        (those who moved), ``base`` (pairs); ``value``, the share who moved up minus the share
+        who moved down, with Wald limits for paired shares; ``statistic`` (rank sum of those who
+        moved up) and ``p_value``. Exact without ties up to 50 who moved, else normal with tie
+        correction and without continuity correction. ``missing`` without a pair; the limits are
+        withheld as ``base_too_small`` where no one moved, or all the same way.
 
     References
     ----------
     Wilcoxon (1945), Biometrics Bull. 1, 80-83; Agresti (2013), Categorical Data Analysis,
     section 11.1.1.
     """
-    groups, codes, was, now = _pairs(answers, before, after, by)
-    z = z_value(confidence_level)
+    levels = list(confidence_levels)
+    kept, refused = comparable_over_time(answers, crosswalk, before=before, after=after, by=by)
+    groups, codes, was, now = _pairs(kept, before, after, by)
     change = now - was
-    n = np.bincount(codes, minlength=len(groups))
+    n = _tally(codes, np.ones(len(codes), dtype=bool), len(groups))
     up, down = (_tally(codes, moved, len(groups)) for moved in (change > 0, change < 0))
-    moved, value = up + down, (up - down) / n
-    half = z * np.sqrt(moved - (up - down) ** 2 / n) / n
+    moved = up + down
     statistic, p_value = _signed_ranks(change, codes, len(groups))
-    result = groups.assign(
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = (up - down) / n
+        error = np.sqrt(moved - (up - down) ** 2 / n) / n
+    shifts = groups.assign(
         up_count=up,
         down_count=down,
         same_count=n - moved,
         count=moved,
         base=n,
         value=value,
-        lower=np.maximum(value - half, -1),
-        upper=np.minimum(value + half, 1),
         statistic=statistic,
         p_value=p_value,
-        confidence_level=confidence_level,
         method="share up minus share down, Wald; Wilcoxon signed-rank test",
-        reason=None,
+        reason=reason_where(n == 0),
     )
-    return withhold(result, result["count"] == 0, "base_too_small", columns=("lower", "upper"))
+    rows = level_rows(
+        shifts.assign(
+            lower=np.maximum(value - z_value(level) * error, -1),
+            upper=np.minimum(value + z_value(level) * error, 1),
+            confidence_level=level,
+        )
+        for level in levels
+    )
+    alike = (rows["up_count"] == rows["base"]) | (rows["down_count"] == rows["base"])
+    rows = withhold(
+        rows, alike | (rows["count"] == 0), "base_too_small", columns=("lower", "upper")
+    )
+    return with_refused(rows, refused, confidence_levels=levels, by=by)
 
 
 def mcnemar_test(
@@ -587,7 +647,8 @@ def mcnemar_test(
     after: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
     agrees_from: float = AGREES_FROM,
-    confidence_level: float = 0.95,
+    confidence_levels: Iterable[float] = (0.95,),
+    crosswalk: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """McNemar's test of whether linked persons agree more, or less, than they did.
 
@@ -601,46 +662,56 @@ def mcnemar_test(
         Columns that make a row.
     agrees_from
         Lowest score that counts as agreement.
-    confidence_level
-        Between 0 and 1.
+    confidence_levels
+        Levels wanted.
+    crosswalk
+        What was asked where; when given, items that were not asked alike are refused.
 
     Returns
     -------
     DataFrame
-        One row per group: ``both_count``, ``before_only_count``, ``after_only_count``,
-        ``neither_count``; ``count`` (those who changed), ``base`` (pairs); ``value``, the
-        change in share, with Newcombe's paired limits; ``statistic`` and ``p_value`` (exact
-        binomial under 25 who changed, chi-squared without correction from 25; ``test`` says
-        which).
+        One row per group and level: ``both_count``, ``before_only_count``,
+        ``after_only_count``, ``neither_count``; ``count`` (those who changed), ``base`` (pairs);
+        ``value``, the change in share, with Newcombe's paired limits; ``statistic`` and
+        ``p_value`` (exact binomial under 25 who changed, chi-squared without correction from
+        25; ``test`` says which). ``missing`` without a pair.
 
     References
     ----------
     McNemar (1947), Psychometrika 12, 153-157.
     """
-    groups, codes, first, second = _pairs(answers, before, after, by)
+    levels = list(confidence_levels)
+    kept, refused = comparable_over_time(answers, crosswalk, before=before, after=after, by=by)
+    groups, codes, first, second = _pairs(kept, before, after, by)
     cells = _paired_cells(codes, first >= agrees_from, second >= agrees_from, len(groups))
     a, b, c, d = cells.values()
     table = groups.assign(**{f"{name}_count": count.astype(int) for name, count in cells.items()})
     n, moved = a + b + c + d, b + c
-    lower, upper = newcombe_paired_interval(a, c, b, d, confidence_level=confidence_level)
     exact = np.minimum(1.0, 2 * stats.binom.cdf(np.minimum(b, c), moved, 0.5))
     with np.errstate(invalid="ignore", divide="ignore"):
+        value = (c - b) / n
         chi_squared = np.where(moved > 0, (b - c) ** 2 / moved, np.nan)
     small = moved < EXACT_UNDER
     p_value = np.where(small, exact, stats.chi2.sf(chi_squared, 1))
-    return table.assign(
-        count=moved,
-        base=n,
-        value=(c - b) / n,
-        lower=lower,
-        upper=upper,
-        confidence_level=confidence_level,
-        statistic=np.where(small, np.minimum(b, c), chi_squared),
-        p_value=p_value,
-        test=np.where(small, "exact binomial", "chi-squared"),
-        method="Newcombe, paired shares; McNemar",
-        reason=None,
-    )
+    blocks = []
+    for level in levels:
+        lower, upper = newcombe_paired_interval(a, c, b, d, confidence_level=level)
+        blocks.append(
+            table.assign(
+                count=moved,
+                base=n,
+                value=value,
+                lower=lower,
+                upper=upper,
+                confidence_level=level,
+                statistic=np.where(n > 0, np.where(small, np.minimum(b, c), chi_squared), np.nan),
+                p_value=np.where(n > 0, p_value, np.nan),
+                test=np.where(small, "exact binomial", "chi-squared"),
+                method="Newcombe, paired shares; McNemar",
+                reason=reason_where(n == 0),
+            )
+        )
+    return with_refused(level_rows(blocks), refused, confidence_levels=levels, by=by)
 
 
 def ordinal_regression(
@@ -649,8 +720,11 @@ def ordinal_regression(
     covariates: Sequence[str],
     outcome: str = "score",
     cluster: str | None = None,
-    confidence_level: float = 0.95,
+    confidence_levels: Iterable[float] = (0.95,),
     smallest_cluster_count: int = 10,
+    crosswalk: pd.DataFrame | None = None,
+    before: Any = 0,
+    after: Any = 1,
 ) -> pd.DataFrame:
     """Proportional-odds regression of an answer on background and wave.
 
@@ -666,80 +740,184 @@ def ordinal_regression(
     cluster
         Column of services or workplaces, when the limits are to allow for answers that go
         together there.
-    confidence_level
-        Between 0 and 1.
+    confidence_levels
+        Levels wanted.
     smallest_cluster_count
         Clusters needed; with fewer the limits are withheld as ``too_few_clusters``.
+    crosswalk, before, after
+        What was asked where, and the waves compared; when given, only answers of these waves
+        to items that were asked alike in both are used, and every item that was not has a
+        row, by municipality, with its reason and without ``term``.
 
     Returns
     -------
     DataFrame
-        One row per ``term``: ``value`` and limits (log odds of a higher answer),
+        One row per ``term`` and level: ``value`` and limits (log odds of a higher answer),
         ``odds_ratio``, ``p_value``, ``standard_error``, ``count`` (answers on which the term
-        is not 0), ``base`` (answers used). All values are withheld, ``base_too_small``, with
-        fewer than ten answers per coefficient or an outcome that does not vary, and
-        ``design_cannot_answer`` where the terms cannot be told apart.
+        is not 0), ``base`` (answers used). With clusters, limits and p-value are Student's t
+        with clusters minus one degrees of freedom. All values are withheld: ``missing``
+        without an answer to use; ``base_too_small`` with fewer than ten per coefficient or an
+        outcome that does not vary; ``design_cannot_answer`` where a term does not vary, the
+        terms cannot be told apart, they part the answers without overlap (the odds are then
+        endless), or no estimate was reached.
 
     References
     ----------
-    McCullagh (1980), J. R. Stat. Soc. B 42, 109-142.
+    McCullagh (1980), J. R. Stat. Soc. B 42, 109-142; Kosmidis (2014), J. R. Stat. Soc. B 76,
+    169-196, for endless odds.
     """
-    needed = [outcome, *covariates, *([cluster] if cluster else [])]
-    used = answers[needed].dropna()
-    text = [
-        name
-        for name in covariates
-        if not pd.api.types.is_numeric_dtype(used[name])
-        and not pd.api.types.is_bool_dtype(used[name])
-    ]
-    design = pd.get_dummies(used[list(covariates)], columns=text, drop_first=True, dtype=float)
-    design = design.astype(float)
-    levels = np.sort(used[outcome].unique())
-    method = "proportional odds" + (f", robust to clusters of {cluster}" if cluster else "")
-    frame = pd.DataFrame(
-        {
-            "term": design.columns,
-            "count": (design != 0).sum().to_numpy(),
-            "base": len(used),
-            "confidence_level": confidence_level,
-            "method": method,
-            "reason": None,
-        }
+    levels = list(confidence_levels)
+    refused = None
+    if crosswalk is not None:
+        of_waves = answers.loc[answers["wave"].isin([before, after])]
+        answers, refused = comparable_over_time(of_waves, crosswalk, before=before, after=after)
+    used = answers[[outcome, *covariates, *([cluster] if cluster else [])]].dropna()
+    design = _design(used, covariates)
+    reason, fit = _why_no_regression(design, used[outcome]), None
+    if reason is None and cluster and used[cluster].nunique() < smallest_cluster_count:
+        reason = "too_few_clusters"
+    if reason is None:
+        groups = pd.factorize(used[cluster])[0] if cluster else None
+        fit = _proportional_odds(design, used[outcome], groups)
+        reason = "design_cannot_answer" if fit is None else None
+    if fit is None:
+        fit = dict.fromkeys(("value", "standard_error", "t_freedom"), np.nan)
+    robust = f", robust to clusters of {cluster}, Student's t" if cluster else ""
+    terms = pd.DataFrame({"term": design.columns.astype(object)}).assign(
+        count=(design != 0).sum().to_numpy(),
+        base=len(used),
+        value=fit["value"],
+        odds_ratio=np.exp(fit["value"]),
+        standard_error=fit["standard_error"],
+        p_value=2 * stats.t.sf(np.abs(fit["value"] / fit["standard_error"]), fit["t_freedom"]),
+        method=f"proportional odds{robust}",
+        reason=reason,
     )
-    empty = dict.fromkeys(("value", "lower", "upper", "odds_ratio", "standard_error", "p_value"))
-    parameters = design.shape[1] + len(levels) - 1
-    refusal = None
-    if len(levels) < 2 or len(used) < ANSWERS_PER_TERM * parameters:
-        refusal = "base_too_small"
-    elif np.linalg.matrix_rank(np.column_stack([np.ones(len(design)), design])) <= design.shape[1]:
-        refusal = "design_cannot_answer"
-    elif cluster and used[cluster].nunique() < smallest_cluster_count:
-        refusal = "too_few_clusters"
-    if refusal:
-        return frame.assign(**dict.fromkeys(empty, np.nan), reason=refusal)
-    position = np.searchsorted(levels, used[outcome])
-    model = OrderedModel(position, design.to_numpy(), distr="logit")
-    robust = (
-        {"cov_type": "cluster", "cov_kwds": {"groups": pd.factorize(used[cluster])[0]}}
-        if cluster
-        else {}
-    )
-    fit = model.fit(method="bfgs", maxiter=500, disp=False, gtol=1e-8, **robust)
-    terms = design.shape[1]
-    value, error = np.asarray(fit.params)[:terms], np.asarray(fit.bse)[:terms]
-    half = z_value(confidence_level) * error
-    return frame.assign(
-        value=value,
-        lower=value - half,
-        upper=value + half,
-        odds_ratio=np.exp(value),
-        standard_error=error,
-        p_value=np.asarray(fit.pvalues)[:terms],
+    blocks = []
+    for level in levels:
+        half = stats.t.ppf((1 + level) / 2, fit["t_freedom"]) * terms["standard_error"]
+        blocks.append(
+            terms.assign(
+                lower=terms["value"] - half, upper=terms["value"] + half, confidence_level=level
+            )
+        )
+    rows = level_rows(blocks)
+    if refused is None:
+        return rows
+    return with_refused(
+        rows.assign(municipality_code=None, item=None),
+        refused,
+        confidence_levels=levels,
+        by=("municipality_code", "item", "term"),
     )
 
 
-def _missing(value: pd.Series) -> pd.Series:
-    return pd.Series(np.where(value.isna(), "missing", None), index=value.index, dtype=object)
+def _design(used: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
+    """Columns of the regression; text of one value keeps a column, to be refused by name."""
+    columns = []
+    for name in covariates:
+        values = used[name]
+        number = pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)
+        if not number and values.nunique() > 1:
+            columns.append(pd.get_dummies(values, prefix=name, drop_first=True, dtype=float))
+        elif number:
+            columns.append(values.astype(float).to_frame())
+        else:
+            columns.append(pd.Series(1.0, index=used.index, name=name).to_frame())
+    return pd.concat(columns, axis=1)
+
+
+def _why_no_regression(design: pd.DataFrame, outcome: pd.Series) -> str | None:
+    """The reason for which a proportional-odds model has no answer, or None."""
+    steps, position = np.unique(outcome, return_inverse=True)
+    parameters = design.shape[1] + len(steps) - 1
+    if outcome.empty:
+        return "missing"
+    if len(steps) < 2 or len(outcome) < ANSWERS_PER_TERM * parameters:
+        return "base_too_small"
+    spread = design.std(ddof=0)
+    if (spread <= 1e-12 * design.abs().max()).any():
+        return "design_cannot_answer"
+    standard = ((design - design.mean()) / spread).to_numpy()
+    if np.linalg.matrix_rank(standard) < design.shape[1] or _parted(standard, position):
+        return "design_cannot_answer"
+    return None
+
+
+def _parted(design: np.ndarray, position: np.ndarray) -> bool:
+    """Whether some mix of the terms parts the answers, so that the likelihood has no maximum.
+
+    It has none when thresholds and coefficients can be moved in a direction that takes no
+    answer away from its own step: a linear programme over directions.
+    """
+    rows = np.unique(np.column_stack([position, design]), axis=0)
+    step, terms = rows[:, 0].astype(int), rows[:, 1:]
+    thresholds = np.eye(step.max())
+    below = step < step.max()  # answers under their upper threshold, and those above a lower one
+    room = np.vstack(
+        [
+            np.column_stack([thresholds[step[below]], -terms[below]]),
+            np.column_stack([-thresholds[step[step > 0] - 1], terms[step > 0]]),
+        ]
+    )
+    found = optimize.linprog(
+        -room.sum(axis=0), A_ub=-room, b_ub=np.zeros(len(room)), bounds=(-1, 1), method="highs"
+    )
+    return not found.success or -found.fun > 1e-6
+
+
+def _proportional_odds(
+    design: pd.DataFrame, outcome: pd.Series, groups: np.ndarray | None
+) -> dict[str, Any] | None:
+    """Coefficients, errors and degrees of freedom; None where no estimate was reached.
+
+    The columns are standardised for the search, which otherwise stops early on years or sums.
+    """
+    spread = design.std(ddof=0)
+    standard = ((design - design.mean()) / spread).to_numpy()
+    model = OrderedModel(np.unique(outcome, return_inverse=True)[1], standard, distr="logit")
+    robust = {} if groups is None else {"cov_type": "cluster", "cov_kwds": {"groups": groups}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what they warn of is refused below
+        fit = model.fit(method="bfgs", maxiter=500, disp=False, gtol=1e-8, **robust)
+    value, error = (np.asarray(x)[: design.shape[1]] / spread for x in (fit.params, fit.bse))
+    if not (fit.mle_retvals["converged"] and np.isfinite(value).all() and (error > 0).all()):
+        return None
+    freedom = np.inf if groups is None else groups.max()
+    return {
+        "value": value.to_numpy(),
+        "standard_error": error.to_numpy(),
+        "t_freedom": freedom,
+    }
+
+
+def _invited_and_answered(
+    surveys: pd.DataFrame, by: Sequence[str]
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Invited and answered per group, blank where a number is, and where both are known."""
+    names = ["answered_count", "invited_count"]
+    totals = surveys.groupby(list(by), as_index=False, dropna=False)[names].agg(
+        lambda column: column.sum(skipna=False)
+    )
+    known = totals[names].notna().all(axis=1)
+    over = known & (totals["answered_count"] > totals["invited_count"])
+    if over.any():
+        group = totals.loc[over, list(by)].iloc[0].to_dict()
+        raise DataError(f"more answered than were invited in {group}")
+    return totals, known
+
+
+def _with_population(
+    counts: pd.DataFrame, population: pd.DataFrame, by: Sequence[str]
+) -> pd.DataFrame:
+    """The counts with the population that each group's persons were invited from."""
+    keys = [name for name in by if name in population]
+    merged = counts.merge(
+        population[[*keys, "population_count"]], on=keys, how="left", validate="many_to_one"
+    )
+    if merged["population_count"].isna().any():
+        raise DataError("population_count is missing for some groups of the answers")
+    return merged
 
 
 def _tallies(
@@ -781,8 +959,16 @@ def _tallies(
     )
 
 
-def _change_at(tallies: pd.DataFrame, linkage: str, level: float) -> pd.DataFrame:
+def _change_at(
+    tallies: pd.DataFrame, linkage: str, level: float, design_effect: float
+) -> pd.DataFrame:
     """Change, limits and method at one confidence level."""
+    chosen = {"confidence_level": level, "design_effect": design_effect}
+    finite = "before_population" in tallies
+    persons_1, persons_2 = (
+        tallies[name].to_numpy(dtype=float) if finite else None
+        for name in ("before_population", "after_population")
+    )
     cells = [tallies[name].to_numpy() for name in ("both", "before_only", "after_only", "neither")]
     a, b, c, d = cells
     k1, n1 = tallies["before_count"].to_numpy(), tallies["before_base"].to_numpy()
@@ -792,15 +978,24 @@ def _change_at(tallies: pd.DataFrame, linkage: str, level: float) -> pd.DataFram
         if linkage == "linked":
             n = a + b + c + d
             value, count, base = (c - b) / n, a + c, n
-            lower, upper = newcombe_paired_interval(a, c, b, d, confidence_level=level)
+            lower, upper = newcombe_paired_interval(
+                *(a, c, b, d),
+                population_count=np.minimum(persons_1, persons_2) if finite else None,
+                **chosen,
+            )
             method = "Newcombe, paired shares"
         else:
             value, count, base = k2 / n2 - k1 / n1, k2, n2
-            lower, upper = newcombe_difference_interval(k2, n2, k1, n1, confidence_level=level)
+            lower, upper = newcombe_difference_interval(
+                *(k2, n2, k1, n1),
+                population_count_1=persons_2,
+                population_count_2=persons_1,
+                **chosen,
+            )
             method = "Newcombe, independent shares"
         if linkage == "partly_linked":
-            limits_1 = wilson_interval(k1, n1, confidence_level=level)
-            limits_2 = wilson_interval(k2, n2, confidence_level=level)
+            limits_1 = wilson_interval(k1, n1, **chosen)
+            limits_2 = wilson_interval(k2, n2, **chosen)
             candidates = [
                 square_and_add(k2 / n2, limits_2, k1 / n1, limits_1, correlation=r)
                 for r in _possible_correlations(cells, k1, n1, k2, n2)
@@ -816,11 +1011,13 @@ def _change_at(tallies: pd.DataFrame, linkage: str, level: float) -> pd.DataFram
                 "narrowest_upper": highs[tightest, columns],
             }
             method = "Newcombe, widest over the possible overlap"
+    method += ", finite population" if finite else ""
+    method += "" if design_effect == 1.0 else f", design effect {design_effect:.3g}"
     table = tallies.drop(columns=["both", "before_only", "after_only", "neither"])
     changes = table.assign(
         count=count, base=base, value=value, lower=lower, upper=upper, **extra
     ).assign(confidence_level=level, method=method)
-    return changes.assign(reason=_missing(changes["value"]))
+    return changes.assign(reason=reason_where(changes["value"].isna()))
 
 
 def _possible_correlations(
@@ -847,14 +1044,13 @@ def _possible_correlations(
 def _pairs(
     answers: pd.DataFrame, before: Any, after: Any, by: Sequence[str]
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
-    """The groups that have pairs; each pair's group; its score before; its score after."""
+    """The groups; each pair's group; its score before; its score after."""
     in_waves = answers.loc[answers["wave"].isin([before, after])]
     groups, codes = grouped(in_waves, by)
     score = in_waves["score"].to_numpy(dtype=float)
     is_before = (in_waves["wave"] == before).to_numpy()
     first, second = _places_of_pairs(in_waves["respondent_id"], codes, ~np.isnan(score), is_before)
-    present, group = np.unique(codes[first], return_inverse=True)
-    return groups.iloc[present].reset_index(drop=True), group, score[first], score[second]
+    return groups, codes[first], score[first], score[second]
 
 
 def _places_of_pairs(
@@ -923,8 +1119,10 @@ def _dominance(
     confidence_levels: Iterable[float],
 ) -> pd.DataFrame:
     """Cliff's delta of every group from its tables of scores, all groups in one pass."""
-    chosen = answers.loc[answers[column].isin([first, second]) & answers["score"].notna()]
-    groups, codes = grouped(chosen, by)
+    asked = answers.loc[answers[column].isin([first, second])]
+    groups, codes = grouped(asked, by)
+    given = asked["score"].notna().to_numpy()
+    chosen, codes = asked.loc[given], codes[given]
     step, steps = numbered(chosen["score"])
     in_second = (chosen[column] == second).to_numpy()
     size = len(groups) * len(steps)
@@ -934,7 +1132,7 @@ def _dominance(
         for rows in (~in_second, in_second)
     )
     n1, n2 = table_1.sum(axis=1), table_2.sum(axis=1)
-    enough = (n1 >= 2) & (n2 >= 2)
+    fewest = np.minimum(n1, n2)
     with np.errstate(invalid="ignore", divide="ignore"):
         delta, variance = _delta_and_variance(table_1, table_2)
     blocks = []
@@ -956,14 +1154,17 @@ def _dominance(
             upper=np.where(delta == 1, 1.0, upper),
             confidence_level=level,
             method="Cliff's delta, unbiased variance, Student's t",
-            reason=None,
+            reason=reason_where(fewest == 0),
         )
-        blocks.append(withhold(block, pd.Series(~enough, index=block.index), "base_too_small"))
-    return pd.concat(blocks).sort_index(kind="stable").reset_index(drop=True)
+        blocks.append(withhold(block, pd.Series(fewest < 2, index=block.index), "base_too_small"))
+    return level_rows(blocks)
 
 
 def _delta_and_variance(table_1: np.ndarray, table_2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Delta (second over first) and its unbiased variance from tables of group by score."""
+    """Delta (second over first) and its unbiased variance from tables of group by score.
+
+    The unbiased variance may come out at nought or below; (1 - d^2) / (n1 n2 - 1) is its floor.
+    """
     n1, n2 = table_1.sum(axis=1), table_2.sum(axis=1)
     steps = table_1.shape[1]
     sign = np.sign(np.subtract.outer(np.arange(steps), np.arange(steps)))
@@ -976,25 +1177,4 @@ def _delta_and_variance(table_1: np.ndarray, table_2: np.ndarray) -> tuple[np.nd
     squares = (sign[None, :, :] - inner[:, None, None]) ** 2
     cells = (table_2[:, :, None] * table_1[:, None, :] * squares).sum(axis=(1, 2))
     variance = (n1**2 * rows + n2**2 * columns - cells) / (n1 * n2 * (n1 - 1) * (n2 - 1))
-    return delta, np.maximum(variance, 0)
-
-
-def _with_refused(
-    results: pd.DataFrame,
-    refused: pd.DataFrame,
-    confidence_levels: Iterable[float],
-    keys: list[str],
-) -> pd.DataFrame:
-    """Results with a row, without value, for every comparison that was refused."""
-    levels = pd.DataFrame({"confidence_level": list(confidence_levels)})
-    extra = refused.merge(levels, how="cross").assign(method="none")
-    blank = {name: np.nan for name in results if name not in extra}
-    complete = extra.assign(**blank)[[*results.columns, "explanation"]]
-    missing = [name for name in RESULT_COLUMNS if name not in complete]
-    if missing:
-        raise DataError(f"results lack the columns {missing}")
-    given = results.assign(explanation=None)
-    if complete.empty:
-        return given
-    joined = pd.concat([given, complete.astype(given.dtypes.to_dict(), errors="ignore")])
-    return joined.sort_values([*keys, "confidence_level"], kind="stable").reset_index(drop=True)
+    return delta, np.maximum(variance, (1 - inner**2) / (n1 * n2 - 1))

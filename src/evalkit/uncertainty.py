@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from evalkit.errors import DataError
+from evalkit.reasons import level_rows, reason_where
 
 __all__ = [
     "BYAR_FROM",
@@ -393,7 +394,8 @@ def count_interval(count: Any, *, confidence_level: float = 0.95) -> tuple[Any, 
     Returns
     -------
     tuple
-        Lower limit, upper limit, and ``"exact Poisson"`` or ``"Byar"``.
+        Lower limit, upper limit, and ``"exact Poisson"``, ``"Byar"`` or, for a missing count,
+        ``"none"``.
 
     References
     ----------
@@ -404,7 +406,7 @@ def count_interval(count: Any, *, confidence_level: float = 0.95) -> tuple[Any, 
     exact = exact_poisson_interval(k, confidence_level=confidence_level)
     byar = byar_interval(k, confidence_level=confidence_level)
     lower, upper = (np.where(small, e, b) for e, b in zip(exact, byar, strict=True))
-    method = np.where(small, "exact Poisson", "Byar")
+    method = np.select([small, k >= BYAR_FROM], ["exact Poisson", "Byar"], default="none")
     return _like(count, lower), _like(count, upper), _like(count, method)
 
 
@@ -470,9 +472,8 @@ def share_limits(
                 value=share, lower=lower, upper=upper, confidence_level=level, method=label
             )
         )
-    rows = pd.concat(blocks).sort_index(kind="stable").reset_index(drop=True)
-    reason = np.where(rows["value"].isna(), "missing", None)
-    return rows.assign(reason=pd.Series(reason, index=rows.index, dtype=object))
+    rows = level_rows(blocks)
+    return rows.assign(reason=reason_where(rows["value"].isna()))
 
 
 def possible_counts(percentage: Any, base: Any, *, decimals: int = 0) -> tuple[Any, Any]:
@@ -556,9 +557,8 @@ def share_from_percentage(
                 method="Wilson, over the possible counts",
             )
         )
-    rows = pd.concat(blocks).sort_index(kind="stable").reset_index(drop=True)
-    reason = np.where(rows["value"].isna(), "missing", None)
-    return rows.assign(reason=pd.Series(reason, index=rows.index, dtype=object))
+    rows = level_rows(blocks)
+    return rows.assign(reason=reason_where(rows["value"].isna()))
 
 
 def _level(confidence_level: float) -> float:
