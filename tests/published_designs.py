@@ -256,6 +256,37 @@ def fast_food(column) -> float:
     return difference_of_changes(changes)[column].iloc[0]
 
 
+# Two groups of changes: a hypothetical experiment (Kabacoff 2015, listing 12.1) and the extra
+# hours of sleep with two drugs (Student 1908; R's data set sleep).
+SCORES = ([40, 57, 45, 55, 58], [57, 64, 55, 62, 65])
+SLEEP = (
+    [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0],
+    [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4],
+)
+
+
+def two_groups(groups, inference, column) -> float:
+    """The groups' values as changes from nought, the first group as the treated."""
+    changes = np.concatenate(groups)
+    codes = [f"{place:04d}" for place in range(len(changes))]
+    values = pd.DataFrame(
+        {
+            "municipality_code": codes * 2,
+            "year": np.repeat([2015, 2016], len(codes)),
+            "value": np.r_[np.zeros(len(codes)), changes],
+        }
+    )
+    result = difference_in_differences(
+        values,
+        treated=codes[: len(groups[0])],
+        comparison=codes[len(groups[0]) :],
+        treated_from=2016,
+        inference=inference,
+        confidence_levels=[0.95],
+    )
+    return result[column].item()
+
+
 @cache
 def smoking() -> pd.DataFrame:
     wide = pd.read_csv(PUBLISHED / "prop99.csv").rename(columns={"State": "municipality_code"})
@@ -432,6 +463,11 @@ LINDEN = "Linden (2015), Stata Journal 15, itsa example, California cigarette sa
 TWFEWEIGHTS = "R package twfeweights (Callaway), README: did::att_gt on mpdta, never treated"
 SUNAB = "R package fixest 0.14.0, sunab on mpdta, as held in the tests of the package StatsPAI"
 ITSA_POWER = "Linden, Stata package power_multi_itsa, help file: tpost of the California example"
+COIN = (
+    "R package coin, oneway_test with distribution = 'exact', printed in Kabacoff (2015), R in "
+    "Action, 2nd ed., listing 12.1"
+)
+WELCH = "R's t.test(extra ~ group, data = sleep), as printed on its help page"
 SICILY = (
     "Lopez Bernal, Cummins and Gasparrini (2017), Int. J. Epidemiol. 46, 348-355, model 3, run in R "
     "(richinex/hirmos, oracle/fixtures/interrupted_series.json)"
@@ -893,6 +929,38 @@ CASES = [
         5e-4,
         "R package synthdid, did_estimate (Arkhangelsky et al. 2021, table 1: -27.3)",
         california_difference,
+    ),
+    Case(
+        "difference in differences, permutation",
+        "five against five: p value",
+        0.07143,
+        5e-6,
+        COIN,
+        lambda: two_groups(SCORES, "permutation", "p_value"),
+    ),
+    Case(
+        "difference in differences, Welch",
+        "ten against ten: p value",
+        0.07939,
+        5e-6,
+        WELCH,
+        lambda: two_groups(SLEEP, "welch", "p_value"),
+    ),
+    Case(
+        "difference in differences, Welch",
+        "ten against ten: lower limit",
+        -3.3654832,
+        5e-8,
+        WELCH,
+        lambda: two_groups(SLEEP, "welch", "lower"),
+    ),
+    Case(
+        "difference in differences, Welch",
+        "ten against ten: upper limit",
+        0.2054832,
+        5e-8,
+        WELCH,
+        lambda: two_groups(SLEEP, "welch", "upper"),
     ),
     Case(
         "synthetic control",

@@ -348,11 +348,12 @@ def test_a_year_that_only_one_municipality_has_leaves_the_others_in():
 
 def test_a_municipality_and_year_in_two_rows_is_refused_by_row():
     values, treated, comparison = panel([5.0, 1.0, 2.0], 1)
-    twice = pd.concat([values, values.iloc[[3]]])
+    other = values.iloc[[0]].assign(municipality_code="9999")
+    twice = pd.concat([other, other, values, values.iloc[[3]]])
     asked = {"treated": treated, "comparison": comparison, "treated_from": 2016}
 
     for design in (difference_in_differences, event_study, pretrend_check):
-        with pytest.raises(DataError, match="rows 5, 26: the same municipality_code and year"):
+        with pytest.raises(DataError, match="rows 7, 28: the same municipality_code and year"):
             design(twice, **asked)
 
 

@@ -4,7 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evalkit.controlled_change import difference_in_differences
+from evalkit.controlled_change import (
+    cross_section_difference,
+    difference_in_differences,
+    staggered_effects,
+)
 from evalkit.indicators import indicator_trend, reach_probability
 from evalkit.pooling import pooled_estimate
 
@@ -85,3 +89,39 @@ def test_permutation_limits_cover_the_effect_on_three_of_twelve_municipalities()
         covered.append(row["lower"] <= 2.0 <= row["upper"])
 
     assert np.mean(covered) == pytest.approx(0.95, abs=0.04)
+
+
+def test_limits_of_five_clusters_against_seven_cover_the_effect():
+    generator = np.random.default_rng(15)
+    cluster = np.repeat(np.arange(12), 20)
+    table = pd.DataFrame(
+        {"cluster": cluster, "treated": cluster < 5, "after": np.tile([0, 1], 120)}
+    )
+    covered = []
+    for _ in range(300):
+        level, change = generator.normal(size=(2, 12))
+        noise = generator.normal(size=len(table))
+        value = level[cluster] + change[cluster] * table["after"] + noise
+        row = cross_section_difference(table.assign(value=value), confidence_levels=[0.95]).iloc[0]
+        covered.append(row["lower"] <= 0.0 <= row["upper"])
+
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.03)
+
+
+def test_dealt_starts_cover_the_effect_on_five_cohorts_of_one():
+    generator = np.random.default_rng(16)
+    codes = [f"{n:04d}" for n in range(25)]
+    first = [*range(2013, 2018), *[np.nan] * 20]
+    starts = pd.DataFrame({"municipality_code": codes, "first_treated_year": first})
+    covered = []
+    for _ in range(80):
+        path = generator.normal(size=(25, 8)).cumsum(axis=1) + generator.normal(size=(25, 8))
+        path += 2.0 * (np.arange(2012, 2020) >= np.array(first)[:, None])
+        values = pd.DataFrame(path, columns=range(2012, 2020)).assign(municipality_code=codes)
+        long = values.melt(id_vars="municipality_code", var_name="year", value_name="value")
+        row = staggered_effects(long.astype({"year": int}), starts, confidence_levels=[0.95]).iloc[
+            0
+        ]
+        covered.append(row["lower"] <= 2.0 <= row["upper"])
+
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.05)

@@ -16,6 +16,7 @@ from evalkit.indicators import (
     reach_probability,
     yearly_values,
 )
+from evalkit.uncertainty import newcombe_difference_interval
 
 
 def series(*values, code="0301", first_year=2015):
@@ -220,7 +221,8 @@ def test_a_value_stands_beside_the_median_of_its_peers():
     assert result["peer_median"] == 2.0
     assert result["difference"] == 3.0
     assert result["rank"] == 2
-    assert [result["lower"], result["upper"]] == [1.5, 5.5]
+    assert [result["peer_lower_quartile"], result["peer_upper_quartile"]] == [1.5, 5.5]
+    assert "lower" not in result, "quartiles of peers are no confidence limits"
 
 
 def test_too_few_peers_with_a_value_withhold_the_comparison():
@@ -387,3 +389,147 @@ def test_real_series_get_a_trend_or_a_reason(shared_data):
 
     assert len(result) == 2 * values["municipality_code"].nunique()
     assert (result["value"].notna() ^ result["reason"].notna()).all()
+
+
+def test_a_difference_from_an_area_is_in_the_indicators_unit():
+    own = pd.concat(
+        [
+            counted(20, 90).assign(value=22.2),
+            counted(10, 50).assign(municipality_code="1103", value=20.0),
+            series(25.0, code="4601"),
+        ]
+    )
+    country = pd.concat(
+        [
+            counted(300, 1000, area="country").assign(municipality_code=code, value=30.0)
+            for code in ("0301", "1103", "4601")
+        ]
+    )
+
+    result = comparison_with_areas(
+        own, country, areas_contain_municipality=False, confidence_levels=[0.95]
+    ).set_index("municipality_code")
+
+    assert result["own_value"].tolist() == pytest.approx([100 * 20 / 90, 20.0, 25.0])
+    assert result["value"].tolist() == pytest.approx([100 * 20 / 90 - 30, -10.0, -5.0])
+    low, high = newcombe_difference_interval(10, 50, 300, 1000)
+    limits = result.loc["1103", ["lower", "upper"]].tolist()
+    assert limits == pytest.approx([100 * low, 100 * high])
+    assert result.loc["4601", "reason"] == "missing"
+    assert np.isnan(result.loc["4601", "lower"])
+
+
+def test_each_row_that_cannot_be_compared_has_its_own_reason():
+    own = pd.concat(
+        [
+            counted(20, 100).assign(municipality_code="ok"),
+            counted(130, 100).assign(municipality_code="above one"),
+            counted(700, 900).assign(municipality_code="more than all"),
+            counted(20, 100).assign(municipality_code="no area"),
+            counted(20, 100).assign(municipality_code="blank count", numerator=np.nan),
+            counted(20, 100).assign(municipality_code="other value", value=0.6),
+        ]
+    )
+    county = pd.concat(
+        [
+            counted(200, 800, area="county").assign(municipality_code=code)
+            for code in own["municipality_code"]
+            if code != "no area"
+        ]
+    )
+
+    result = comparison_with_areas(
+        own, county, areas_contain_municipality=True, confidence_levels=[0.95]
+    ).set_index("municipality_code")
+
+    assert result["reason"].to_dict() == {
+        "ok": None,
+        "above one": "design_cannot_answer",
+        "more than all": "not_comparable",
+        "no area": "missing",
+        "blank count": "missing",
+        "other value": "design_cannot_answer",
+    }
+    assert result["lower"].notna().tolist() == [True] + [False] * 5
+    assert result.loc["blank count", "value"] == pytest.approx(0.2 - 0.25)
+    assert result.loc[["more than all", "no area"], "value"].isna().all()
+
+
+def test_a_first_value_that_met_the_target_leaves_no_way_to_go():
+    """From 8 to 7 with a target of at most 10, and on to 12: no share of a way."""
+    for last in (7.0, 12.0):
+        result = distance_to_target(series(8.0, last), target(10.0, direction="at_most")).iloc[0]
+
+        assert np.isnan(result["progress_share"])
+        assert result["reached"] == (last <= 10)
+
+
+def test_a_blank_target_is_missing_and_neither_reached_nor_not():
+    blank = target(np.nan)
+
+    distance = distance_to_target(series(5.0, 6.0), blank).iloc[0]
+    probability = reach_probability(series(5.0, 6.0, 8.0, 7.0), blank, rule="linear_trend")
+
+    assert distance["reached"] is pd.NA
+    assert distance["reason"] == "missing"
+    assert distance["method"].startswith("description")
+    assert set(probability["reason"]) == {"missing"}
+    assert probability["value"].isna().all()
+
+
+def test_a_year_in_two_rows_is_refused_by_row():
+    twice = pd.concat([series(1.0, 2.0, 4.0, 3.0), series(9.0)])
+    for ask in (
+        lambda: indicator_trend(twice),
+        lambda: distance_to_target(twice, target(5.0)),
+        lambda: reach_probability(twice, target(5.0), rule="random_walk"),
+    ):
+        with pytest.raises(DataError, match="rows 2, 6: the same municipality_code"):
+            ask()
+
+
+def test_a_trend_says_on_how_many_years_it_rests_and_what_it_could_have_shown():
+    values = series(1.0, np.nan, 3.0, 2.0, 5.0, 4.0)
+
+    result = indicator_trend(values, confidence_levels=[0.95]).iloc[0]
+
+    assert [result["count"], result["base"]] == [5, 6]
+    width = (result["upper"] - result["lower"]) / 2
+    assert result["smallest_change"] == pytest.approx(width * 2.801585 / 1.959964)
+    assert result["reason"] is None
+
+
+@pytest.mark.parametrize("pairs", [[(0, 10), (0, 20), (0, 30)], [(5, 5), (9, 9)]])
+def test_a_funnel_around_nought_or_all_has_no_limits(pairs):
+    result = funnel_limits(funnel_counts(*pairs), kind="share")
+
+    assert set(result["reason"]) == {"design_cannot_answer"}
+    assert result[["lower", "upper"]].isna().all(axis=None)
+    assert result["value"].notna().all()
+
+
+def test_groups_exactly_on_the_line_have_an_index_without_limits():
+    result = inequality_indices(groups(2.0, 4.0, 6.0, 8.0))
+
+    assert result["value"].notna().all()
+    assert result[["lower", "upper"]].isna().all(axis=None)
+    assert set(result["reason"]) == {"design_cannot_answer"}
+    assert set(result["count"]) == {4}
+
+
+def test_a_given_value_has_none_for_a_reason_beside_a_withheld_one():
+    values = pd.concat([series(1.0, 2.0, 4.0, 3.0), series(1.0, code="1103")])
+    targets = pd.concat([target(9.0), target(9.0, code="1103")])
+    peers = pd.DataFrame({"municipality_code": ["0301", "1103"], "peer_code": ["1103", "4601"]})
+    results = [
+        indicator_trend(values),
+        distance_to_target(values, pd.concat([targets, target(9.0, code="4601")])),
+        reach_probability(values, targets, rule="linear_trend"),
+        comparison_with_peers(values, peers, minimum_peers=1),
+        funnel_limits(funnel_counts((1, 10), (2, 10), (np.nan, 5)), kind="share"),
+        peer_group(profiles(1.0, 2.0, np.nan), characteristics=["size"], peer_count=1),
+    ]
+
+    for result in results:
+        assert any(reason is None for reason in result["reason"])
+        assert all(reason is None or isinstance(reason, str) for reason in result["reason"])

@@ -77,7 +77,11 @@ def test_the_peers_quartiles_are_those_of_the_comparison_in_memory(written):
 
     pairs = pd.DataFrame({"municipality_code": "0301", "peer_code": PEERS})
     memory = comparison_with_peers(values, pairs)
-    for name, theirs in (("q25", "lower"), ("median", "peer_median"), ("q75", "upper")):
+    for name, theirs in (
+        ("q25", "peer_lower_quartile"),
+        ("median", "peer_median"),
+        ("q75", "peer_upper_quartile"),
+    ):
         np.testing.assert_allclose(series[f"peer_{name}"], memory[theirs], equal_nan=True)
     assert series["peer_median"].isna().any(), "some years have too few peers in this table"
 

@@ -260,3 +260,95 @@ def test_caption_text_and_drawing_say_synthetic_when_it_is_and_only_then(synthet
     assert ("(syntetisk)" in figure.caption) is synthetic
     assert figure.alt.startswith("Syntetisk: ") is synthetic
     assert ('id="syntetisk"' in figure.svg) is synthetic
+
+
+def panel_effect(treated_count, other_count, **more):
+    """Changes of 1, 2, 3, ... in municipalities of which the first began the measure in 2020."""
+    codes = [f"9{number:03d}" for number in range(treated_count + other_count)]
+    values = pd.DataFrame(
+        [
+            (code, year, number * 7 % 10 + (year >= 2020) * (number * 13 % 11))
+            for number, code in enumerate(codes)
+            for year in (2018, 2019, 2020)
+        ],
+        columns=["municipality_code", "year", "value"],
+    )
+    design = {"treated": codes[:treated_count], "comparison": codes[treated_count:]}
+    effect = ek.difference_in_differences(
+        values, treated_from=2020, confidence_levels=(0.95,), **design, **more
+    )
+    return {"fravaer": effect}, {"fravaer": ek.pretrend_check(values, treated_from=2020, **design)}
+
+
+def test_an_effect_without_limits_says_why_in_their_place():
+    table = ek.effects_table(
+        *panel_effect(2, 4), indicators=INDICATORS, observations=SOURCES, synthetic=True
+    )
+
+    assert "*for få kommuner*" in table.markdown
+    assert "Intervall" in table.markdown
+    assert "Minste" not in table.markdown
+    assert "permutasjon" not in f"{table.caption} {table.source}"
+
+
+@pytest.mark.parametrize(
+    ("inference", "told"), [("permutation", "permutasjon av hvilke"), ("welch", "t-fordeling")]
+)
+def test_an_effect_that_was_not_seen_stands_with_the_smallest_that_could_be(inference, told):
+    effects, before = panel_effect(5, 15, inference=inference)
+    table = ek.effects_table(
+        effects, before, indicators=INDICATORS, observations=SOURCES, synthetic=True
+    )
+
+    row = effects["fravaer"].iloc[0]
+    assert row["lower"] < 0 < row["upper"]
+    assert "Minste påvisbare endring" in table.markdown
+    assert f"| {row['smallest_change']:.1f} |".replace(".", ",") in table.markdown
+    assert f"95 prosent intervall: {told}" in table.markdown
+
+
+def test_a_target_whose_probability_is_refused_says_why():
+    values = pd.DataFrame(
+        {"municipality_code": "9901", "indicator_id": "fravaer", "year": [2022, 2023], "value": 9.0}
+    )
+    claims = {"indicator_id": "fravaer", "value": 6.0, "direction": "at_most", "due": "2027-06"}
+    targets = ek.targets_by_municipality(rows_of("targets", claims), ["9901"])
+    shown = {"indicators": INDICATORS, "observations": SOURCES, "synthetic": True}
+    chance = {"rule": "linear_trend", "confidence_levels": (0.95,)}
+
+    table = ek.target_distance_table(
+        ek.distance_to_target(values, targets),
+        ek.reach_probability(values, targets, **chance),
+        OWN,
+        **shown,
+    )
+    blank = targets.assign(target_value=float("nan"))
+    unaimed = ek.target_distance_table(
+        ek.distance_to_target(values, blank),
+        ek.reach_probability(values, blank, **chance),
+        OWN,
+        **shown,
+    )
+
+    assert "Sannsynlig å nå" in table.markdown
+    assert "| *for få år* |" in table.markdown
+    assert "*mangler*" in unaimed.markdown
+    assert "nan" not in unaimed.markdown
+
+
+def test_a_pooled_change_that_was_not_seen_stands_with_the_smallest_that_could_be():
+    estimates = pd.DataFrame(
+        {
+            "item": "plan",
+            "municipality_code": ["9901", "0991", "9902"],
+            "value": [0.1, -0.05, 0.02],
+            "standard_error": 0.05,
+        }
+    )
+    pooled = ek.pooled_estimate(estimates, by=["item"], confidence_levels=(0.95,))
+
+    table = ek.pooled_table(pooled, items=ITEMS, **SURVEYS)
+
+    smallest = f"{100 * pooled['smallest_change'].item():.1f}".replace(".", ",")
+    assert f"| {smallest} |" in table.markdown
+    assert "Minste påvisbare endring" in table.markdown

@@ -270,3 +270,36 @@ def test_a_real_series_is_ranked_among_all_municipalities_with_a_full_series(sha
     assert result["donor_count"] > 200
     assert 1 <= result["placebo_rank"] <= result["donor_count"] + 1
     assert result["lower"] < result["value"] < result["upper"]
+
+
+def test_a_municipality_and_year_in_two_rows_is_refused_by_row():
+    values, donors = panel_of_copies()
+    twice = pd.concat([values, values.iloc[[1]]])
+
+    with pytest.raises(DataError, match="rows 3, 211: the same"):
+        synthetic_control(twice, treated=["0000"], treated_from=2015, donors=donors)
+
+
+def test_placebos_without_any_gap_give_no_limits():
+    values, donors = panel_of_copies()
+    values.loc[(values["municipality_code"] == "0000") & (values["year"] >= 2015), "value"] += 3
+
+    result = synthetic_control(
+        values, treated=["0000"], treated_from=2015, donors=donors, confidence_levels=[0.9]
+    ).iloc[0]
+
+    assert result["value"] == pytest.approx(3.0)
+    assert result["reason"] == "design_cannot_answer"
+    assert np.isnan(result["lower"])
+    assert [result["count"], result["base"]] == [12, 13]
+
+
+def panel_of_copies():
+    """Thirteen municipalities that all follow the same line, one of the donors with a gap."""
+    codes = [f"{number:04d}" for number in range(14)]
+    values = pd.DataFrame(
+        [(code, year, float(year)) for code in codes for year in range(2005, 2020)],
+        columns=["municipality_code", "year", "value"],
+    )
+    gap = (values["municipality_code"] == "0013") & (values["year"] == 2010)
+    return values.loc[~gap].reset_index(drop=True), codes[1:]

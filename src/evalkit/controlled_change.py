@@ -918,7 +918,7 @@ def _staggered_refusal(panel, method, levels, label) -> pd.DataFrame:
 def _complete_panel(values, treated, comparison) -> pd.DataFrame:
     """Years by municipality: the years most of each group have, municipalities with all of them."""
     asked = values["municipality_code"].isin([*treated, *comparison])
-    require_once(values.loc[asked], ["municipality_code", "year"], name="values")
+    require_once(values, ["municipality_code", "year"], name="values", among=asked)
     wanted = values.loc[asked & values["value"].notna()]
     table = wanted.pivot(index="year", columns="municipality_code", values="value").sort_index()
     shared = np.ones(len(table), dtype=bool)

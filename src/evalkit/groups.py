@@ -70,15 +70,29 @@ def in_blocks(table: pd.DataFrame, by: str, *, size: int) -> Iterator[pd.DataFra
         yield table.loc[(codes >= first) & (codes < first + size)]
 
 
-def require_once(table: pd.DataFrame, keys: Sequence[str], *, name: str) -> None:
+def require_once(
+    table: pd.DataFrame, keys: Sequence[str], *, name: str, among: pd.Series | None = None
+) -> None:
     """Refuse a table in which the same keys stand in several rows.
+
+    Parameters
+    ----------
+    table
+        Any rows.
+    keys
+        Columns that tell the rows apart.
+    name
+        What the caller knows the table as.
+    among
+        True for the rows that matter; by default all.
 
     Raises
     ------
     DataError
         Naming the rows as a spreadsheet numbers them, with its header in row 1.
     """
-    repeated = np.flatnonzero(table.duplicated(list(keys), keep=False)) + 2
+    places = np.arange(len(table)) if among is None else np.flatnonzero(among)
+    repeated = places[table.iloc[places].duplicated(list(keys), keep=False)] + 2
     if len(repeated):
         shown = ", ".join(map(str, repeated[:8])) + (" ..." if len(repeated) > 8 else "")
         said = " and ".join(filter(None, [", ".join(keys[:-1]), keys[-1]]))

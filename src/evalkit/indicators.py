@@ -15,6 +15,8 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 
 from evalkit.errors import DataError
+from evalkit.goals import smallest_detectable_change
+from evalkit.groups import require_once
 from evalkit.reasons import checked_reason
 from evalkit.uncertainty import COMMON_LEVELS, newcombe_difference_interval
 
@@ -35,8 +37,16 @@ DIRECTIONS = {"at_least": 1.0, "at_most": -1.0}
 MINIMUM_PERIODS = 4  # a line through three points leaves one degree of freedom
 MINIMUM_PEERS = 5
 MINIMUM_GROUPS = 4
+PEER_NUMBERS = [
+    "peer_median",
+    "peer_lower_quartile",
+    "peer_upper_quartile",
+    "peer_minimum",
+    "peer_maximum",
+]
 FEWEST_FOR_DISPERSION = 5
 AREA_METHODS = ("difference, no interval", "difference of shares, Newcombe")
+ROUNDED = 0.005  # how far a published share may lie from its counts, or a twentieth of itself
 ROUNDING = 1e-20  # of a sum of squares: what arithmetic leaves of an exact nought
 
 
@@ -75,6 +85,8 @@ def yearly_values(observations: pd.DataFrame) -> pd.DataFrame:
 def distance_to_target(values: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     """How far the latest value is from its target, and the change needed per year to get there.
 
+    It describes, and has no interval.
+
     Parameters
     ----------
     values
@@ -91,24 +103,28 @@ def distance_to_target(values: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFr
         indicator's unit; positive while the target is not met, whatever its direction);
         ``reached``; ``years_left``; ``needed_per_year`` and ``achieved_per_year`` (signed changes
         of the value per year); ``progress_share`` (share of the way from first value to target,
-        negative when it went the wrong way); ``method``; ``reason``. ``needed_per_year`` is
-        missing when the target is met or its year has passed.
+        negative when it went the wrong way; missing when the first value met the target, for
+        then there was no way to go); ``method``; ``reason`` (``missing`` without a value or a
+        target). ``needed_per_year`` is missing when the target is met or its year has passed.
 
     Raises
     ------
     DataError
-        If a direction is unknown or a series has more than one target.
+        If a direction is unknown, a series has more than one target or a year twice.
     """
     sign = _directions(targets)
+    require_once(values, [*SERIES, "year"], name="values")
     ends = _first_and_latest(values)
     rows = targets.merge(ends, on=SERIES, how="left", validate="one_to_one")
     sign = sign.to_numpy()
 
     remaining = sign * (rows["target_value"] - rows["value"])
-    reached = (remaining <= 0).astype("boolean").mask(rows["value"].isna())
+    unknown = rows["value"].isna() | rows["target_value"].isna()
+    reached = (remaining <= 0).astype("boolean").mask(unknown)
     years_left = rows["target_year"] - rows["latest_year"]
     open_target = (remaining > 0) & (years_left > 0)
     whole_way = rows["target_value"] - rows["first_value"]
+    way_to_go = sign * whole_way > 0
     span = rows["latest_year"] - rows["first_year"]
     change = rows["value"] - rows["first_value"]
     return rows.assign(
@@ -117,9 +133,9 @@ def distance_to_target(values: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFr
         years_left=years_left,
         needed_per_year=((rows["target_value"] - rows["value"]) / years_left).where(open_target),
         achieved_per_year=(change / span).where(span > 0),
-        progress_share=(change / whole_way).where((span > 0) & (whole_way != 0)),
-        method="latest value against target",
-        reason=_reason_where(rows["value"].isna(), "missing"),
+        progress_share=(change / whole_way).where((span > 0) & way_to_go),
+        method="description: latest value against target",
+        reason=_none_for_blank(_reason_where(unknown, "missing")),
     )[
         [
             *SERIES,
@@ -167,9 +183,17 @@ def indicator_trend(
     -------
     DataFrame
         One row per municipality, indicator and level: ``period_count``, ``first_year``,
-        ``latest_year``, ``value``, ``lower``, ``upper`` (change per year, in the indicator's
-        unit), ``confidence_level``, ``residual_autocorrelation`` (lag 1), ``method``, ``reason``
-        (``missing`` or ``too_few_periods``).
+        ``latest_year``, ``count`` (years with a value), ``base`` (years from first to latest),
+        ``value``, ``lower``, ``upper`` (change per year, in the indicator's unit),
+        ``smallest_change`` (per year, found in four of five cases; from the interval's width),
+        ``confidence_level``, ``residual_autocorrelation`` (lag 1), ``method``, ``reason``
+        (``missing`` or ``too_few_periods``; ``design_cannot_answer``, limits only, for a series
+        exactly on its line).
+
+    Raises
+    ------
+    DataError
+        If a municipality, indicator and year stand in several rows.
 
     References
     ----------
@@ -179,14 +203,18 @@ def indicator_trend(
     rows = _at_levels(_fitted_lines(values), confidence_levels)
     usable = rows["period_count"] >= minimum_periods
     margin = _t_quantile(rows) * rows["slope_error"]
+    lower, upper = ((rows["slope"] + side * margin).where(usable) for side in (-1, 1))
     return rows.assign(
         value=rows["slope"].where(usable),
-        lower=(rows["slope"] - margin).where(usable),
-        upper=(rows["slope"] + margin).where(usable),
+        lower=lower,
+        upper=upper,
+        smallest_change=smallest_detectable_change(lower, upper, rows["confidence_level"]),
         residual_autocorrelation=rows["residual_autocorrelation"].where(usable),
         method="least-squares line, t interval",
-        reason=_series_reason(rows, usable).mask(
-            usable & rows["slope_error"].isna(), checked_reason("design_cannot_answer")
+        reason=_none_for_blank(
+            _series_reason(rows, usable).mask(
+                usable & rows["slope_error"].isna(), checked_reason("design_cannot_answer")
+            )
         ),
     )[
         [
@@ -194,9 +222,12 @@ def indicator_trend(
             "period_count",
             "first_year",
             "latest_year",
+            "count",
+            "base",
             "value",
             "lower",
             "upper",
+            "smallest_change",
             "confidence_level",
             "residual_autocorrelation",
             "method",
@@ -234,12 +265,13 @@ def reach_probability(
     Returns
     -------
     DataFrame
-        One row per target and level: ``period_count``, ``target_value``, ``target_year``;
+        One row per target and level: ``period_count``, ``count`` (years with a value), ``base``
+        (years from first to latest), ``target_value``, ``target_year``;
         ``value``, ``lower``, ``upper`` (the expected value in the target year and its prediction
         interval, in the indicator's unit); ``reach_probability`` (0 to 1), ``confidence_level``,
         ``method``, ``reason``. A target year that is not after the latest value is refused
         (``design_cannot_answer``): then the target is met or not. So is a series without any
-        scatter, which gives nothing to judge the uncertainty by.
+        scatter, which gives nothing to judge the uncertainty by. A blank target is ``missing``.
 
     References
     ----------
@@ -254,7 +286,8 @@ def reach_probability(
 
     lines = _fitted_lines(values)
     rows = targets.assign(sign=sign).merge(lines, on=SERIES, how="left", validate="one_to_one")
-    rows["period_count"] = rows["period_count"].fillna(0).astype(int)
+    counted = ["period_count", "count", "base"]
+    rows[counted] = rows[counted].fillna(0).astype(int)
     expected, error, degrees = predictors[rule](rows, values)
     degrees = degrees.where(degrees > 0)
     gap = rows["sign"] * (expected - rows["target_value"])
@@ -266,11 +299,12 @@ def reach_probability(
     )
     rows = _at_levels(rows, confidence_levels)
     past = rows["target_year"] <= rows["latest_year"]
-    enough = rows["period_count"] >= minimum_periods
+    aimed = rows["target_value"].notna() & rows["target_year"].notna()
+    enough = (rows["period_count"] >= minimum_periods) & aimed
     broken = enough & ~past & rows["error"].isna()
     usable = enough & ~past & ~broken
     margin = stats.t.ppf(0.5 + rows["confidence_level"] / 2, rows["degrees"]) * rows["error"]
-    reason = _series_reason(rows, enough)
+    reason = _series_reason(rows, enough).mask(~aimed, checked_reason("missing"))
     reason = reason.mask(enough & (past | broken), checked_reason("design_cannot_answer"))
     return rows.assign(
         value=rows["expected"].where(usable),
@@ -278,12 +312,14 @@ def reach_probability(
         upper=(rows["expected"] + margin).where(usable),
         reach_probability=rows["reach_probability"].where(usable),
         method=f"{rule.replace('_', ' ')} goes on, t prediction interval",
-        reason=reason,
+        reason=_none_for_blank(reason),
     )[
         [
             *SERIES,
             "direction",
             "period_count",
+            "count",
+            "base",
             "target_value",
             "target_year",
             "value",
@@ -366,6 +402,7 @@ def peer_group(
     if len(lacking):
         unknown = _without_peers(lacking, np.full(len(lacking), "missing"), method)
         found = pd.concat([found, unknown], ignore_index=True)
+    found = found.assign(reason=_none_for_blank(found["reason"]))
     return found.sort_values(["municipality_code", "peer_rank"]).reset_index(drop=True)
 
 
@@ -387,8 +424,8 @@ def comparison_with_peers(
     -------
     DataFrame
         One row per municipality that has peers, indicator and year: ``value``, ``peer_count``
-        (peers with a value), ``peer_median``, ``lower`` and ``upper`` (first and third quartile
-        of the peers), ``peer_minimum``, ``peer_maximum``, ``difference`` (value minus the peers'
+        (peers with a value), ``peer_median``, ``peer_lower_quartile``, ``peer_upper_quartile``,
+        ``peer_minimum``, ``peer_maximum``, ``difference`` (value minus the peers'
         median), ``rank`` (1 is the highest among the municipality and its peers), ``method``,
         ``reason`` (``missing`` or ``too_few_donors``). The quartiles describe the peers; they
         are not a confidence interval.
@@ -398,22 +435,20 @@ def comparison_with_peers(
     own = values.loc[values["municipality_code"].isin(pairs["municipality_code"]), [*keys, "value"]]
     rows = pd.concat([own.reset_index(drop=True), _among_peers(own, values, pairs)], axis=1)
     few = rows["peer_count"] < minimum_peers
-    numbers = ["peer_median", "lower", "upper", "peer_minimum", "peer_maximum", "rank"]
+    numbers = [*PEER_NUMBERS, "rank"]
     rows[numbers] = rows[numbers].mask(few, axis=0)
     return rows.assign(
         difference=rows["value"] - rows["peer_median"],
-        method="median and quartiles of peers",
-        reason=_reason_where(few, "too_few_donors").mask(rows["value"].isna(), "missing"),
+        method="description: median and quartiles of peers",
+        reason=_none_for_blank(
+            _reason_where(few, "too_few_donors").mask(rows["value"].isna(), "missing")
+        ),
     )[
         [
             *keys,
             "value",
             "peer_count",
-            "peer_median",
-            "lower",
-            "upper",
-            "peer_minimum",
-            "peer_maximum",
+            *PEER_NUMBERS,
             "difference",
             "rank",
             "method",
@@ -434,7 +469,9 @@ def comparison_with_areas(
     Where both have ``numerator`` and ``denominator``, the difference is one of shares, with
     Newcombe's interval for independent samples. A county contains its municipality: with
     ``areas_contain_municipality`` the municipality's own counts are taken out of the area's
-    first, since the interval is wrong otherwise. Without counts the difference stands alone.
+    first, since the interval is wrong otherwise. Without counts the difference of the published
+    values stands alone. All is in the indicator's unit, which for per cent is a hundred times the
+    share of the counts: the power of ten is read from an indicator's values and counts.
 
     Parameters
     ----------
@@ -451,10 +488,14 @@ def comparison_with_areas(
     Returns
     -------
     DataFrame
-        One row per municipality, indicator, year, area and level: ``own_value``, ``area_value``
-        (of the rest of the area where counts allow), ``count`` and ``base`` (the municipality's
-        own), ``value`` (the difference), ``lower``, ``upper``, ``confidence_level``, ``method``,
-        ``reason``.
+        One row per municipality, indicator, year, area and level; one without area where there
+        is none to compare with: ``own_value``, ``area_value`` (of the rest of the area where
+        counts allow), ``count`` and ``base`` (the municipality's own), ``value`` (the
+        difference), ``lower``, ``upper``, ``confidence_level``, ``method``, ``reason``. The
+        reason is ``missing`` without a value or an area, and, limits only, without counts;
+        ``not_comparable`` where the municipality's counts are more than those of the area that
+        should contain it; ``design_cannot_answer``, limits only, for counts that are no share
+        or do not give the published value.
 
     References
     ----------
@@ -464,30 +505,33 @@ def comparison_with_areas(
     counts = ["numerator", "denominator"]
     own = values.reindex(columns=[*keys, "value", *counts])
     other = areas.reindex(columns=[*keys, "area", "value", *counts])
-    rows = own.merge(other, on=keys, suffixes=("_own", "_area"), validate="one_to_many")
+    rows = own.merge(other, on=keys, how="left", suffixes=("_own", "_area"), validate="one_to_many")
     rest = rows[["numerator_area", "denominator_area"]].to_numpy(dtype=float)
     if areas_contain_municipality:
         rest = rest - rows[["numerator_own", "denominator_own"]].to_numpy(dtype=float)
     rows = rows.assign(rest_count=rest[:, 0], rest_base=rest[:, 1])
+    rows = _with_shares(rows)
     rows = _at_levels(rows, confidence_levels)
-    counted = (rows["denominator_own"] > 0) & (rows["rest_base"] > 0)
-
-    share = rows["numerator_own"] / rows["denominator_own"]
-    rest_share = rows["rest_count"] / rows["rest_base"]
+    counted, scale = rows["standing"] == "counted", rows["scale"]
+    own_value = (scale * rows["own_share"]).where(counted, rows["value_own"])
+    area_value = (scale * rows["rest_share"]).where(counted, rows["value_area"])
+    difference = (own_value - area_value).mask(rows["standing"] == "not_comparable")
     lower, upper = _newcombe_limits(rows.loc[counted])
-    own_value = share.where(counted, rows["value_own"])
-    area_value = rest_share.where(counted, rows["value_area"])
-    difference = own_value - area_value
+    reason = (
+        rows["standing"]
+        .where(~counted, None)
+        .mask(difference.isna() & (rows["standing"] != "not_comparable"), checked_reason("missing"))
+    )
     return rows.assign(
         own_value=own_value,
         area_value=area_value,
         count=rows["numerator_own"],
         base=rows["denominator_own"],
         value=difference,
-        lower=lower.reindex(rows.index),
-        upper=upper.reindex(rows.index),
+        lower=lower.reindex(rows.index) * scale,
+        upper=upper.reindex(rows.index) * scale,
         method=pd.array(AREA_METHODS, dtype="str").take(counted.astype(int)),
-        reason=_reason_where(difference.isna(), "missing"),
+        reason=_none_for_blank(reason),
     )[
         [
             *keys,
@@ -504,6 +548,44 @@ def comparison_with_areas(
             "reason",
         ]
     ]
+
+
+def _with_shares(rows: pd.DataFrame) -> pd.DataFrame:
+    """The shares behind the values, what they are multiplied with, and how the counts stand.
+
+    ``standing`` is ``counted`` where the counts give the value, otherwise the reason that they
+    do not.
+    """
+    count, base = rows["numerator_own"], rows["denominator_own"]
+    rest_count, rest_base = rows["rest_count"], rows["rest_base"]
+    own_share = (count / base).where(base > 0)
+    rest_share = (rest_count / rest_base).where(rest_base > 0)
+    area_share = rows["numerator_area"] / rows["denominator_area"]
+    published = ((rows["value_own"], own_share), (rows["value_area"], area_share))
+    typical = pd.Series(np.nan, rows.index)
+    for value, share in published:
+        ratio = (value / share).where((share > 0) & (value > 0))
+        typical = typical.fillna(ratio.groupby(rows["indicator_id"]).transform("median"))
+    scale = 10.0 ** np.log10(typical).round().fillna(0.0)
+
+    off = pd.Series(False, rows.index)
+    for value, share in published:
+        allowed = np.maximum(ROUNDED * scale, 0.05 * value.abs())
+        off |= (value - scale * share).abs() > allowed
+    no_share = (count < 0) | (count > base) | (rest_count > rest_base)
+    standing = np.select(
+        [
+            own_share.isna() | (rest_count.isna() | rest_base.isna()),
+            (rest_count < 0) | (rest_base < 0),
+            rest_base == 0,
+            no_share | off,
+        ],
+        ["missing", "not_comparable", "design_cannot_answer", "design_cannot_answer"],
+        "counted",
+    )
+    return rows.assign(
+        own_share=own_share, rest_share=rest_share, scale=scale, standing=standing.astype(object)
+    )
 
 
 def funnel_limits(
@@ -551,7 +633,8 @@ def funnel_limits(
         (``below``, ``within`` or ``above``), ``dispersion`` (1 is chance alone; before any
         widening; missing below five municipalities), ``method``, ``reason`` (``missing``;
         ``base_too_small`` for base 0; ``too_few_clusters``, limits only, where overdispersion
-        is asked for and cannot be known).
+        is asked for and cannot be known; ``design_cannot_answer``, limits only, around a centre
+        of 0, or of 1 for shares, where no chance is left).
 
     Raises
     ------
@@ -598,19 +681,23 @@ def funnel_limits(
         lower, upper = backward(forward(centre) - margin), backward(forward(centre) + margin)
         method = f"normal limits, {overdispersion} overdispersion"
     lower, upper = pd.Series(lower, rows.index), pd.Series(upper, rows.index)
+    no_chance = centre <= 0 or (kind == "share" and centre >= 1)
+    if no_chance:
+        lower, upper = lower * np.nan, upper * np.nan
     position = np.select(
         [lower.isna(), rows["value"] < lower, rows["value"] > upper],
         ["", "below", "above"],
         "within",
     )
-    reason = _reason_where(rows["usable"] & lower.isna(), "too_few_clusters")
+    without = "design_cannot_answer" if no_chance else "too_few_clusters"
+    reason = _reason_where(rows["usable"] & lower.isna(), without)
     reason = reason.mask(rows["count"].isna() | rows["base"].isna(), checked_reason("missing"))
     return rows.assign(
         lower=lower.where(rows["usable"]),
         upper=upper.where(rows["usable"]),
         position=pd.Series(position, rows.index).where(rows["usable"] & lower.notna()),
         method=method,
-        reason=reason.mask(rows["base"] <= 0, checked_reason("base_too_small")),
+        reason=_none_for_blank(reason.mask(rows["base"] <= 0, checked_reason("base_too_small"))),
     )[
         [
             "municipality_code",
@@ -656,10 +743,10 @@ def inequality_indices(
     -------
     DataFrame
         One row per gradient, index and level: the ``by`` columns, ``index``
-        (``slope_index`` or ``relative_index``), ``group_count``, ``base`` (persons), ``value``,
+        (``slope_index`` or ``relative_index``), ``count`` (groups), ``base`` (persons), ``value``,
         ``lower``, ``upper``, ``confidence_level``, ``method``, ``reason``. With standard errors
-        the limits carry the uncertainty of the values; without, the scatter around the line. A
-        gradient with fewer than four groups, or a ratio of a line that crosses zero, is refused
+        the limits carry the uncertainty of the values; without, the scatter around the line,
+        and groups exactly on it have no limits (``design_cannot_answer``). A gradient with fewer than four groups, or a ratio of a line that crosses zero, is refused
         (``design_cannot_answer``); a gradient with a blank cell is ``missing``.
 
     References
@@ -679,7 +766,7 @@ def inequality_indices(
     columns = [
         *by,
         "index",
-        "group_count",
+        "count",
         "base",
         "value",
         "lower",
@@ -688,13 +775,14 @@ def inequality_indices(
         "method",
         "reason",
     ]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(reason=_none_for_blank(table["reason"]))
 
 
 def _gradient_rows(gradient: pd.DataFrame, level: float) -> list[dict]:
     has_errors = "standard_error" in gradient and gradient["standard_error"].notna().all()
     head = {
-        "group_count": len(gradient),
+        "count": len(gradient),
         "base": gradient["population"].sum(),
         "value": np.nan,
         "lower": np.nan,
@@ -729,6 +817,10 @@ def _gradient_rows(gradient: pd.DataFrame, level: float) -> list[dict]:
         scale = (weight * residual**2).sum() / degrees
         covariance = scale * np.linalg.inv(design.T * weight @ design)
         quantile = stats.t.ppf(0.5 + level / 2, degrees)
+    certain = covariance[1, 1] <= ROUNDING * (value**2).sum()
+    if certain:  # nothing to estimate an error from
+        covariance = covariance * np.nan
+        head["reason"] = checked_reason("design_cannot_answer")
     margin = quantile * np.sqrt(covariance[1, 1])
     slope_row = {
         **head,
@@ -782,15 +874,7 @@ def _among_peers(own: pd.DataFrame, values: pd.DataFrame, pairs: pd.DataFrame) -
         rank = np.where(np.isnan(value), np.nan, 1.0 + (ordered > value[:, None]).sum(axis=1))
         quantiles = [_row_quantile(ordered, count, share) for share in (0.5, 0.25, 0.75, 0.0, 1.0)]
         result[here] = np.column_stack([count, *quantiles, rank])
-    columns = [
-        "peer_count",
-        "peer_median",
-        "lower",
-        "upper",
-        "peer_minimum",
-        "peer_maximum",
-        "rank",
-    ]
+    columns = ["peer_count", *PEER_NUMBERS, "rank"]
     return pd.DataFrame(result, columns=columns).astype({"peer_count": int})
 
 
@@ -804,6 +888,7 @@ def _row_quantile(ordered: np.ndarray, count: np.ndarray, share: float) -> np.nd
 
 def _fitted_lines(values: pd.DataFrame) -> pd.DataFrame:
     """One least-squares line per series, all series at once."""
+    require_once(values, [*SERIES, "year"], name="values")
     ordered = values.sort_values([*SERIES, "year"])
     series = ordered.groupby(SERIES, sort=True).ngroup().to_numpy()
     lines = ordered[SERIES].drop_duplicates().reset_index(drop=True)
@@ -842,6 +927,8 @@ def _fitted_lines(values: pd.DataFrame) -> pd.DataFrame:
     with np.errstate(divide="ignore", invalid="ignore"):
         return lines.assign(
             period_count=count,
+            count=count,
+            base=(lines["latest_year"] - lines["first_year"] + 1).fillna(0).astype(int),
             mean_year=mean_year,
             mean_value=mean_value,
             slope=slope,
@@ -986,6 +1073,10 @@ def _t_quantile(rows: pd.DataFrame) -> np.ndarray:
 
 def _reason_where(withheld: pd.Series, reason: str) -> pd.Series:
     return pd.Series(None, withheld.index, dtype=object).mask(withheld, checked_reason(reason))
+
+
+def _none_for_blank(reason: pd.Series) -> pd.Series:
+    return reason.astype(object).where(reason.notna(), None)
 
 
 def _series_reason(rows: pd.DataFrame, enough: pd.Series) -> pd.Series:

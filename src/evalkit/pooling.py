@@ -10,6 +10,7 @@ from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
 
 from evalkit.errors import DataError
+from evalkit.goals import smallest_detectable_change
 from evalkit.reasons import checked_reason
 from evalkit.uncertainty import COMMON_LEVELS
 
@@ -50,7 +51,8 @@ def pooled_estimate(
     -------
     DataFrame
         One row per pooling and level: the ``by`` columns, ``study_count``, ``value``,
-        ``standard_error``, ``lower``, ``upper``, ``prediction_lower`` and ``prediction_upper``
+        ``standard_error``, ``lower``, ``upper``, ``smallest_change`` (found in four of five
+        cases; from the interval's width), ``prediction_lower`` and ``prediction_upper``
         (where the effect of one more such municipality is expected), ``tau2`` (in squared units
         of the value), ``i2_share``, ``q``, ``q_p_value``, ``small_k_warning``,
         ``confidence_level``, ``method``, ``reason``. One municipality is not pooled
@@ -86,6 +88,7 @@ def pooled_estimate(
         "standard_error",
         "lower",
         "upper",
+        "smallest_change",
         "prediction_lower",
         "prediction_upper",
         "tau2",
@@ -97,7 +100,12 @@ def pooled_estimate(
         "method",
         "reason",
     ]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    table["smallest_change"] = smallest_detectable_change(
+        table["lower"].astype(float), table["upper"].astype(float), table["confidence_level"]
+    )
+    reason = table["reason"].astype(object)
+    return table.assign(reason=reason.where(reason.notna(), None))
 
 
 def forest_rows(

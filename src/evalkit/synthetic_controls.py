@@ -9,6 +9,8 @@ import pandas as pd
 from scipy.optimize import minimize, nnls
 
 from evalkit.errors import DataError
+from evalkit.goals import smallest_detectable_change
+from evalkit.groups import require_once
 from evalkit.reasons import checked_reason
 from evalkit.uncertainty import COMMON_LEVELS
 
@@ -153,11 +155,20 @@ def synthetic_control(
     -------
     DataFrame
         ``municipality_code``, ``donor_count``, ``weighted_donor_count`` (with a weight above
-        0.001), ``pre_period_count``, ``post_period_count``, ``value`` (mean gap per year after
-        the change), ``lower``, ``upper``, ``pre_rmspe`` and ``post_rmspe`` (root mean squared gap,
+        0.001), ``pre_period_count``, ``post_period_count``, ``count`` (donors used), ``base``
+        (donors asked for), ``value`` (mean gap per year after the change), ``lower``, ``upper``,
+        ``smallest_change`` (found in four of five cases; from the interval's width, as if the
+        placebos' gaps were normal), ``pre_rmspe`` and ``post_rmspe`` (root mean squared gap,
         in the outcome's unit), ``placebo_rank``, ``placebo_p_value``, ``confidence_level``,
         ``method``, ``reason`` (``missing``, ``too_few_periods``, ``too_few_donors``; the last
-        also, with the value kept, where only the limits are withheld).
+        also, with the value kept, where only the limits are withheld; ``design_cannot_answer``,
+        limits only, where the placebos have no gaps at all).
+
+    Raises
+    ------
+    DataError
+        If a municipality is both treated and donor, or a municipality and year stand in several
+        rows.
 
     References
     ----------
@@ -167,6 +178,8 @@ def synthetic_control(
     both = set(treated) & set(donors)
     if both:
         raise DataError(f"{', '.join(sorted(both))}: both treated and donor; expected one of them")
+    asked = values["municipality_code"].isin([*treated, *donors])
+    require_once(values, ["municipality_code", "year"], name="values", among=asked)
     rows = []
     placebo_cache: dict[tuple, np.ndarray] = {}
     for code in treated:
@@ -180,17 +193,28 @@ def synthetic_control(
             minimum_pre_periods,
             placebo_cache,
         )
+        found |= {"count": found["donor_count"], "base": len(set(donors))}
         rows += [_level_row(found, level) for level in confidence_levels]
-    return pd.DataFrame(rows)[
+    table = pd.DataFrame(rows)
+    reason = table["reason"].astype(object)
+    return table.assign(
+        smallest_change=smallest_detectable_change(
+            table["lower"], table["upper"], table["confidence_level"]
+        ),
+        reason=reason.where(reason.notna(), None),
+    )[
         [
             "municipality_code",
             "donor_count",
             "weighted_donor_count",
             "pre_period_count",
             "post_period_count",
+            "count",
+            "base",
             "value",
             "lower",
             "upper",
+            "smallest_change",
             "pre_rmspe",
             "post_rmspe",
             "placebo_rank",
@@ -319,12 +343,16 @@ def _level_row(found: dict, level: float) -> dict:
     if allowed < 1:
         return {**row, "reason": checked_reason("too_few_donors")}
     margin = np.sort(margins)[len(margins) - allowed]
+    if not margin > 0:
+        return {**row, "reason": checked_reason("design_cannot_answer")}
     return {**row, "lower": row["value"] - margin, "upper": row["value"] + margin}
 
 
 def _complete_table(values: pd.DataFrame, code: str, donors: Sequence[str]) -> pd.DataFrame:
     """Years by municipality, the treated first, its missing years and gappy donors gone."""
-    wanted = values.loc[values["municipality_code"].isin([code, *donors])]
+    asked = values["municipality_code"].isin([code, *donors])
+    require_once(values, ["municipality_code", "year"], name="values", among=asked)
+    wanted = values.loc[asked]
     table = wanted.pivot(index="year", columns="municipality_code", values="value").sort_index()
     if code not in table:
         raise DataError(f"municipality {code} has no value; expected one for each year")

@@ -339,6 +339,7 @@ def target_path_figure(
     """
     own = values.loc[values["municipality_code"] == municipality.code]
     aims = targets.loc[targets["municipality_code"] == municipality.code]
+    aims = aims.dropna(subset=["target_value", "target_year"])
     shown = list(dict.fromkeys(own["indicator_id"]))
     names = indicators.set_index("indicator_id")["name"]
     spoken = []

@@ -52,6 +52,7 @@ __all__ = [
 
 MOST_NAMED = 8  # municipalities that a cell names; more are counted
 EFFECT = Column("Endring", 12, "r")
+SMALLEST = Column("Minste påvisbare endring", 14, "r")
 
 
 def labelled(text: str, *, synthetic: bool) -> str:
@@ -90,6 +91,13 @@ def spread_text(lower: float, upper: float, *, scale: float = 100.0, decimals: i
         return ""
     ends = (change_text(end, scale=scale, decimals=decimals) for end in (lower, upper))
     return "\u00a0til ".join(ends)
+
+
+def smallest_text(row, *, scale: float = 100.0) -> str:
+    """The smallest change that could have been found, where the limits hold no change at all."""
+    if not row.lower <= 0 <= row.upper:
+        return ""
+    return number_text(scale * row.smallest_change, decimals=1)
 
 
 def method_line(*results: pd.DataFrame, kind: str = "intervall") -> str:
@@ -449,7 +457,11 @@ def target_distance_table(
     """
     keys = ["municipality_code", "indicator_id"]
     joined = distances.merge(
-        probabilities[[*keys, "reach_probability"]], on=keys, how="left", validate="one_to_one"
+        probabilities[[*keys, "reach_probability", "reason"]],
+        on=keys,
+        how="left",
+        suffixes=("", "_probability"),
+        validate="one_to_one",
     )
     names = indicators.set_index("indicator_id")["name"]
     own = joined.loc[joined["municipality_code"] == municipality.code]
@@ -459,12 +471,16 @@ def target_distance_table(
             withheld_text(row.reason)
             if pd.isna(row.value)
             else f"{percent_text(row.value, decimals=1)} ({row.latest_year:.0f})",
-            f"{percent_text(row.target_value, decimals=1)} ({row.target_year:.0f})",
+            withheld_text("missing")
+            if pd.isna(row.target_value)
+            else percent_text(row.target_value, decimals=1)
+            + (f" ({row.target_year:.0f})" if pd.notna(row.target_year) else ""),
             change_text(row.achieved_per_year, scale=1, decimals=2),
             "målet er nådd"
-            if pd.notna(row.value) and row.reached
+            if pd.notna(row.reached) and row.reached
             else change_text(row.needed_per_year, scale=1, decimals=2),
-            percent_text(100 * row.reach_probability, decimals=0),
+            percent_text(100 * row.reach_probability, decimals=0)
+            or withheld_text(row.reason_probability),
         )
         for row in own.itertuples(index=False)
     ]
@@ -516,7 +532,7 @@ def peers_table(
             if pd.notna(row.value)
             else withheld_text(row.reason),
             percent_text(row.peer_median, decimals=1),
-            interval_text(row.lower, row.upper, decimals=1),
+            interval_text(row.peer_lower_quartile, row.peer_upper_quartile, decimals=1),
             number_text(row.peer_count, decimals=0),
         )
         for row in latest.itertuples(index=False)
@@ -549,6 +565,9 @@ def effects_table(
 ) -> ReportTable:
     """Difference in differences for each indicator, with its interval and pre-trend check.
 
+    Where there is no interval its reason stands in its place; where the interval holds no change,
+    so does the smallest change that could have been found.
+
     Parameters
     ----------
     effects
@@ -568,7 +587,8 @@ def effects_table(
                 withheld_text(row["reason"])
                 if pd.isna(row["value"])
                 else change_text(row["value"], scale=1),
-                spread_text(row["lower"], row["upper"], scale=1),
+                spread_text(row["lower"], row["upper"], scale=1) or withheld_text(row["reason"]),
+                smallest_text(row, scale=1),
                 probability_text(row["p_value"]),
                 f"{row['treated_count']:.0f} mot {row['comparison_count']:.0f}",
                 probability_text(before["p_value"]),
@@ -579,6 +599,7 @@ def effects_table(
             Column("Indikator", 26),
             EFFECT,
             Column("Intervall", 18, "r"),
+            SMALLEST,
             Column("p-verdi", 10, "r"),
             Column("Kommuner", 14, "r"),
             Column("p for ulik trend før", 14, "r"),
@@ -586,11 +607,11 @@ def effects_table(
         rows,
         empty="Ingen sammenligning kan gjøres.",
         caption=labelled(
-            "Endring mot kommuner uten tiltaket, i prosentpoeng, med 95 prosent intervall fra "
-            "permutasjon",
+            "Endring mot kommuner uten tiltaket, i prosentpoeng",
             synthetic=synthetic,
         ),
         source=source_line(observations),
+        note=method_line(*effects.values()) or None,
     )
 
 
@@ -623,6 +644,7 @@ def synthetic_controls_table(
             text_of(names[row.municipality_code]),
             withheld_text(row.reason) if pd.isna(row.value) else change_text(row.value, scale=1),
             spread_text(row.lower, row.upper, scale=1) or withheld_text(row.reason),
+            smallest_text(row, scale=1),
             number_text(row.pre_rmspe, decimals=2),
             f"{row.placebo_rank:.0f} av {row.donor_count + 1:.0f}"
             if pd.notna(row.placebo_rank)
@@ -635,6 +657,7 @@ def synthetic_controls_table(
             Column("Kommune", 22),
             Column("Avvik", 12, "r"),
             Column("Intervall", 22, "r"),
+            SMALLEST,
             Column("Avvik før tiltaket", 18, "r"),
             Column("Plassering", 18, "r"),
         ],
@@ -667,7 +690,8 @@ def pooled_table(
         (
             text_of(texts[row.item]),
             withheld_text(row.reason) if pd.isna(row.value) else change_text(row.value),
-            spread_text(row.lower, row.upper),
+            spread_text(row.lower, row.upper) or withheld_text(row.reason),
+            smallest_text(row),
             spread_text(row.prediction_lower, row.prediction_upper),
             percent_text(100 * row.i2_share, decimals=0),
             number_text(row.study_count, decimals=0),
@@ -679,6 +703,7 @@ def pooled_table(
             Column("Spørsmål", 30),
             EFFECT,
             Column("Intervall", 18, "r"),
+            SMALLEST,
             Column("Neste kommune", 18, "r"),
             Column("I²", 8, "r"),
             Column("Kommuner", 12, "r"),
