@@ -167,6 +167,7 @@ def _of_every_group(
     else:
         drawn = groups.merge(pd.concat(blocks), on=keys, how="left", validate="one_to_one")
     bases = {name: drawn[name].fillna(0.0) for name in ("before_base", "base")}
+    drawn = drawn[[*keys[:2], *(name for name in drawn if name not in keys), keys[2]]]
     return drawn.assign(**bases, varies=drawn["varies"].eq(True))
 
 

@@ -220,13 +220,19 @@ def weighted_share(
         effective_base=effective,
         design_effect=base / effective,
         value=value,
-        method="Wilson on the effective base",
-        reason=reason_where(np.isnan(value)),
     )
     blocks = []
     for level in confidence_levels:
         lower, upper = wilson_interval(value * effective, effective, confidence_level=level)
-        blocks.append(shares.assign(lower=lower, upper=upper, confidence_level=level))
+        blocks.append(
+            shares.assign(
+                lower=lower,
+                upper=upper,
+                confidence_level=level,
+                method="Wilson on the effective base",
+                reason=reason_where(np.isnan(value)),
+            )
+        )
     return level_rows(blocks)
 
 
@@ -308,15 +314,17 @@ def cluster_robust_mean(
         cluster_count=result["cluster_count"].astype(int),
         standard_error=np.sqrt(result["variance"]),
         design_effect=result["variance"] / result["simple_variance"],
-        method=f"linearised, clusters of {cluster}, Student's t",
-        reason=reason_where(result["value"].isna()),
     ).drop(columns=["variance", "simple_variance"])
     freedom = (result["cluster_count"] - 1).clip(lower=1)
     blocks = []
     for level in confidence_levels:
         half = stats.t.ppf((1 + level) / 2, freedom) * result["standard_error"]
         block = result.assign(
-            lower=result["value"] - half, upper=result["value"] + half, confidence_level=level
+            lower=result["value"] - half,
+            upper=result["value"] + half,
+            confidence_level=level,
+            method=f"linearised, clusters of {cluster}, Student's t",
+            reason=reason_where(result["value"].isna()),
         )
         limits = ("lower", "upper", "standard_error")
         few = result["cluster_count"] < fewest_clusters
