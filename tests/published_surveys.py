@@ -11,10 +11,14 @@ import pandas as pd
 from published_case import Case
 from scipy import stats
 
-from evalkit.detectable import detectable_mean_change, detectable_share_change
+from evalkit.detectable import (
+    detectable_mean_change,
+    detectable_share_change,
+    required_base,
+)
 from evalkit.multiplicity import adjusted_p_values
 from evalkit.rates import crude_rate, directly_standardised_rate, indirectly_standardised_ratio
-from evalkit.reliability import cronbach_alpha
+from evalkit.reliability import cronbach_alpha, mcdonald_omega
 from evalkit.survey import (
     cliffs_delta,
     mcnemar_test,
@@ -30,7 +34,12 @@ from evalkit.uncertainty import (
     newcombe_paired_interval,
     wilson_interval,
 )
-from evalkit.weighting import cluster_robust_mean, post_stratification_weights, raking_weights
+from evalkit.weighting import (
+    cluster_robust_mean,
+    effective_base_of_weights,
+    post_stratification_weights,
+    raking_weights,
+)
 
 PUBLISHED = Path(__file__).parent / "published"
 
@@ -45,6 +54,13 @@ FAGERLAND = (
 )
 SURVEY = "R package survey, tests/api.Rout.save"
 SURVEY_FULL = "R package survey 4.5, as printed by Survey.jl test/r_reference/{}"
+SURVEY_DEFF = "R package survey, tests/deff.Rout.save"
+JAMOVI = "jamovi's omega of three items, as in jspss test/reliability.test.ts"
+FLIPDATA = "R package flipData (Displayr), tests/testthat/test-weights.R"
+KREJCIE = "Krejcie and Morgan (1970), Educ. Psychol. Meas. 30, 607-610, table 1"
+MESS = (
+    "R package MESS, power_mcnemar_test, its examples as quoted in contamlab tools/verify_power.py"
+)
 EFFSIZE = "R package effsize, tests/testthat/testCliff.R"
 ORDINAL = "R package ordinal, clm(rating ~ temp + contact, data = wine), wine: Randall (1989)"
 PINGOUIN = "Python package pingouin (tested against R psych), cronbach_alpha, data {}"
@@ -192,6 +208,35 @@ def ratings() -> pd.Series:
     return cronbach_alpha(pd.DataFrame(columns).T).iloc[0]
 
 
+def omega(*loadings: float) -> float:
+    """Omega of scores whose correlations are the products of three published loadings."""
+    correlation = np.outer(loadings, loadings)
+    np.fill_diagonal(correlation, 1)
+    columns = np.cos(2 * np.pi * np.outer(np.arange(24), [1, 2, 3]) / 24)  # uncorrelated
+    scores = pd.DataFrame(columns @ np.linalg.cholesky(correlation).T)
+    return mcdonald_omega(scores, replicate_count=10)["value"].item()
+
+
+@cache
+def firms() -> pd.Series:
+    """Ten firms drawn with unequal probability, each its own cluster."""
+    sales = [15, 143, 21, 51, 337, 50, 274, 145, 15, 86]
+    weights = [20, 200, 11, 25, 550, 30, 250, 100, 10, 55]
+    table = pd.DataFrame(
+        {"municipality_code": "all", "firm": range(10), "sales": sales, "weight": weights}
+    )
+    return cluster_robust_mean(table, value="sales", cluster="firm", weight="weight").iloc[0]
+
+
+def paired_rise(pairs: float, fewer: float, ratio: float, power: float) -> float:
+    """Smallest rise from 0.5 found with pairs of which known shares change one way and the other."""
+    rise = fewer * (ratio - 1)
+    shares = np.array([0.5, 0.5 + rise])
+    phi = (0.5 - fewer - shares.prod()) / np.sqrt((shares * (1 - shares)).prod())
+    found = detectable_share_change(pairs, pairs, 0.5, paired=True, correlation=phi, power=power)
+    return found["smallest_rise_share"].item()
+
+
 FLEISS_BIRTHS = {  # per birth order: live births and cases of Down's syndrome, by mother's age
     "1": ([230061, 329449, 114920, 39487, 14208, 3052], [107, 141, 60, 40, 39, 25]),
     "2": ([72202, 326701, 208667, 83228, 28466, 5375], [25, 150, 110, 84, 82, 39]),
@@ -269,9 +314,9 @@ MULTTEST_P = [0.838541367553, 0.642193923795, 0.680845947633, 0.967833824309, 0.
 MULTTEST_P += [0.177096952723, 5.23656777208e-5, 0.0202732688798, 0.00028140506198, 0.0149877310796]
 
 
-def holm(p_value: float) -> float:
+def adjusted(p_value: float, method: str) -> float:
     """Ten p values adjusted; the one asked for."""
-    rows = adjusted_p_values(pd.DataFrame({"p_value": MULTTEST_P}))
+    rows = adjusted_p_values(pd.DataFrame({"p_value": MULTTEST_P}), method=method)
     return rows.loc[rows["p_value"] == p_value, "adjusted_p_value"].item()
 
 
@@ -435,6 +480,43 @@ CASES: list[Case] = [
             ("upper", 0.840, 5.1e-4),
         )
     ],
+    *[
+        Case(
+            "McDonald's omega",
+            f"loadings {', '.join(f'{loading:.3f}' for loading in loadings)}",
+            value,
+            tolerance,
+            JAMOVI,
+            lambda loadings=loadings: omega(*loadings),
+        )
+        for loadings, value, tolerance in (
+            ((0.856274547, 0.728978383, 0.776175521), 0.8311385, 5e-7),
+            ((0.869263365, 0.754297177, 0.863339896), 0.869276765, 5e-9),
+        )
+    ],
+    *[
+        Case(
+            "cluster-robust mean",
+            f"ten firms with unequal weights: {name.replace('_', ' ')}",
+            value,
+            tolerance,
+            SURVEY_DEFF,
+            lambda name=name: firms()[name],
+        )
+        for name, value, tolerance in (
+            ("value", 243.914, 5e-4),
+            ("standard_error", 48.752, 5e-4),
+            ("design_effect", 1.974067, 5e-7),
+        )
+    ],
+    Case(
+        "effective base of weights",
+        "one weight of 10 and nine of 1",
+        3.311927,
+        5e-7,
+        FLIPDATA,
+        lambda: effective_base_of_weights([10] + [1] * 9),
+    ),
     Case(
         "cluster-robust mean",
         "schools in 15 of 757 districts",
@@ -560,18 +642,23 @@ CASES: list[Case] = [
     ),
     *[
         Case(
-            "Holm",
+            method,
             f"p = {raw:.3g} of ten",
-            adjusted,
+            value,
             1e-12,
             MULTTEST,
-            lambda raw=raw: holm(raw),
+            lambda raw=raw, method=method: adjusted(raw, method),
         )
-        for raw, adjusted in (
-            (5.23656777208e-5, 5.23656777208e-4),
-            (0.00028140506198, 2.53264555782e-3),
-            (0.0149877310796, 0.119901848636800),
-            (0.0202732688798, 0.141912882158600),
+        for method, raw, value in (
+            ("Holm", 5.23656777208e-5, 5.23656777208e-4),
+            ("Holm", 0.00028140506198, 2.53264555782e-3),
+            ("Holm", 0.0149877310796, 0.119901848636800),
+            ("Holm", 0.0202732688798, 0.141912882158600),
+            ("Benjamini-Hochberg", 5.23656777208e-5, 5.23656777208e-4),
+            ("Benjamini-Hochberg", 0.00028140506198, 1.4070253099e-3),
+            ("Benjamini-Hochberg", 0.0149877310796, 4.995910359866667e-2),
+            ("Benjamini-Hochberg", 0.0202732688798, 5.06831721995e-2),
+            ("Benjamini-Hochberg", 0.177096952723, 0.354193905446),
         )
     ],
     Case(
@@ -620,4 +707,26 @@ CASES: list[Case] = [
         R_TESTS.format("power.t.test (power = 0.8689528 for n = 20, delta = 1)"),
         lambda: detectable_mean_change(20, 20, power=0.8689528)["smallest_change_mean"].item(),
     ),
+    *[
+        Case(
+            "smallest detectable change, pairs",
+            f"{pairs} pairs, {fewer} change one way and twice as many the other, power {power}",
+            fewer,
+            1e-6,
+            MESS,
+            lambda pairs=pairs, fewer=fewer, power=power: paired_rise(pairs, fewer, 2, power),
+        )
+        for pairs, fewer, power in ((247.9973, 0.125, 0.9), (233.0945, 0.1, 0.8))
+    ],
+    *[
+        Case(
+            "answers needed for a margin of 5 points",
+            f"{population} persons, given as whole persons",
+            answers_needed,
+            0.51,
+            KREJCIE,
+            lambda population=population: required_base(population),
+        )
+        for population, answers_needed in ((100, 80), (500, 217), (1000, 278), (10000, 370))
+    ],
 ]

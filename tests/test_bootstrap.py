@@ -115,3 +115,45 @@ def test_two_answers_of_one_person_in_one_wave_are_refused():
 def test_an_unknown_measure_is_refused():
     with pytest.raises(DataError, match="expected one of: share, mean"):
         bootstrap_change(waves([5], [5]), seed=1, measure="median")
+
+
+@pytest.mark.parametrize(("before", "after"), [(5, 5), (5, 1)])
+def test_answers_that_never_vary_have_a_change_without_limits(before, after):
+    row = bootstrap_change(waves([before] * 12, [after] * 12), seed=1).iloc[0]
+
+    assert row["value"] == (after > 3) - (before > 3)
+    assert row["reason"] == "design_cannot_answer"
+    assert row[["lower", "upper"]].isna().all()
+
+
+def test_an_item_of_blanks_keeps_its_row_with_a_reason():
+    blank = waves([None] * 12, [None] * 12)
+
+    alone = bootstrap_change(blank, seed=1, confidence_levels=(0.95, 0.998))
+    beside = bootstrap_change(
+        pd.concat([waves(scores(1, 20), scores(2, 20)), blank.assign(item="time")]), seed=1
+    )
+
+    assert alone["reason"].tolist() == ["missing", "missing"]
+    assert beside["item"].tolist() == ["plan", "time"]
+    assert beside["reason"].tolist() == [None, "missing"]
+    assert beside["base"].tolist() == [20, 0]
+    assert set(RESULT_COLUMNS) <= set(alone)
+
+
+def test_a_reworded_item_is_refused_with_its_reason():
+    table = waves(scores(1, 20), scores(2, 20))
+    asked = pd.DataFrame(
+        {
+            "municipality_code": "0301",
+            "wave": [0, 1] * 2,
+            "item": ["plan"] * 2 + ["time"] * 2,
+            "status": ["same", "same", "same", "reworded"],
+        }
+    )
+
+    rows = bootstrap_change(pd.concat([table, table.assign(item="time")]), seed=1, crosswalk=asked)
+
+    assert rows["reason"].tolist() == [None, "not_comparable"]
+    assert rows["explanation"].tolist() == [None, "asked in other words"]
+    assert rows["value"].isna().tolist() == [False, True]

@@ -12,6 +12,7 @@ from evalkit.detectable import (
     with_detectable_change,
 )
 from evalkit.errors import DataError
+from evalkit.survey import share_change
 
 
 def smallest(*arguments, **chosen):
@@ -106,6 +107,7 @@ def test_a_null_finding_carries_what_it_could_have_seen():
             "value": [0.02, 0.5],
             "lower": [-0.1, 0.4],
             "upper": [0.14, 0.6],
+            "confidence_level": 0.95,
             "method": "Newcombe, independent shares",
         }
     )
@@ -119,3 +121,29 @@ def test_a_null_finding_carries_what_it_could_have_seen():
 def test_a_small_population_needs_most_of_its_answers_and_a_large_one_384():
     assert required_base(10) == pytest.approx(9.77, abs=0.01)
     assert required_base(10**9) == pytest.approx(1.96**2 * 0.25 / 0.05**2, abs=0.02)
+
+
+def test_the_smallest_change_is_that_of_the_rows_own_level_and_population():
+    answers = pd.DataFrame(
+        {
+            "municipality_code": "0301",
+            "item": "plan",
+            "wave": [0] * 100 + [1] * 100,
+            "respondent_id": [*range(100)] * 2,
+            "score": [5, 1] * 100,
+        }
+    )
+    invited = pd.DataFrame(
+        {"municipality_code": "0301", "wave": [0, 1], "population_count": [150, 160]}
+    )
+    chosen = {"linkage": "unlinked", "confidence_levels": (0.95, 0.998)}
+
+    plain = with_detectable_change(share_change(answers, **chosen))["smallest_change_share"]
+    finite = with_detectable_change(share_change(answers, **chosen, population=invited))
+
+    assert plain.tolist() == pytest.approx(
+        [smallest(100, 100), smallest(100, 100, level=0.002)], abs=1e-9
+    )
+    assert finite["smallest_change_share"].tolist()[0] == pytest.approx(
+        smallest(100, 100, before_population=150, after_population=160)
+    )

@@ -39,3 +39,21 @@ def test_a_withheld_test_is_not_counted():
 def test_an_unknown_adjustment_is_refused():
     with pytest.raises(DataError, match="expected one of: Holm"):
         adjusted_p_values(TESTS, method="Bonferroni")
+
+
+def test_rows_with_the_same_index_keep_their_own_findings():
+    twice = pd.concat([TESTS, TESTS.assign(p_value=[0.9, 0.8, 0.7])])
+
+    rows = adjusted_p_values(twice)
+
+    assert rows["adjusted_p_value"].tolist() == pytest.approx([0.06, 0.16, 0.15, 1, 1, 1])
+    assert rows["battery_count"].unique().tolist() == [6]
+
+
+def test_a_blank_battery_is_a_battery_too():
+    rows = adjusted_p_values(
+        TESTS.assign(municipality_code=["a", "a", None]), within=["municipality_code"]
+    )
+
+    assert rows["adjusted_p_value"].tolist() == pytest.approx([0.02, 0.04, 0.03])
+    assert rows["battery_count"].tolist() == [2, 2, 1]

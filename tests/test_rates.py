@@ -146,3 +146,8 @@ def test_a_blank_count_is_missing_and_has_no_method():
 
     assert rows["reason"].tolist() == ["missing", None]
     assert rows["method"].tolist() == ["none", "exact Poisson"]
+
+
+def test_a_reference_with_an_age_group_twice_is_refused():
+    with pytest.raises(DataError, match="same age_group twice"):
+        indirectly_standardised_ratio(EVENTS, reference=pd.concat([REFERENCE, REFERENCE]))

@@ -86,3 +86,42 @@ def test_the_same_seed_gives_the_same_interval():
     first, second = (mcdonald_omega(scores, replicate_count=50, seed=7) for _ in range(2))
 
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_two_items_that_cancel_have_no_alpha():
+    item = pd.Series(range(12), dtype=float)
+
+    row = cronbach_alpha(pd.DataFrame({"a": item, "b": -item})).iloc[0]
+
+    assert row["reason"] == "design_cannot_answer"
+    assert row[["value", "lower", "upper"]].isna().all()
+
+
+def heywood():
+    """Correlations that would give an item more than all of its variance in common."""
+    correlation = np.array([[1, 0.9, 0.9], [0.9, 1, 0.7], [0.9, 0.7, 1.0]])
+    return scores_with_correlation(correlation)
+
+
+def test_an_item_always_keeps_some_variance_of_its_own():
+    loadings = one_factor_loadings(heywood().corr().to_numpy())
+
+    assert loadings.max() == pytest.approx(np.sqrt(0.995))
+
+
+def test_omega_of_an_improper_model_is_given_without_limits():
+    row = mcdonald_omega(heywood(), replicate_count=200).iloc[0]
+
+    assert 0 < row["value"] < 1
+    assert row["reason"] == "design_cannot_answer"
+    assert row["improper_share"] > 0.1
+    assert row[["lower", "upper"]].isna().all()
+
+
+@pytest.mark.parametrize("compute", [cronbach_alpha, mcdonald_omega])
+def test_both_levels_come_from_one_call_and_the_higher_is_wider(compute):
+    rows = compute(scores_with_correlation(MODEL), confidence_levels=(0.95, 0.998)).head(2)
+
+    assert rows["confidence_level"].tolist() == [0.95, 0.998]
+    assert (rows["upper"] - rows["lower"]).is_monotonic_increasing
+    assert rows["reason"].tolist() == [None, None]

@@ -50,8 +50,12 @@ AWKWARD = {
     "shell result": "files = !echo one; echo two\nfiles",
     "bash cell": "%%bash\necho bash\nexit 0",
     "failing bash cell": "%%bash\nexit 3",
-    "file descriptor": "import os\n_ = os.write(1, b'written to 1\\n')\n_ = os.system('echo by a child')",
-    "subprocess": "import subprocess\n_ = subprocess.run(['echo', 'subprocess'])",
+    # a kernel hears of these from a thread of its own, which a busy machine may let wait
+    "file descriptor": (
+        "import os, time\n_ = os.write(1, b'written to 1\\n')\n_ = os.system('echo by a child')\n"
+        "time.sleep(1)"
+    ),
+    "subprocess": "import subprocess\n_ = subprocess.run(['echo', 'subprocess'])\ntime.sleep(1)",
     "captured": "%%capture kept\nprint('captured')\ndisplay(1)",
     "captured shown": "kept.stdout, len(kept.outputs)",
     "time magic": "%%timeit -n1 -r1 -q\npass",

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evalkit.comparability import comparable_over_time, with_refused
 from evalkit.errors import DataError
 from evalkit.groups import grouped, numbered
-from evalkit.reasons import withhold
+from evalkit.reasons import reason_where, withhold
 from evalkit.survey import AGREES_FROM
 
 __all__ = ["bootstrap_change"]
@@ -31,6 +32,7 @@ def bootstrap_change(
     agrees_from: float = AGREES_FROM,
     confidence_levels: Iterable[float] = (0.95,),
     replicate_count: int = 1000,
+    crosswalk: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Change of every item in every municipality, with bootstrap percentile limits.
 
@@ -57,14 +59,18 @@ def bootstrap_change(
         Levels wanted.
     replicate_count
         Bootstrap replicates.
+    crosswalk
+        What was asked where; when given, items that were not asked alike are refused.
 
     Returns
     -------
     DataFrame
         One row per ``municipality_code``, ``item`` and level: ``before_base``, ``count`` (who
         agree at follow-up; missing for means), ``base`` (answers at follow-up), ``value``
-        (follow-up minus baseline), limits and the rest. ``base_too_small`` with fewer than ten
-        answers in a wave, ``too_few_clusters`` with fewer than ten services in the municipality.
+        (follow-up minus baseline), limits and the rest. ``missing`` without an answer in a
+        wave, ``base_too_small`` with fewer than ten, ``too_few_clusters`` with fewer than ten
+        services in the municipality; the limits are withheld as ``design_cannot_answer`` where
+        every draw gives the same, or some draw has no answer.
 
     Raises
     ------
@@ -80,7 +86,9 @@ def bootstrap_change(
     if measure not in MEASURES:
         raise DataError(f"measure {measure!r}; expected one of: {', '.join(MEASURES)}")
     levels = list(confidence_levels)
-    used = answers.loc[answers["wave"].isin([before, after]) & answers["score"].notna()]
+    kept, refused = comparable_over_time(answers, crosswalk, before=before, after=after)
+    asked = kept.loc[kept["wave"].isin([before, after])]
+    used = asked.loc[asked["score"].notna()]
     municipality, municipality_codes = numbered(used["municipality_code"])
     item, items = numbered(used["item"])
     unit, unit_municipality, unit_count = _drawn_units(used, municipality, cluster, before)
@@ -90,11 +98,14 @@ def bootstrap_change(
 
     # Sums and bases of every unit: unit x (before, after) x item.
     place = (unit * 2 + is_after) * len(items) + item
-    size = unit_count * 2 * len(items)
-    sums = np.bincount(place, measured, minlength=size).reshape(unit_count, 2, -1)
-    bases = np.bincount(place, minlength=size).reshape(unit_count, 2, -1).astype(float)
+    shape = (unit_count, 2, len(items))
+    sums, bases = (
+        np.bincount(place, weights, minlength=int(np.prod(shape))).reshape(shape).astype(float)
+        for weights in (measured, None)
+    )
 
     generator = np.random.default_rng(seed)
+    tails = [tail for level in levels for tail in ((1 - level) / 2, (1 + level) / 2)]
     blocks = []
     for number, code in enumerate(municipality_codes):
         strata = [rows[unit_municipality[rows] == number] for rows in _strata(bases, cluster)]
@@ -104,7 +115,6 @@ def bootstrap_change(
         replicates = _change(drawn, sums[rows], bases[rows])
         observed = _change(np.ones((1, len(rows))), sums[rows], bases[rows])[0]
         base = bases[rows].sum(axis=0)
-        tails = [tail for level in levels for tail in ((1 - level) / 2, (1 + level) / 2)]
         enough = (base >= FEWEST_ANSWERS).all(axis=0)
         limits = np.full((len(tails), len(items)), np.nan)
         limits[:, enough] = np.quantile(replicates[:, enough], tails, axis=0)
@@ -121,25 +131,44 @@ def bootstrap_change(
                     "upper": limits[2 * index + 1],
                     "confidence_level": level,
                     "unit_count": len(rows),
+                    "varies": np.ptp(replicates, axis=0) > 1e-12,
                 }
             )
             for index, level in enumerate(levels)
         ]
-    result = pd.concat(blocks, ignore_index=True)
-    asked = result[["before_base", "base"]].sum(axis=1) > 0
-    result = result.loc[asked].sort_values(
-        ["municipality_code", "item", "confidence_level"], ignore_index=True
-    )
+    result = _of_every_group(asked, blocks, levels)
     drawn_from = f"{cluster} drawn" if cluster else "persons drawn"
+    fewest = result[["before_base", "base"]].min(axis=1)
     result = result.assign(
-        method=f"bootstrap, {drawn_from}, percentile, {replicate_count} replicates", reason=None
+        method=f"bootstrap, {drawn_from}, percentile, {replicate_count} replicates",
+        reason=reason_where(fewest == 0),
     )
-    small = result[["before_base", "base"]].min(axis=1) < FEWEST_ANSWERS
-    result = withhold(result, small, "base_too_small")
+    result = withhold(result, fewest < FEWEST_ANSWERS, "base_too_small")
+    limits = ("lower", "upper")
     if cluster:
         few = result["unit_count"] < FEWEST_CLUSTERS
-        result = withhold(result, few, "too_few_clusters", columns=("lower", "upper"))
-    return result.drop(columns="unit_count")
+        result = withhold(result, few, "too_few_clusters", columns=limits)
+    result = withhold(result, ~result["varies"], "design_cannot_answer", columns=limits)
+    result = result.drop(columns=["unit_count", "varies"])
+    return with_refused(result, refused, confidence_levels=levels, by=("municipality_code", "item"))
+
+
+def _of_every_group(
+    asked: pd.DataFrame, blocks: list[pd.DataFrame], levels: list[float]
+) -> pd.DataFrame:
+    """A row for every item asked in every municipality and level; base 0 where all are blank."""
+    keys = ["municipality_code", "item", "confidence_level"]
+    groups = grouped(asked, keys[:2])[0].merge(
+        pd.DataFrame({"confidence_level": levels}), how="cross"
+    )
+    if not blocks:
+        numbers = ["before_base", "count", "base", "value", "lower", "upper", "unit_count"]
+        drawn = groups.assign(**dict.fromkeys(numbers, np.nan), varies=False)
+    else:
+        drawn = groups.merge(pd.concat(blocks), on=keys, how="left", validate="one_to_one")
+    bases = {name: drawn[name].fillna(0.0) for name in ("before_base", "base")}
+    drawn = drawn[[*keys[:2], *(name for name in drawn if name not in keys), keys[2]]]
+    return drawn.assign(**bases, varies=drawn["varies"].eq(True))
 
 
 def _drawn_units(

@@ -263,12 +263,19 @@ def planned_detectable_change(
         )
         better = linked["smallest_change_share"] < result["smallest_change_share"].fillna(np.inf)
         result = result.where(~better, linked)
+        result = result.assign(
+            reason=result["reason"].astype(object).where(result["reason"].notna(), None)
+        )
     extra = result.drop(columns=[name for name in result if name in plan])
     return plan.assign(expected_base=base).join(extra)
 
 
 def with_detectable_change(
-    changes: pd.DataFrame, *, power: float = 0.8, level: float = 0.05, design_effect: float = 1.0
+    changes: pd.DataFrame,
+    *,
+    power: float = 0.8,
+    level: float | None = None,
+    design_effect: float = 1.0,
 ) -> pd.DataFrame:
     """Changes in shares with the smallest change each could have found.
 
@@ -276,9 +283,12 @@ def with_detectable_change(
     ----------
     changes
         From ``evalkit.survey.share_change``: ``before_count``, ``before_base``,
-        ``after_base``, ``linked_count``, ``base``, ``lower``, ``upper`` and ``method``.
-    power, level, design_effect
+        ``after_base``, ``linked_count``, ``base``, ``lower``, ``upper``, ``confidence_level``
+        and ``method``, and the populations where the change was computed with them.
+    power, design_effect
         As in ``detectable_share_change``.
+    level
+        As there; when not given, that of each row's limits: 1 minus ``confidence_level``.
 
     Returns
     -------
@@ -289,27 +299,38 @@ def with_detectable_change(
         is cautious.
     """
     paired = changes["method"].str.contains("paired")
-    pairs = changes["linked_count"].where(paired, changes["before_base"])
-    after = changes["linked_count"].where(paired, changes["after_base"])
-    share = (changes["before_count"] / changes["before_base"].replace(0, np.nan)).fillna(0.5)
-    smallest = pd.Series(np.nan, index=changes.index)
-    for rows, is_paired in ((paired, True), (~paired, False)):
-        if rows.any():
-            found = detectable_share_change(
-                pairs[rows],
-                after[rows],
-                share[rows],
-                paired=is_paired,
-                power=power,
-                level=level,
-                design_effect=design_effect,
-            )
-            smallest = smallest.where(~rows, found["smallest_change_share"].reindex(smallest.index))
+    sizes = pd.DataFrame(
+        {
+            "paired": paired,
+            "level": 1 - changes["confidence_level"] if level is None else level,
+            "before": changes["linked_count"].where(paired, changes["before_base"]),
+            "after": changes["linked_count"].where(paired, changes["after_base"]),
+            "share": (changes["before_count"] / changes["before_base"].replace(0, np.nan)),
+        }
+    ).fillna({"share": 0.5})
+    populations = ["before_population", "after_population"]
+    if set(populations) <= set(changes):
+        smaller = changes[populations].min(axis=1)
+        for name in populations:
+            sizes[name] = smaller.where(paired, changes[name])
+    smallest = np.full(len(changes), np.nan)
+    for (is_paired, at_level), rows in sizes.reset_index(drop=True).groupby(["paired", "level"]):
+        found = detectable_share_change(
+            rows["before"],
+            rows["after"],
+            rows["share"],
+            paired=is_paired,
+            power=power,
+            level=round(at_level, 12),
+            design_effect=design_effect,
+            **{name: rows[name] for name in populations if name in rows},
+        )
+        smallest[rows.index] = found["smallest_change_share"]
     seen = (changes["lower"] > 0) | (changes["upper"] < 0)
     words = pd.Series(np.where(seen, "change seen", "no change seen"), index=changes.index)
     given = changes["value"].notna()
     return changes.assign(
-        smallest_change_share=smallest.where(given),
+        smallest_change_share=np.where(given, smallest, np.nan),
         could_see=words.astype(object).where(given, None),
     )
 

@@ -33,7 +33,8 @@ def adjusted_p_values(
         ``"Benjamini-Hochberg"``: of the findings, at most the share ``level`` is false on
         average.
     within
-        Columns whose values part the tests into batteries; none for one battery of all.
+        Columns whose values part the tests into batteries, blank ones among them; none for
+        one battery of all.
     level
         Between 0 and 1.
 
@@ -55,21 +56,21 @@ def adjusted_p_values(
     """
     if method not in _METHODS:
         raise DataError(f"adjustment {method!r}; expected one of: {', '.join(_METHODS)}")
-    given = tests["p_value"].notna()
-    if not tests.loc[given, "p_value"].between(0, 1).all():
+    p_values = tests["p_value"].to_numpy(dtype=float, na_value=np.nan)
+    given = ~np.isnan(p_values)
+    if ((p_values[given] < 0) | (p_values[given] > 1)).any():
         raise DataError("p_value outside 0 to 1")
-    adjusted = pd.Series(np.nan, index=tests.index)
-    size = pd.Series(0, index=tests.index)
-    batteries = tests.groupby(list(within), sort=False) if within else [(None, tests)]
-    for _, battery in batteries:
-        rows = battery.index[battery["p_value"].notna()]
-        size.loc[battery.index] = len(rows)
-        if len(rows):
-            values = multipletests(tests.loc[rows, "p_value"], method=_METHODS[method])[1]
-            adjusted.loc[rows] = values
+    battery = np.zeros(len(tests), dtype=int)
+    if within:
+        battery = tests.groupby(list(within), sort=False, dropna=False).ngroup().to_numpy()
+    adjusted = np.full(len(tests), np.nan)
+    for number in np.unique(battery[given]):
+        rows = given & (battery == number)
+        adjusted[rows] = multipletests(p_values[rows], method=_METHODS[method])[1]
+    size = np.bincount(battery[given], minlength=battery.max(initial=0) + 1)
     return tests.assign(
         adjusted_p_value=adjusted,
         significant=adjusted <= level,
-        battery_count=size,
+        battery_count=size[battery],
         adjustment=method,
     )

@@ -113,8 +113,8 @@ def directly_standardised_rate(
     ----------
     Dobson, Kuulasmaa, Eberle and Scherer (1991), Stat. Med. 10, 457-462.
     """
-    if not standard.index.is_unique or standard.isna().any():
-        raise DataError(f"the standard has some {stratum} twice or without a number of persons")
+    if standard.isna().any():
+        raise DataError(f"the standard has some {stratum} without a number of persons")
     complete = _every_stratum(events, by, stratum, standard.index)
     share = complete[stratum].map(standard / standard.sum())
     weight = share / complete["population_count"].where(complete["population_count"] > 0)
@@ -252,6 +252,8 @@ def _every_stratum(
     if strange:
         raise DataError(f"{stratum} {strange} not in the standard or reference population")
     strata = pd.DataFrame({stratum: expected})
+    if strata[stratum].duplicated().any():
+        raise DataError(f"the standard or reference population has the same {stratum} twice")
     return (
         events[list(by)]
         .drop_duplicates()
@@ -262,8 +264,6 @@ def _every_stratum(
 
 def _reference_rates(reference: pd.DataFrame, stratum: str, needed: pd.Series) -> pd.Series:
     """The reference's rate in each stratum; nought in those where nobody lives."""
-    if reference[stratum].duplicated().any():
-        raise DataError(f"the reference population has the same {stratum} twice")
     counts = reference.set_index(stratum)
     usable = counts["event_count"].notna() & (counts["population_count"] > 0)
     unusable = counts.index[~usable & counts.index.isin(needed)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -11,12 +13,14 @@ from evalkit.errors import DataError
 __all__ = ["cronbach_alpha", "mcdonald_omega", "one_factor_loadings"]
 
 FEWEST_RESPONDENTS = 10
+LARGEST_LOADING = np.sqrt(1 - 0.005)  # an item always has some variance of its own
+MOST_IMPROPER = 0.1  # share of replicates with an item at that bound; above it, no limits
 
 
 def cronbach_alpha(
     scores: pd.DataFrame,
     *,
-    confidence_level: float = 0.95,
+    confidence_levels: Iterable[float] = (0.95,),
     fewest_respondents: int = FEWEST_RESPONDENTS,
 ) -> pd.DataFrame:
     """Cronbach's alpha with Feldt's interval, and alpha without each item.
@@ -26,18 +30,19 @@ def cronbach_alpha(
     scores
         One row per respondent, one column per item, all turned the same way. Respondents with
         a blank answer are left out.
-    confidence_level
-        Between 0 and 1.
+    confidence_levels
+        Levels wanted.
     fewest_respondents
         Complete respondents needed.
 
     Returns
     -------
     DataFrame
-        A first row for all items (``left_out_item`` missing) and one per item left out:
-        ``count`` (items), ``base`` (respondents), ``value``, limits, ``confidence_level``,
-        ``method``, ``reason`` (``base_too_small`` under ``fewest_respondents``;
-        ``design_cannot_answer`` with one item or no variation).
+        A first row for all items (``left_out_item`` missing) and one per item left out, at
+        each level: ``count`` (items), ``base`` (respondents), ``value``, limits,
+        ``confidence_level``, ``method``, ``reason`` (``base_too_small`` under
+        ``fewest_respondents``; ``design_cannot_answer`` with one item, an item that does not
+        vary, or a sum that does not).
 
     References
     ----------
@@ -46,27 +51,35 @@ def cronbach_alpha(
     """
     complete = scores.dropna().to_numpy(dtype=float)
     n, items = complete.shape
+    levels = list(confidence_levels)
     left_out = [None, *(scores.columns if items > 2 else [])]
     rows = []
     for item in left_out:
         kept = complete[:, [name != item for name in scores.columns]]
         k = kept.shape[1]
-        reason, value, lower, upper = _refusal(kept, fewest_respondents), np.nan, np.nan, np.nan
+        reason, value = _refusal(kept, fewest_respondents), np.nan
         if reason is None:
             covariance = np.cov(kept, rowvar=False)
-            value = k / (k - 1) * (1 - np.trace(covariance) / covariance.sum())
-            freedom = (n - 1, (n - 1) * (k - 1))
-            tail = (1 - confidence_level) / 2
-            lower = 1 - (1 - value) * stats.f.ppf(1 - tail, *freedom)
-            upper = 1 - (1 - value) * stats.f.ppf(tail, *freedom)
-        rows.append((item, k, n, value, lower, upper, confidence_level, "Feldt", reason))
-    return pd.DataFrame(rows, columns=["left_out_item", *_COLUMNS])
+            whole, own = covariance.sum(), np.trace(covariance)
+            if whole <= 1e-12 * own:
+                reason = "design_cannot_answer"
+            else:
+                value = k / (k - 1) * (1 - own / whole)
+        for level in levels:
+            tails = (1 + level) / 2, (1 - level) / 2
+            lower, upper = (
+                1 - (1 - value) * stats.f.ppf(tail, n - 1, (n - 1) * (k - 1)) for tail in tails
+            )
+            rows.append((item, k, n, value, lower, upper, level, "Feldt", reason))
+    result = pd.DataFrame(rows, columns=["left_out_item", *_COLUMNS])
+    reasons = result["reason"].astype(object)
+    return result.assign(reason=reasons.where(reasons.notna(), None))
 
 
 def mcdonald_omega(
     scores: pd.DataFrame,
     *,
-    confidence_level: float = 0.95,
+    confidence_levels: Iterable[float] = (0.95,),
     replicate_count: int = 1000,
     seed: int = 1,
     fewest_respondents: int = FEWEST_RESPONDENTS,
@@ -79,8 +92,8 @@ def mcdonald_omega(
     ----------
     scores
         As in ``cronbach_alpha``.
-    confidence_level
-        Between 0 and 1.
+    confidence_levels
+        Levels wanted.
     replicate_count
         Bootstrap replicates; respondents are drawn.
     seed
@@ -91,9 +104,12 @@ def mcdonald_omega(
     Returns
     -------
     DataFrame
-        One row: ``count`` (items), ``base`` (respondents), ``value``, percentile limits,
-        ``confidence_level``, ``method``, ``reason`` (as in ``cronbach_alpha``; a one-factor
-        model needs three items).
+        One row per level: ``count`` (items), ``base`` (respondents), ``value``, percentile
+        limits, ``confidence_level``, ``method``, ``reason`` (as in ``cronbach_alpha``; a
+        one-factor model needs three items) and ``improper_share``, the share of replicates in
+        which an item would have no variance of its own, or that have an item that does not
+        vary. Above one in ten, or where the answers themselves are so, the limits are withheld
+        as ``design_cannot_answer``.
 
     References
     ----------
@@ -102,24 +118,36 @@ def mcdonald_omega(
     """
     complete = scores.dropna().to_numpy(dtype=float)
     n, items = complete.shape
+    levels = list(confidence_levels)
     reason = _refusal(complete, fewest_respondents) or (
         None if items >= 3 else "design_cannot_answer"
     )
-    value = lower = upper = np.nan
+    value = improper_share = np.nan
+    limits = np.full((len(levels), 2), np.nan)
     if reason is None:
-        value = float(_omega(np.cov(complete, rowvar=False)[None])[0])
-        generator = np.random.default_rng(seed)
-        drawn = generator.multinomial(n, np.full(n, 1 / n), size=replicate_count).astype(float)
-        means = drawn @ complete / n
-        products = np.einsum("bn,ni,nj->bij", drawn, complete, complete, optimize=True)
-        covariance = (products - n * means[:, :, None] * means[:, None, :]) / (n - 1)
+        values, improper = _omega(np.cov(complete, rowvar=False)[None])
+        value = float(values[0])
+        covariance = _drawn_covariances(complete, replicate_count, seed)
         usable = (np.diagonal(covariance, axis1=1, axis2=2) > 1e-12).all(axis=1)
-        replicates = _omega(covariance[usable])
-        tail = (1 - confidence_level) / 2
-        lower, upper = np.quantile(replicates, [tail, 1 - tail])
+        replicates, at_bound = _omega(covariance[usable])
+        improper_share = 1 - (~at_bound).sum() / replicate_count
+        if improper.any() or improper_share > MOST_IMPROPER:
+            reason = "design_cannot_answer"
+        else:
+            tails = [((1 - level) / 2, (1 + level) / 2) for level in levels]
+            limits = np.quantile(replicates, tails)
     method = f"one factor, minimum residuals; bootstrap, {replicate_count} replicates"
-    row = (items, n, value, lower, upper, confidence_level, method, reason)
-    return pd.DataFrame([row], columns=_COLUMNS)
+    return pd.DataFrame(
+        {
+            "count": items,
+            "base": n,
+            "value": value,
+            "lower": limits[:, 0],
+            "upper": limits[:, 1],
+            "confidence_level": levels,
+            "method": method,
+        }
+    ).assign(reason=reason, improper_share=improper_share)
 
 
 def one_factor_loadings(correlation: np.ndarray, *, most_rounds: int = 500) -> np.ndarray:
@@ -135,7 +163,8 @@ def one_factor_loadings(correlation: np.ndarray, *, most_rounds: int = 500) -> n
     Returns
     -------
     ndarray
-        ``(items,)`` or ``(matrices, items)``, with a positive sum.
+        ``(items,)`` or ``(matrices, items)``, with a positive sum. None is larger than leaves
+        an item 0.005 of its variance for its own (Heywood case), as in the R package psych.
 
     Raises
     ------
@@ -155,9 +184,10 @@ def one_factor_loadings(correlation: np.ndarray, *, most_rounds: int = 500) -> n
         for item in range(items):  # least squares over the item's correlations with the rest
             others = off[item]
             rest = loadings[:, others]
-            loadings[:, item] = (matrices[:, item, others] * rest).sum(axis=1) / np.maximum(
+            best = (matrices[:, item, others] * rest).sum(axis=1) / np.maximum(
                 (rest**2).sum(axis=1), 1e-12
             )
+            loadings[:, item] = np.clip(best, -LARGEST_LOADING, LARGEST_LOADING)
         if np.abs(loadings - previous).max() < 1e-10:
             break
     loadings = loadings * np.where(loadings.sum(axis=1) < 0, -1.0, 1.0)[:, None]
@@ -176,12 +206,24 @@ def _refusal(complete: np.ndarray, fewest: int) -> str | None:
     return None
 
 
-def _omega(covariance: np.ndarray) -> np.ndarray:
-    """Omega of each covariance matrix: common variance of the sum over its modelled variance."""
+def _drawn_covariances(complete: np.ndarray, replicate_count: int, seed: int) -> np.ndarray:
+    """Covariances of the items in each bootstrap replicate of the respondents."""
+    n = len(complete)
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(n, np.full(n, 1 / n), size=replicate_count).astype(float)
+    means = drawn @ complete / n
+    products = np.einsum("bn,ni,nj->bij", drawn, complete, complete, optimize=True)
+    return (products - n * means[:, :, None] * means[:, None, :]) / (n - 1)
+
+
+def _omega(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Omega of each covariance matrix, and whether an item's loading is at its bound.
+
+    Omega is the common variance of the sum over its modelled variance.
+    """
     spread = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     correlation = covariance / (spread[:, :, None] * spread[:, None, :])
     standard = one_factor_loadings(correlation)
-    loadings = standard * spread
-    common = loadings.sum(axis=1) ** 2
-    own = (spread**2 * np.maximum(1 - standard**2, 0)).sum(axis=1)
-    return common / (common + own)
+    common = (standard * spread).sum(axis=1) ** 2
+    own = (spread**2 * (1 - standard**2)).sum(axis=1)
+    return common / (common + own), (np.abs(standard) >= LARGEST_LOADING - 1e-9).any(axis=1)

@@ -154,7 +154,6 @@ def nonresponse_difference(
         rest_share=rest,
         answers_share=rows["answered_count"] / whole["answered_count"],
         invited_share=rows["invited_count"] / whole["invited_count"],
-        value=own - rest,
     )
     blocks = []
     for level in confidence_levels:
@@ -165,9 +164,17 @@ def nonresponse_difference(
             rest_base,
             confidence_level=level,
         )
-        blocks.append(result.assign(lower=lower, upper=upper, confidence_level=level))
-    differences = level_rows(blocks).assign(method="Newcombe, independent shares")
-    return differences.assign(reason=reason_where(differences["value"].isna()))
+        blocks.append(
+            result.assign(
+                value=own - rest,
+                lower=lower,
+                upper=upper,
+                confidence_level=level,
+                method="Newcombe, independent shares",
+                reason=reason_where((own - rest).isna()),
+            )
+        )
+    return level_rows(blocks)
 
 
 def agreement_share(
@@ -614,22 +621,17 @@ def paired_shift(
         value = (up - down) / n
         error = np.sqrt(moved - (up - down) ** 2 / n) / n
     shifts = groups.assign(
-        up_count=up,
-        down_count=down,
-        same_count=n - moved,
-        count=moved,
-        base=n,
-        value=value,
-        statistic=statistic,
-        p_value=p_value,
-        method="share up minus share down, Wald; Wilcoxon signed-rank test",
-        reason=reason_where(n == 0),
+        up_count=up, down_count=down, same_count=n - moved, count=moved, base=n, value=value
     )
     rows = level_rows(
         shifts.assign(
             lower=np.maximum(value - z_value(level) * error, -1),
             upper=np.minimum(value + z_value(level) * error, 1),
+            statistic=statistic,
+            p_value=p_value,
             confidence_level=level,
+            method="share up minus share down, Wald; Wilcoxon signed-rank test",
+            reason=reason_where(n == 0),
         )
         for level in levels
     )
@@ -783,22 +785,23 @@ def ordinal_regression(
     if fit is None:
         fit = dict.fromkeys(("value", "standard_error", "t_freedom"), np.nan)
     robust = f", robust to clusters of {cluster}, Student's t" if cluster else ""
+    value, error, freedom = fit["value"], fit["standard_error"], fit["t_freedom"]
     terms = pd.DataFrame({"term": design.columns.astype(object)}).assign(
-        count=(design != 0).sum().to_numpy(),
-        base=len(used),
-        value=fit["value"],
-        odds_ratio=np.exp(fit["value"]),
-        standard_error=fit["standard_error"],
-        p_value=2 * stats.t.sf(np.abs(fit["value"] / fit["standard_error"]), fit["t_freedom"]),
-        method=f"proportional odds{robust}",
-        reason=reason,
+        count=(design != 0).sum().to_numpy(), base=len(used), value=value
     )
     blocks = []
     for level in levels:
-        half = stats.t.ppf((1 + level) / 2, fit["t_freedom"]) * terms["standard_error"]
+        half = stats.t.ppf((1 + level) / 2, freedom) * error
         blocks.append(
             terms.assign(
-                lower=terms["value"] - half, upper=terms["value"] + half, confidence_level=level
+                lower=value - half,
+                upper=value + half,
+                confidence_level=level,
+                odds_ratio=np.exp(value),
+                standard_error=error,
+                p_value=2 * stats.t.sf(np.abs(value / error), freedom),
+                method=f"proportional odds{robust}",
+                reason=reason,
             )
         )
     rows = level_rows(blocks)

@@ -344,7 +344,10 @@ def mean_interval(
     m = np.asarray(effective_base(n, design_effect=design_effect), dtype=float)
     correction = 1.0
     if population_count is not None:
-        correction = np.sqrt(1 - n / np.asarray(population_count, dtype=float))
+        population = np.asarray(population_count, dtype=float)
+        if np.any(population < n):
+            raise DataError("population smaller than the base; expected at least as many persons")
+        correction = np.sqrt(1 - n / population)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = stats.t.ppf((1 + _level(confidence_level)) / 2, n - 1)
         half = np.where(n > 1, t * spread / np.sqrt(m) * correction, np.nan)
