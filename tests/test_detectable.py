@@ -151,8 +151,8 @@ def test_the_smallest_change_is_that_of_the_rows_own_level_and_population():
 
 def test_a_blank_base_or_share_is_missing_not_small_whatever_the_index():
     bases = pd.Series([50, np.nan, 3, 50], index=list("abcd"))
-
     shares = pd.Series([0.5, 0.5, 0.5, None], index=bases.index)
+
     rows = detectable_share_change(bases, bases, shares)
 
     assert rows["reason"].to_dict() == {

@@ -114,6 +114,7 @@ def bootstrap_change(
         drawn = _draws([len(stratum) for stratum in strata], replicate_count, generator)
         replicates = _change(drawn, sums[rows], bases[rows])
         observed = _change(np.ones((1, len(rows))), sums[rows], bases[rows])[0]
+        varies = np.ptp(replicates, axis=0) > 1e-12
         base = bases[rows].sum(axis=0)
         enough = (base >= FEWEST_ANSWERS).all(axis=0)
         limits = np.full((len(tails), len(items)), np.nan)
@@ -131,7 +132,7 @@ def bootstrap_change(
                     "upper": limits[2 * index + 1],
                     "confidence_level": level,
                     "unit_count": len(rows),
-                    "varies": np.ptp(replicates, axis=0) > 1e-12,
+                    "varies": varies,
                 }
             )
             for index, level in enumerate(levels)
