@@ -147,3 +147,17 @@ def test_the_smallest_change_is_that_of_the_rows_own_level_and_population():
     assert finite["smallest_change_share"].tolist()[0] == pytest.approx(
         smallest(100, 100, before_population=150, after_population=160)
     )
+
+
+def test_a_blank_base_or_share_is_missing_not_small_whatever_the_index():
+    bases = pd.Series([50, np.nan, 3, 50], index=list("abcd"))
+    shares = pd.Series([0.5, 0.5, 0.5, None], index=bases.index)
+
+    rows = detectable_share_change(bases, bases, shares)
+
+    assert rows["reason"].to_dict() == {
+        "a": None,
+        "b": "missing",
+        "c": "base_too_small",
+        "d": "missing",
+    }

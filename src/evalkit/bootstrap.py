@@ -114,6 +114,7 @@ def bootstrap_change(
         drawn = _draws([len(stratum) for stratum in strata], replicate_count, generator)
         replicates = _change(drawn, sums[rows], bases[rows])
         observed = _change(np.ones((1, len(rows))), sums[rows], bases[rows])[0]
+        varies = np.ptp(replicates, axis=0) > 1e-12
         base = bases[rows].sum(axis=0)
         enough = (base >= FEWEST_ANSWERS).all(axis=0)
         limits = np.full((len(tails), len(items)), np.nan)
@@ -131,7 +132,7 @@ def bootstrap_change(
                     "upper": limits[2 * index + 1],
                     "confidence_level": level,
                     "unit_count": len(rows),
-                    "varies": np.ptp(replicates, axis=0) > 1e-12,
+                    "varies": varies,
                 }
             )
             for index, level in enumerate(levels)
@@ -158,14 +159,17 @@ def _of_every_group(
 ) -> pd.DataFrame:
     """A row for every item asked in every municipality and level; base 0 where all are blank."""
     keys = ["municipality_code", "item", "confidence_level"]
-    groups = grouped(asked, keys[:2])[0].merge(
-        pd.DataFrame({"confidence_level": levels}), how="cross"
-    )
+    blank = asked.loc[asked["score"].isna(), keys[:2]].drop_duplicates()
+    blank = blank.merge(pd.DataFrame({"confidence_level": levels}), how="cross")
     if not blocks:
         numbers = ["before_base", "count", "base", "value", "lower", "upper", "unit_count"]
-        drawn = groups.assign(**dict.fromkeys(numbers, np.nan), varies=False)
+        drawn = blank.sort_values(keys, ignore_index=True).assign(
+            **dict.fromkeys(numbers, np.nan), varies=False
+        )
     else:
-        drawn = groups.merge(pd.concat(blocks), on=keys, how="left", validate="one_to_one")
+        drawn = pd.concat(blocks)
+        answered = drawn[["before_base", "base"]].sum(axis=1) > 0
+        drawn = drawn.loc[answered].merge(blank, on=keys, how="outer", validate="one_to_one")
     bases = {name: drawn[name].fillna(0.0) for name in ("before_base", "base")}
     drawn = drawn[[*keys[:2], *(name for name in drawn if name not in keys), keys[2]]]
     return drawn.assign(**bases, varies=drawn["varies"].eq(True))

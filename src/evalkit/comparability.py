@@ -281,7 +281,7 @@ def with_refused(
     given = results.assign(explanation=None)
     joined = given if rows.empty else rows if given.empty else pd.concat([given, rows])
     ordered = joined.reindex(columns=given.columns).sort_values(
-        [*by, "confidence_level"], kind="stable", ignore_index=True
+        [*by, "confidence_level"], kind="stable", ignore_index=True, na_position="first"
     )
     words = {
         name: ordered[name].astype(object).where(ordered[name].notna(), None)

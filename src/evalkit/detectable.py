@@ -91,7 +91,7 @@ def detectable_share_change(
         ``smallest_rise_share`` and ``smallest_fall_share`` (both positive; missing where even
         a change to 1, or to 0, would not be found), ``smallest_change_share`` (the larger of
         the two where both exist), ``power``, ``level``, ``method`` and ``reason``
-        (``base_too_small`` where neither exists).
+        (``missing`` where a base or share is blank, ``base_too_small`` where neither exists).
 
     References
     ----------
@@ -130,10 +130,9 @@ def detectable_share_change(
             "power": power,
             "level": level,
             "method": "paired shares, normal" if paired else "independent shares, normal",
-            "reason": pd.Series(np.where(np.isnan(either), "base_too_small", None), dtype=object),
         },
         index=_index(before_base, after_base, before_share),
-    )
+    ).pipe(_with_reasons, either, n1, n2, p1)
 
 
 def detectable_mean_change(
@@ -164,8 +163,8 @@ def detectable_mean_change(
     -------
     DataFrame
         ``before_base``, ``after_base``, ``smallest_change_mean`` (positive, in the unit of
-        the scale), ``power``, ``level``, ``method``, ``reason`` (``base_too_small`` with fewer
-        than two answers, or pairs).
+        the scale), ``power``, ``level``, ``method``, ``reason`` (``missing`` where a number is
+        blank, ``base_too_small`` with fewer than two answers, or pairs).
 
     References
     ----------
@@ -203,10 +202,9 @@ def detectable_mean_change(
             "power": power,
             "level": level,
             "method": "paired t test" if paired else "t test of independent means",
-            "reason": pd.Series(np.where(np.isnan(change), "base_too_small", None), dtype=object),
         },
         index=_index(before_base, after_base, standard_deviation),
-    )
+    ).pipe(_with_reasons, change, n1, n2, spread)
 
 
 def planned_detectable_change(
@@ -373,6 +371,13 @@ def _check(power: float, level: float) -> None:
     for name, value in (("power", power), ("level", level)):
         if not 0 < value < 1:
             raise DataError(f"{name} {value!r}; expected between 0 and 1")
+
+
+def _with_reasons(table: pd.DataFrame, found: np.ndarray, *given: np.ndarray) -> pd.DataFrame:
+    """The table with why no change was found: a number was blank, or the base carries none."""
+    blank, none = np.isnan(given).any(axis=0), np.isnan(found)
+    reasons = np.select([blank, none], ["missing", "base_too_small"], default=None)
+    return table.assign(reason=pd.Series(reasons, index=table.index, dtype=object))
 
 
 def _share_power(

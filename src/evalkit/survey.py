@@ -745,7 +745,7 @@ def ordinal_regression(
     confidence_levels
         Levels wanted.
     smallest_cluster_count
-        Clusters needed; with fewer the limits are withheld as ``too_few_clusters``.
+        Clusters needed; with fewer all values are withheld as ``too_few_clusters``.
     crosswalk, before, after
         What was asked where, and the waves compared; when given, only answers of these waves
         to items that were asked alike in both are used, and every item that was not has a
