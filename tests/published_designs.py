@@ -888,7 +888,7 @@ CASES = [
         0.16812,
         5e-6,
         DID,
-        lambda: staggered_pretrend_check(*minimum_wage())["p_value"].item(),
+        lambda: staggered_pretrend_check(*minimum_wage(), inference="wald")["p_value"].item(),
     ),
     Case(
         "difference in differences, cross-sections",

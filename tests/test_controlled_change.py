@@ -454,3 +454,36 @@ def test_a_blank_group_or_cluster_is_refused_by_row(column):
 
     with pytest.raises(DataError, match=f"{column} is blank in rows 5;"):
         cross_section_difference(table)
+
+
+def test_small_cohorts_without_a_drift_are_seldom_said_to_drift():
+    """The chi-squared test rejects in one of two such panels."""
+    p_values = []
+    for seed in range(60):
+        values, starts = staggered(((2015, 5), (2017, 5), (np.nan, 20)), effect=0.0)
+        noise = np.random.default_rng(seed).normal(size=(30, 8)).cumsum(axis=1)
+        found = staggered_pretrend_check(values.assign(value=noise.ravel()), starts)
+        p_values.append(found["p_value"].item())
+
+    assert np.mean(np.array(p_values) < 0.05) < 0.15
+
+
+def test_a_drift_of_a_cohort_before_its_start_is_seen():
+    values, starts = staggered()
+    drifting = values["municipality_code"].isin(
+        starts.query("first_treated_year == 2017").iloc[:, 0]
+    )
+    values.loc[drifting, "value"] += 0.3 * values.loc[drifting, "year"]
+
+    drift = staggered_pretrend_check(values, starts).iloc[0]
+    none = staggered_pretrend_check(*staggered()).iloc[0]
+
+    assert drift["p_value"] < 0.01
+    assert drift["value"] == pytest.approx(0.3, abs=0.2)
+    assert none["p_value"] > 0.05
+
+
+def test_the_chi_squared_test_of_cohorts_under_twenty_is_refused():
+    result = staggered_pretrend_check(*staggered(), inference="wald").iloc[0]
+
+    assert result["reason"] == "too_few_clusters"
