@@ -209,7 +209,7 @@ def test_the_audit_catches_a_hidden_answer_beside_the_service_total(protected, t
     rows = protected["service"].eq("NAV") & protected["answer_class"].ne("neither")
     careless = shown_again(protected, rows, true_counts)
 
-    with pytest.raises(DataError, match="service=NAV"):
+    with pytest.raises(DataError, match="service=Ungdomsteam"):
         require_safe(audit([published_counts(careless)]))
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -208,15 +209,13 @@ def test_the_audit_fails_when_the_secondary_hiding_is_forgotten():
 
 
 def test_the_audit_fails_when_a_second_table_gives_the_count_away():
-    plan = protect([SMALL])
-    other = CountTable(
-        pd.DataFrame({"municipality_code": ["1000"], "service": ["service0"], "count": [2]}),
-        ("municipality_code", "service"),
-        "staff",
-    )
+    plan = protect([SMALL]).set_index("cell")
+    beside = plan.index[plan["reason"].eq("can_be_derived") & plan.index.str.contains("=1000")]
+    rows = SMALL.cells.loc[SMALL.names().isin(beside)]
 
-    result = audit([published(SMALL, plan), other])
+    result = audit([published(SMALL, plan.reset_index()), replace(SMALL, cells=rows)])
 
+    assert len(beside)
     assert not result["safe"].all()
 
 
@@ -254,7 +253,7 @@ def test_the_audit_passes_what_protect_hid():
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 25), min_size=3, max_size=3), min_size=2, max_size=4))
 def test_no_table_survives_protection_with_a_count_that_can_be_found(rows):
-    counts = table(rows)
+    counts = table([*rows, [60, 70, 80]])
 
     plan = protect([counts])
     result = audit([published(counts, plan)])
@@ -368,3 +367,30 @@ def test_protected_shares_pass_the_audit():
 
 def test_a_sum_is_found_along_each_dimension():
     assert len(relations_of(SMALL)) == 4 + 4
+
+
+def test_a_reader_who_knows_that_a_count_is_hidden_for_anothers_sake_only_learns_too_much():
+    """1 + 5 = 6: who is told that the 5 is no small count has 0 or 1 left for the other."""
+    cells = pd.DataFrame(
+        {
+            "service": ["A", "B", "C", TOTAL],
+            "count": [np.nan, np.nan, 60.0, 66.0],
+            "reason": ["too_few", "can_be_derived", None, None],
+        }
+    )
+
+    audited = audit([CountTable(cells, ["service"], "answers")])
+
+    assert audited[["lower", "upper"]].to_numpy().tolist() == [[0, 1], [5, 6]]
+    assert audited["safe"].tolist() == [False, True]
+
+
+def test_what_is_hidden_for_anothers_sake_makes_room_although_its_reason_is_read():
+    cells = pd.DataFrame({"service": ["A", "B", "C", TOTAL], "count": [1.0, 5.0, 60.0, 66.0]})
+    table = CountTable(cells, ["service"], "answers")
+
+    decided = protect([table]).set_index("cell")
+    reason = decided["reason"].reindex(table.names()).to_numpy()
+    shown = cells.assign(count=cells["count"].where(pd.isna(reason)), reason=reason)
+
+    require_safe(audit([CountTable(shown, ["service"], "answers")]))

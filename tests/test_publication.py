@@ -109,11 +109,11 @@ def test_a_run_is_caught_that_shows_a_year_hidden_in_one_place_beside_the_area_t
 
 
 def test_a_run_is_caught_whose_comparison_shows_what_a_municipalitys_own_table_hides():
-    """Two disagree; the eight who agree are hidden beside them, but not in the comparison."""
+    """Two disagree; the nine who agree are hidden beside them, but not in the comparison."""
     given = answers(
-        *[("9901", 0, "Skole", 5, 0, 8), ("9901", 0, "Skole", 3, 8, 58)],
-        *[("9901", 0, "Skole", 1, 58, 60), ("9902", 0, "Skole", 5, 60, 90)],
-        *[("9902", 0, "Skole", 3, 90, 100), ("9902", 0, "Skole", 1, 100, 110)],
+        *[("9901", 0, "Skole", 5, 0, 9), ("9901", 0, "Skole", 3, 9, 59)],
+        *[("9901", 0, "Skole", 1, 59, 61), ("9902", 0, "Skole", 5, 61, 91)],
+        *[("9902", 0, "Skole", 3, 91, 101), ("9902", 0, "Skole", 1, 101, 111)],
     )
     asked = pd.DataFrame(
         {
@@ -349,3 +349,56 @@ def test_a_municipality_without_answers_keeps_its_response_rate():
 
     assert rates["municipality_code"].tolist() == ["9901", "9901"]
     assert rates["reason"].tolist() == ["too_few", "too_few"]
+
+
+def followed_pairs(*, both, before_only, after_only, neither, others=24):
+    """Persons who answered in both waves, and as many others in each, half of whom agree."""
+    counts = ((5, 5, both), (5, 1, before_only), (1, 5, after_only), (1, 1, neither))
+    rows, person = [], 0
+    for before, after, count in counts:
+        for part, other in ((count // 2, 1), (count - count // 2, 3)):  # half are in between
+            for wave, score in ((0, before), (1, after)):
+                given = 5 if score == 5 else other
+                rows.append(("9901", wave, "Skole", given, person, person + part))
+            person += part
+    for wave in (0, 1):
+        for score in (1, 5):
+            rows.append(("9901", wave, "Skole", score, person, person + others // 2))
+            person += others // 2
+    return answers(*[row for row in rows if row[4] < row[5]])
+
+
+def linked_changes(given):
+    protected = protected_answers(given)
+    change = share_change(given, linkage="linked", before=0, after=1)
+    return protected, change, protected_changes(change, protected, before=0, after=1)
+
+
+def test_a_change_is_hidden_where_two_persons_stopped_agreeing():
+    """Value and interval of 80 pairs fit one table only: 30, 2, 20 and 28."""
+    given = followed_pairs(both=30, before_only=2, after_only=20, neither=28)
+
+    protected, change, shown = linked_changes(given)
+
+    assert shown["reason"].item() == "too_few"
+    assert np.isnan(shown["value"].item())
+    careless = Publication(answers=protected, changes={(0, 1): change})
+    with pytest.raises(DataError, match="pair=before_only"):
+        require_safe(audit_publication(careless))
+
+
+def test_a_change_of_a_panel_that_everybody_stayed_in_is_shown():
+    given = followed_pairs(both=30, before_only=10, after_only=20, neither=28, others=0)
+
+    protected, _, shown = linked_changes(given)
+
+    assert shown["reason"].isna().all()
+    require_safe(audit_publication(Publication(answers=protected, changes={(0, 1): shown})))
+
+
+def test_those_invited_to_a_service_are_hidden_in_all_waves_or_in_none(published):
+    hidden = published.responses.assign(hidden=published.responses["base"].isna())
+    services = hidden.groupby(["municipality_code", "service"])["hidden"]
+
+    assert services.nunique().eq(1).all()
+    assert hidden["hidden"].any()

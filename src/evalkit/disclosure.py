@@ -45,6 +45,7 @@ THRESHOLD = 5  # smallest count that may be shown, where the study says nothing 
 TOTAL = "total"  # the value of a dimension that stands for all of it
 _SLACK = 1e-6
 _TOLD_SMALL = ("too_few", "base_too_small")  # reasons that tell a reader that a count is small
+_TOLD_ENOUGH = "can_be_derived"  # and the one that tells that it is not
 _PASSES = 30  # of narrowing by single sums; further ones gain nothing worth the wait
 
 Cell = str
@@ -276,7 +277,8 @@ def protect(
         reasons[cell] = reason
     small = reasons.isin(_TOLD_SMALL).to_numpy() & (counts < threshold)
     hidden = reasons.notna().to_numpy() | np.isnan(counts)
-    for place in _hidden_besides(counts, sums, hidden, small, width, float(threshold - 1)):
+    held = reasons.eq(_TOLD_ENOUGH).to_numpy() & (counts >= threshold)
+    for place in _hidden_besides(counts, sums, hidden, small, held, width, float(threshold - 1)):
         reasons.iloc[place] = "can_be_derived"
     own = reasons.loc[known.index]
     return pd.DataFrame(
@@ -307,12 +309,13 @@ def audit(
         ``value`` and ``base`` gives its count away and is taken as shown. Where there is a
         ``reason`` column, the reader knows that ``base_too_small`` and ``too_few`` mean under the
         threshold (not the latter in tables made by ``share_table``, where it may be the
-        complement that is).
+        complement that is), and ``can_be_derived`` the threshold or more.
     threshold
         Smallest count that may be shown.
     smallest_width
         Width that the interval of a hidden count must have; ``threshold - 1`` unless given.
-        1 asks only that no count is found exactly.
+        1 asks only that no count is found exactly. What is hidden for another's sake alone
+        (``can_be_derived``) may be found, as long as the other is not.
     relations
         Sums besides those within the tables, such as a baseline plus its change.
     known_small
@@ -337,13 +340,16 @@ def audit(
     sums = _sums([*_unique_relations(tables), *relations], known.index)
     counts = known.reindex(sums.cells).to_numpy(dtype=float)
     small = sums.cells.isin(_small_by_reason(tables) if known_small is None else known_small)
-    view = _view(counts, sums, np.isnan(counts), small, float(threshold - 1), whole=whole_numbers)
+    held = sums.cells.isin(_enough_by_reason(tables)) & ~small
+    hidden = np.isnan(counts)
+    view = _view(counts, sums, hidden, small, held, float(threshold - 1), whole=whole_numbers)
     none = np.full(len(view.cells), np.inf)
     lower, upper = _widened(view, sums.cells.isin(known.index)[view.cells], none, -none)
     result = pd.DataFrame({"cell": sums.cells[view.cells], "lower": lower, "upper": upper})
     result = result.loc[result["cell"].isin(known.index)].sort_values("cell")
     gap = result["upper"] - result["lower"]
-    return result.assign(width=gap, needed_width=width, safe=gap >= width - _SLACK).reset_index(
+    needed = np.where(result["cell"].isin(sums.cells[held]), 0.0, width)
+    return result.assign(width=gap, needed_width=needed, safe=gap >= needed - _SLACK).reset_index(
         drop=True
     )
 
@@ -608,21 +614,28 @@ def _hidden_besides(
     sums: _Sums,
     hidden: np.ndarray,
     small: np.ndarray,
+    held: np.ndarray,
     width: float,
     ceiling: float,
 ) -> list[int]:
-    """Further cells to hide, so that every hidden cell may vary by ``width``.
+    """Further cells to hide, so that every cell hidden for what it is may vary by ``width``.
+
+    The reader knows of cells that are ``small`` that they are at most ``ceiling``, and of those
+    ``held`` back for another's sake, as all that are added are, that they are above it.
 
     What single sums give away is mended first, without solving anything; then what all of them
     give away together. A cell that was seen to vary enough stays so, since hiding more only
     leaves the reader with less.
     """
-    hidden, settled = hidden.copy(), np.isnan(counts)
+    hidden, held, settled = hidden.copy(), held.copy(), np.isnan(counts)
     added: list[int] = []
+    tight = counts < ceiling + 1 + width  # too near its floor to make room for another
     while True:
-        for place in _cover_sums(counts, sums, hidden):
+        for place in _cover_sums(counts, sums, hidden, tight):
             added.append(place)
-        view = _view(counts, sums, hidden, small, ceiling, whole=True)
+        held[added] = True
+        settled |= held  # they are hidden for others' sake and need no room of their own
+        view = _view(counts, sums, hidden, small, held, ceiling, whole=True)
         unsure = ~settled[view.cells]
         narrow = unsure & (view.upper - view.lower < width - _SLACK)
         gaps = view.upper - view.lower
@@ -641,7 +654,7 @@ def _hidden_besides(
             cell = int(view.cells[number])
             if fed[sums.rows_of(cell)].any():
                 continue
-            extra = _cheapest_neighbour(cell, counts, sums, hidden)
+            extra = _cheapest_neighbour(cell, counts, sums, hidden, tight)
             if extra is None:
                 settled[cell] = True  # nothing is left to hide it with
                 continue
@@ -650,7 +663,9 @@ def _hidden_besides(
             fed[sums.rows_of(extra)] = True
 
 
-def _cover_sums(counts: np.ndarray, sums: _Sums, hidden: np.ndarray) -> Iterator[int]:
+def _cover_sums(
+    counts: np.ndarray, sums: _Sums, hidden: np.ndarray, tight: np.ndarray
+) -> Iterator[int]:
     """Hide one more count in every sum that has a single hidden one, until none has."""
     while True:
         alone = np.flatnonzero((sums.hidden_in(hidden) == 1) & ~sums.at_most)
@@ -659,19 +674,23 @@ def _cover_sums(counts: np.ndarray, sums: _Sums, hidden: np.ndarray) -> Iterator
             cells = sums.cells_of(row)
             shown = cells[~hidden[cells] & ~np.isnan(counts[cells])]
             if hidden[cells].sum() == 1 and len(shown):
-                place = _cheapest(shown, sums.totals_of(row), counts, _bare_sums(sums, hidden))
+                bare = _bare_sums(sums, hidden)
+                place = _cheapest(shown, sums.totals_of(row), counts, bare, tight)
                 hidden[place] = found = True
                 yield place
         if not found:
             return
 
 
-def _cheapest(shown: np.ndarray, totals: np.ndarray, counts: np.ndarray, bare: np.ndarray) -> int:
-    """The count that costs least to hide: a part before the total, then by ``bare``, then size.
+def _cheapest(
+    shown: np.ndarray, totals: np.ndarray, counts: np.ndarray, bare: np.ndarray, tight: np.ndarray
+) -> int:
+    """The count that costs least to hide: a part before the total, then one that makes room.
 
-    ``bare`` is from ``_bare_sums``: a sum without a hidden count would need another one.
+    Then by ``bare``, from ``_bare_sums``: a sum without a hidden count would need another one;
+    then by size.
     """
-    order = np.lexsort((shown, counts[shown], bare[shown], np.isin(shown, totals)))
+    order = np.lexsort((shown, counts[shown], bare[shown], tight[shown], np.isin(shown, totals)))
     return int(shown[order[0]])
 
 
@@ -681,7 +700,7 @@ def _bare_sums(sums: _Sums, hidden: np.ndarray) -> np.ndarray:
 
 
 def _cheapest_neighbour(
-    cell: int, counts: np.ndarray, sums: _Sums, hidden: np.ndarray
+    cell: int, counts: np.ndarray, sums: _Sums, hidden: np.ndarray, tight: np.ndarray
 ) -> int | None:
     """The cheapest shown count in a sum with the cell, or with cells hidden together with it."""
     reached, frontier = {cell}, [cell]
@@ -691,9 +710,13 @@ def _cheapest_neighbour(
             return None
         near = np.unique(np.concatenate([sums.cells_of(row) for row in rows]))
         shown = near[~hidden[near]]
+        exact = rows[~sums.at_most[rows]]
+        if len(exact):  # what is only known to be no more tells less
+            within = np.unique(np.concatenate([sums.cells_of(row) for row in exact]))
+            shown = within[~hidden[within]] if (~hidden[within]).any() else shown
         if len(shown):
             totals = np.concatenate([sums.totals_of(row) for row in rows])
-            return _cheapest(shown, totals, counts, _bare_sums(sums, hidden))
+            return _cheapest(shown, totals, counts, _bare_sums(sums, hidden), tight)
         frontier = [int(one) for one in near if one not in reached]
         reached.update(frontier)
     return None
@@ -737,6 +760,7 @@ def _view(
     sums: _Sums,
     hidden: np.ndarray,
     small: np.ndarray,
+    held: np.ndarray,
     ceiling: float,
     *,
     whole: bool,
@@ -755,7 +779,8 @@ def _view(
     empty = np.diff(weights.indptr) == 0
     weights, most = csr_array(weights[~empty]), most[~empty]
     upper = np.where(small[cells], ceiling, np.inf)
-    lower, upper = _limits(weights, most, np.zeros(len(cells)), upper, whole=whole)
+    lower = np.where(held[cells], ceiling + 1, 0.0)
+    lower, upper = _limits(weights, most, lower, upper, whole=whole)
     shared = csr_array(abs(weights).T @ abs(weights))
     component = connected_components(shared, directed=False)[1]
     beyond = 10 * (np.abs(most).sum() + upper[np.isfinite(upper)].sum()) + 1000
@@ -913,3 +938,12 @@ def _small_by_reason(tables: Sequence[CountTable]) -> set[Cell]:
             told = ("base_too_small",) if "answer" in table.dimensions else _TOLD_SMALL
             small |= set(table.names()[table.cells["reason"].isin(told)])
     return small
+
+
+def _enough_by_reason(tables: Sequence[CountTable]) -> set[Cell]:
+    """Cells whose printed reason tells that they are hidden for another's sake only."""
+    enough: set[Cell] = set()
+    for table in tables:
+        if "reason" in table.cells:
+            enough |= set(table.names()[table.cells["reason"] == _TOLD_ENOUGH])
+    return enough

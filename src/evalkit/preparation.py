@@ -43,6 +43,7 @@ __all__ = [
     "indicator_synthetic_controls",
     "indicator_synthetic_path",
     "indicator_totals",
+    "pairs_behind",
     "protected_changes",
     "protected_shares",
     "protected_side_by_side",
@@ -198,7 +199,8 @@ def protected_changes(
         The waves.
     threshold
         Smallest count, and smallest complement, that may lie behind a change, among those it
-        counts and, where it counts only some of a wave's answers, among the rest of them.
+        counts and, where it counts only some of a wave's answers, among the rest of them; of
+        linked answers also the smallest count of each pair of answers.
 
     Returns
     -------
@@ -216,7 +218,9 @@ def protected_changes(
         rest = every - own
         few |= _is_small(own, threshold) | (rest["base"].gt(0) & _is_small(rest, threshold))
         beside |= every.isna().any(axis=1)
+    few |= (pairs_behind(changes) < threshold).any(axis=1)
     hidden = ("value", "lower", "upper", "before_count", "after_count", "count")
+    hidden += ("before_only_count", "after_only_count")
     held = withhold(changes, few, "too_few", columns=hidden)
     return withhold(held, beside, "can_be_derived", columns=hidden)
 
@@ -249,6 +253,28 @@ def counts_behind(changes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         pd.DataFrame(
             {"count": after, "base": numbers["base"].where(linked, numbers["after_base"])}
         ),
+    )
+
+
+def pairs_behind(changes: pd.DataFrame) -> pd.DataFrame:
+    """How the pairs behind changes of linked answers fell; missing for other answers.
+
+    A change and its interval give away all four, to a reader who tries which fit.
+
+    Returns
+    -------
+    DataFrame
+        ``both`` (agreed in both waves), ``before_only``, ``after_only`` and ``neither``, by the
+        rows of ``changes``.
+    """
+    before, after = (
+        changes.get(f"{wave}_only_count", pd.Series(np.nan, index=changes.index)).astype(float)
+        for wave in ("before", "after")
+    )
+    both = changes["count"].astype(float) - after
+    neither = changes["base"].astype(float) - both - before - after
+    return pd.DataFrame(
+        {"both": both, "before_only": before, "after_only": after, "neither": neither}
     )
 
 

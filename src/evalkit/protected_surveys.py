@@ -1,7 +1,7 @@
 """Counts of a survey made safe to show: who was invited, who responded, what they answered.
 
-The counts of a municipality and wave are protected together, since each tells of the others:
-nobody answers an item who did not respond, and nobody responds who was not invited.
+Each tells of the others: nobody answers an item who did not respond, and nobody responds who was
+not invited. So respondents are hidden where answers are.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = [
     "EVERY",
     "MUNICIPALITIES_AT_ONCE",
     "RESPONDENTS",
-    "answers_of_respondents",
+    "no_fewer_than_answers",
     "protected_answers",
     "protected_survey",
     "published_counts",
@@ -150,23 +150,19 @@ def _protected(
     rates = response_rate(respondents, by=RESPONDENTS, confidence_levels=confidence_levels)
     counted = rates.loc[rates["base"].notna()]
     table, (invited, answered) = published_counts(every), response_counts(counted)
-    primary = _hidden_answers(every, table.names(), threshold)
+    hidden_answers = _hidden_answers(every, table.names(), threshold)
     cells = counted.drop_duplicates(RESPONDENTS)
     small = cells["base"] < threshold
-    primary |= dict.fromkeys(answered.names()[cells["count"] < threshold], "too_few")
+    primary = dict.fromkeys(answered.names()[cells["count"] < threshold], "too_few")
     primary |= dict.fromkeys([*answered.names()[small], *invited.names()[small]], "base_too_small")
     _check_respondents(every, cells)
-    known = answers_of_respondents(table, (invited, answered))
-    decided = protect(
-        [table, invited, answered], threshold=threshold, primary=primary, relations=known
-    )
-    reasons = decided.set_index("cell")["reason"]
-    reason = reasons.reindex(table.names()).to_numpy()
+    decided = protect([table], threshold=threshold, primary=hidden_answers)
+    reason = decided.set_index("cell")["reason"].reindex(table.names()).to_numpy()
     hidden = pd.notna(reason)
+    shown = every.assign(count=every["count"].astype(float).mask(hidden), reason=reason)
+    reasons = _hidden_respondents(cells, (invited, answered), shown, primary, threshold)
     return (
-        every.assign(count=every["count"].astype(float).mask(hidden), reason=reason)[
-            [*CELL, "count", "reason"]
-        ],
+        shown[[*CELL, "count", "reason"]],
         _hidden_rates(
             rates,
             cells[RESPONDENTS].assign(
@@ -223,12 +219,44 @@ def _hidden_answers(every: pd.DataFrame, names: pd.Series, threshold: int) -> di
     return primary | dict.fromkeys(names[base < threshold], "base_too_small")
 
 
+def _hidden_respondents(
+    cells: pd.DataFrame,
+    tables: tuple[CountTable, CountTable],
+    shown: pd.DataFrame,
+    primary: dict[str, str],
+    threshold: int,
+) -> pd.Series:
+    """Reasons of the hidden numbers of invited and respondents, by cell.
+
+    A service whose answers to some item are hidden has its respondents hidden too. Those invited
+    are much the same from wave to wave: hidden in one, they are hidden in all.
+    """
+    invited, answered = tables
+    bases = shown.loc[shown["answer_class"] == TOTAL]
+    hides = bases.assign(hidden=bases["count"].isna()).groupby(RESPONDENTS)["hidden"].any()
+    groups = pd.MultiIndex.from_frame(cells[RESPONDENTS])
+    beside = groups.isin(hides.index[hides]) & (cells["service"] != TOTAL).to_numpy()
+    primary = dict.fromkeys(answered.names()[beside], "can_be_derived") | primary
+    known = no_fewer_than_answers(tables, shown)
+    while True:
+        decided = protect(
+            [invited, answered], threshold=threshold, primary=primary, relations=known
+        )
+        reasons = decided.set_index("cell")["reason"]
+        hidden = reasons.reindex(invited.names()).notna().set_axis(cells.index)
+        of_service = [cells["municipality_code"], cells["service"]]
+        apart = hidden.groupby(of_service).transform("any") & ~hidden
+        if not apart.any():
+            return reasons
+        primary |= dict.fromkeys(invited.names()[apart], "can_be_derived")
+
+
 def _hidden_rates(rates: pd.DataFrame, hidden: pd.DataFrame) -> pd.DataFrame:
     """Response rates without the numbers that are hidden, all levels of a row alike."""
     keyed = rates[RESPONDENTS].merge(hidden, on=RESPONDENTS, how="left", validate="many_to_one")
     told = ("value", "lower", "upper", "nonresponse_count", "nonresponse_share")
-    for column, number in (("invited", "base"), ("answered", "count")):
-        for reason in sorted(keyed[column].dropna().unique()):
+    for reason in ("base_too_small", "too_few", "can_be_derived"):
+        for column, number in (("answered", "count"), ("invited", "base")):
             rows = (keyed[column] == reason).set_axis(rates.index)
             rates = withhold(rates, rows, reason, columns=(number, *told))
     return rates
@@ -269,32 +297,32 @@ def response_counts(responses: pd.DataFrame) -> tuple[CountTable, CountTable]:
     """
     rows = responses.drop_duplicates(RESPONDENTS)
     return tuple(
-        CountTable(
-            rows[RESPONDENTS].assign(count=rows[column], reason=rows["reason"]), RESPONDENTS, of
+        CountTable(rows[RESPONDENTS].assign(count=rows[column], reason=reason), RESPONDENTS, of)
+        for column, of, reason in (
+            ("base", "invited", rows["reason"].where(rows["reason"] != "too_few")),
+            ("count", "respondents", rows["reason"]),
         )
-        for column, of in (("base", "invited"), ("count", "respondents"))
     )
 
 
-def answers_of_respondents(answers: CountTable, responses: Sequence[CountTable]) -> list[Relation]:
-    """Nobody answers an item who did not respond, or responds who was not invited.
+def no_fewer_than_answers(responses: Sequence[CountTable], answers: pd.DataFrame) -> list[Relation]:
+    """What a reader knows of respondents: no more than were invited, no fewer than answers shown.
 
     Parameters
     ----------
-    answers
-        As from ``published_counts``.
     responses
         As from ``response_counts``.
+    answers
+        Answers as from ``protected_survey``.
     """
     invited, answered = responses
     asked = zip(answered.names(), invited.names(), strict=True)
     relations = [Relation({few: 1.0, many: -1.0}, at_most=True) for few, many in asked]
+    bases = answers.loc[answers["answer_class"] == TOTAL].dropna(subset=["count"])
+    most = bases.groupby(RESPONDENTS)["count"].max().to_dict()
     groups = answered.cells[RESPONDENTS].itertuples(index=False, name=None)
-    those = dict(zip(groups, answered.names(), strict=True))
-    bases = answers.cells["answer_class"] == TOTAL
-    of_base = answers.cells.loc[bases, RESPONDENTS].itertuples(index=False, name=None)
     return relations + [
-        Relation({cell: 1.0, those[group]: -1.0}, at_most=True)
-        for cell, group in zip(answers.names()[bases], of_base, strict=True)
-        if group in those
+        Relation({cell: -1.0}, constant=-float(most[group]), at_most=True)
+        for cell, group in zip(answered.names(), groups, strict=True)
+        if group in most
     ]

@@ -24,6 +24,7 @@ from evalkit.preparation import (
     counts_behind,
     crosswalk_by_wave,
     indicator_totals,
+    pairs_behind,
     protected_changes,
     protected_side_by_side,
     protected_values,
@@ -31,7 +32,7 @@ from evalkit.preparation import (
 from evalkit.protected_surveys import (
     EVERY,
     MUNICIPALITIES_AT_ONCE,
-    answers_of_respondents,
+    no_fewer_than_answers,
     protected_survey,
     published_counts,
     respondents_by_service,
@@ -223,7 +224,7 @@ def publication_tables(
         tables.append(published_counts(published.answers))
     if published.responses is not None:
         responses = response_counts(published.responses)
-        relations += answers_of_respondents(tables[0], responses)
+        relations += no_fewer_than_answers(responses, published.answers)
         tables += responses
     for wave, shares in published.side_by_side.items():
         tables.append(_agreements(shares.assign(wave=wave)))
@@ -240,6 +241,7 @@ def publication_tables(
         group = f"followed_{waves[0]}_{waves[1]}"
         followed = [_followed(side.loc[linked], tables, group) for side in sides]
         relations += _same_persons(followed, group)
+        tables.append(_pairs(changes.loc[linked & known], waves))
         tables += followed
     if published.themes is not None:
         tables += _theme_tables(published.themes)
@@ -331,7 +333,7 @@ def hidden_summary(published: Publication, audited: pd.DataFrame) -> pd.DataFram
         for reason in HIDING:
             rows.append((kind, reason, int(reasons.eq(reason).sum()), int(reasons.isna().sum())))
     summary = pd.DataFrame(rows, columns=["kind", "reason", "hidden_count", "shown_count"])
-    widths = audited["width"].replace(float("inf"), float("nan"))
+    widths = audited.loc[audited["needed_width"] > 0, "width"].replace(float("inf"), float("nan"))
     return summary.assign(audited_count=len(audited), fewest_values=widths.min() + 1)
 
 
@@ -365,7 +367,19 @@ def _followed(side: pd.DataFrame, tables: Sequence[CountTable], group: str) -> C
     wide = cells.pivot(index=keys, columns="answer_class", values="count")
     others = (wide[TOTAL] - wide["agree"]).rename("count").reset_index()
     cells = pd.concat([cells, others.assign(answer_class="not_agree")], ignore_index=True)
+    everybody = cells.loc[
+        (cells["answer_class"] == TOTAL) & (cells[group] == "no") & (cells["count"] == 0), EVERY
+    ]
+    nobody = pd.MultiIndex.from_frame(cells[EVERY]).isin(pd.MultiIndex.from_frame(everybody))
+    cells = cells.loc[~(nobody & (cells[group] == "no"))].reset_index(drop=True)
     return CountTable(cells, [*EVERY, "answer_class", group], "answers")
+
+
+def _pairs(changes: pd.DataFrame, waves: Waves) -> CountTable:
+    """Those who could be followed, by whether they agreed before and after."""
+    wide = changes[ASKED].assign(**pairs_behind(changes)).drop_duplicates(ASKED)
+    long = wide.melt(ASKED, var_name="pair", value_name="count").dropna()
+    return CountTable(long, [*ASKED, "pair"], f"pairs of waves {waves[0]} and {waves[1]}")
 
 
 def _same_persons(followed: Sequence[CountTable], group: str) -> list[Relation]:
@@ -413,7 +427,9 @@ def _shares_of(rows: pd.DataFrame, name: str, *, of: str) -> CountTable:
         [
             rows[["municipality_code"]].assign(
                 **{name: part, "count": counts.astype(float)},
-                reason=rows["reason"].where(rows["reason"].eq("base_too_small")),
+                reason=rows["reason"].where(
+                    rows["reason"].isin(["base_too_small", "can_be_derived"])
+                ),
             )
             for part, counts in (
                 ("yes", rows["count"]),

@@ -431,7 +431,8 @@ def share_change(
         One row per group and level: ``before_count``, ``before_base``, ``after_count``,
         ``after_base``, ``linked_count`` (persons in both), ``linkage_share`` (of those in the
         smaller wave), ``count`` and ``base`` (at follow-up, or of pairs when linked),
-        ``value`` (-1 to 1) and the rest. Partly linked results also have
+        ``value`` (-1 to 1) and the rest. Linked results also have ``before_only_count`` and
+        ``after_only_count``: those who agreed in that wave only. Partly linked results also have
         ``narrowest_lower`` and ``narrowest_upper``: the limits if as many as possible, or as
         few, answered twice, whichever is narrower. With a population, also
         ``before_population`` and ``after_population``.
@@ -1017,6 +1018,8 @@ def _change_at(
     method += ", finite population" if finite else ""
     method += "" if design_effect == 1.0 else f", design effect {design_effect:.3g}"
     table = tallies.drop(columns=["both", "before_only", "after_only", "neither"])
+    if linkage == "linked":
+        extra |= {"before_only_count": b, "after_only_count": c}
     changes = table.assign(
         count=count, base=base, value=value, lower=lower, upper=upper, **extra
     ).assign(confidence_level=level, method=method)
