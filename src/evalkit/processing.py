@@ -217,10 +217,13 @@ def _hashes_by_owner(table: pd.DataFrame, owners: pd.Series) -> dict[str, str]:
 def _write(files: StudyFiles, read: Study, unchanged: list[str]) -> None:
     from evalkit.book import install_extension
     from evalkit.facts import claims, fact_entries
+    from evalkit.protected_claims import withheld_claims
     from evalkit.study_status import study_contents
 
-    every = claims(read.tables)
     settings = read.settings
+    every = withheld_claims(
+        claims(read.tables), read.tables, smallest_count=settings.smallest_count
+    )
     about = pd.DataFrame(
         [
             {

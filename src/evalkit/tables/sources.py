@@ -5,14 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from evalkit.display import ReportTable
-from evalkit.facts import small_counts
+from evalkit.facts import hidden_texts
 from evalkit.markdown import bullets
 from evalkit.municipalities import named_after
 from evalkit.norwegian import date_text, number_text
 from evalkit.references import source_line
 from evalkit.tables.context import claim_text
 from evalkit.tables.layout import Column, present, report_table, sentence, text_of
-from evalkit.tables.surveys import fewer_than
 
 __all__ = [
     "claims_list",
@@ -63,10 +62,11 @@ def place_text(claim, *, main: str | None = None) -> str:
 
 
 def shown_values(claims: pd.DataFrame, smallest_count: int) -> pd.Series:
-    """Values as a reader sees them; counts of too few participants or answers are hidden."""
+    """Values as a reader sees them; what is too small, or would give it away, is hidden."""
     texts = [claim_text(claim.value, claim.unit, claim.qualifier) for claim in claims.itertuples()]
-    few = small_counts(claims, smallest_count)
-    return pd.Series(texts, index=claims.index, dtype=object).mask(few, fewer_than(smallest_count))
+    return hidden_texts(claims, smallest_count).fillna(
+        pd.Series(texts, index=claims.index, dtype=object)
+    )
 
 
 def claims_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTable:
@@ -77,7 +77,7 @@ def claims_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTabl
     claims
         Claims of the study.
     smallest_count
-        Smaller counts of participants and answers are hidden.
+        Smaller counts of participants and answers are hidden, as is what the claims say is withheld.
     """
     rows = [
         (
@@ -113,7 +113,7 @@ def claims_list(
     municipalities
         Rows of ``MunicipalitiesTable``.
     smallest_count
-        Smaller counts of participants and answers are hidden.
+        Smaller counts of participants and answers are hidden, as is what the claims say is withheld.
     """
     told = claims.assign(shown=shown_values(claims, smallest_count))
     main = told["source"].mode().iloc[0] if len(told) else None
@@ -167,7 +167,7 @@ def conflicts_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportT
     claims
         Claims of the study; those in conflict are shown.
     smallest_count
-        Smaller counts of participants and answers are hidden.
+        Smaller counts of participants and answers are hidden, as is what the claims say is withheld.
     """
     told = claims.assign(shown=shown_values(claims, smallest_count))
     disputed = told.loc[told["conflict"].astype(bool)]
