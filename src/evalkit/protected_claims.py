@@ -154,22 +154,16 @@ def withheld_observations(
         no base, and tells nothing of the value).
     """
     rows = _counted(observations, indicators)
-    alone = rows["numerator"].notna() & rows["denominator"].isna()
     counted = rows[COUNTS].notna().all(axis=1)
-    base_alone = rows["denominator"].notna() & ~counted
-    possible = rows["numerator"].le(rows["denominator"])
+    alone = rows["numerator"].notna() & ~counted
+    small_base = rows["denominator"] < smallest_count
     few = rows["numerator"] < smallest_count
     reason = primary_reasons(
         rows["numerator"], rows["denominator"].where(counted), threshold=smallest_count
     )
-    reason = reason.mask(
-        counted & ~possible & ~few, None
-    )  # more events than persons: no complement
-    reason = reason.mask(alone, None).mask(alone & few, "too_few")
-    small_base = (counted | base_alone) & (rows["denominator"] < smallest_count)
-    found = pd.DataFrame(
-        {"reason": reason.where(counted | alone, None), "hides_base": small_base}, index=rows.index
-    )
+    # where more events than persons are counted, no complement can be few
+    more = rows["numerator"].gt(rows["denominator"]) & ~few & ~small_base
+    found = pd.DataFrame({"reason": reason.mask(more, None), "hides_base": small_base})
     dated = rows.loc[counted & rows["year"].notna()].astype({"year": int})
     own = dated["municipality_code"].notna() & dated["area"].isna() & dated["group"].isna()
     if own.any():
@@ -323,7 +317,7 @@ def _groups_hidden(found: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     grouped = rows["group"].notna()
     if not grouped.any():
         return found
-    whole = rows.loc[~grouped].assign(hidden=found["reason"].notna(), area="")
+    whole = rows.loc[~grouped].assign(hidden=found["reason"].notna())
     place = ["indicator_id", "municipality_code", "period"]
     of_whole = whole.dropna(subset=["municipality_code"]).groupby(place)["hidden"].any()
     own = rows.loc[grouped]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from evalkit.display import ReportTable
-from evalkit.facts import hidden_texts
+from evalkit.facts import shown_claims
 from evalkit.markdown import bullets
 from evalkit.municipalities import named_after
 from evalkit.norwegian import date_text, number_text
@@ -61,12 +61,16 @@ def place_text(claim, *, main: str | None = None) -> str:
     return place if claim.source == main else f"@{claim.source}, {place}"
 
 
-def shown_values(claims: pd.DataFrame, smallest_count: int) -> pd.Series:
-    """Values as a reader sees them; what is too small, or would give it away, is hidden."""
-    texts = [claim_text(claim.value, claim.unit, claim.qualifier) for claim in claims.itertuples()]
-    return hidden_texts(claims, smallest_count).fillna(
-        pd.Series(texts, index=claims.index, dtype=object)
-    )
+def with_shown(claims: pd.DataFrame, smallest_count: int) -> pd.DataFrame:
+    """The claims with ``shown``, values as a reader sees them; why, only of those not hidden."""
+    told = shown_claims(claims, smallest_count)
+    texts = [
+        claim.hidden
+        if isinstance(claim.hidden, str)
+        else claim_text(claim.value, claim.unit, claim.qualifier)
+        for claim in told.itertuples()
+    ]
+    return told.assign(shown=pd.Series(texts, index=told.index, dtype=object))
 
 
 def claims_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTable:
@@ -88,7 +92,7 @@ def claims_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTabl
             f"@{claim.source}",
             text_of(claim.locator),
         )
-        for claim in claims.assign(shown=shown_values(claims, smallest_count)).itertuples()
+        for claim in with_shown(claims, smallest_count).itertuples()
     ]
     return report_table(
         [Column("Opplysning", 42), Column("Verdi", 26), Column("Kilde", 14), Column("Sted", 18)],
@@ -115,7 +119,7 @@ def claims_list(
     smallest_count
         Smaller counts of participants and answers are hidden, as is what the claims say is withheld.
     """
-    told = claims.assign(shown=shown_values(claims, smallest_count))
+    told = with_shown(claims, smallest_count)
     main = told["source"].mode().iloc[0] if len(told) else None
     rest = pd.Series(True, index=told.index)
     parts = []
@@ -169,7 +173,7 @@ def conflicts_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportT
     smallest_count
         Smaller counts of participants and answers are hidden, as is what the claims say is withheld.
     """
-    told = claims.assign(shown=shown_values(claims, smallest_count))
+    told = with_shown(claims, smallest_count)
     disputed = told.loc[told["conflict"].astype(bool)]
     main = disputed["source"].mode().iloc[0] if len(disputed) else None
     rows = []
