@@ -229,11 +229,11 @@ def _protected(
     # a sum is hidden where no other part could be: one alone is, or all of them are
     told_of = safe.assign(hidden=safe["reason"].notna()).groupby(TABLE)[["hidden", "hides_base"]]
     count, size = told_of.sum(), told_of.size()
-    bare = (count.eq(1) | count.eq(size, axis=0)).any(axis=1)
-    bare = bare.reindex(_keys(totals, TABLE)).eq(True).to_numpy()
-    sums = totals.index[bare]
+    bare = (count.eq(1) | count.eq(size, axis=0)).reindex(_keys(totals, TABLE)).eq(True)
+    bare = bare.set_axis(totals.index)
+    sums = bare.index[bare.any(axis=1)]
     found.loc[sums, "reason"] = found.loc[sums, "reason"].fillna("can_be_derived")
-    found.loc[sums, "hides_base"] = True
+    found.loc[totals.index, "hides_base"] |= bare["hides_base"]
     return found
 
 
