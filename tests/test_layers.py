@@ -47,6 +47,7 @@ LAYERS = [
         "plan_review",
         "pooling",
         "preparation",
+        "protected_claims",
         "protected_surveys",
         "process",
         "publication",

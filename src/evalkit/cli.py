@@ -294,11 +294,13 @@ def _check(parsed) -> int:
 
 
 def _facts(parsed) -> int:
-    from evalkit.facts import claims, conflicts
+    from evalkit.facts import claims, conflicts, shown_claims
+    from evalkit.protected_claims import withheld_claims
     from evalkit.readers import read_study
 
     read = read_study(_project(parsed).raw(parsed.study), between_tables=False)
-    every = claims(read.tables)
+    few = read.settings.smallest_count
+    every = shown_claims(withheld_claims(claims(read.tables), read.tables, smallest_count=few), few)
     listed = conflicts(every) if parsed.conflicts else every
     listed = listed[listed["key"].map(lambda key: fnmatch.fnmatchcase(key, _pattern(parsed)))]
     if parsed.json:
@@ -312,10 +314,9 @@ def _facts(parsed) -> int:
         mark = ("+" if claim.chosen else "-") if claim.conflict else " "
         qualifier = f" ({claim.qualifier})" if isinstance(claim.qualifier, str) else ""
         when = f", {claim.as_of}" if isinstance(claim.as_of, str) else ""
-        print(
-            f"{mark} {claim.key} = {claim.value} {claim.unit}{qualifier}{when}  "
-            f"[{claim.source}, {claim.locator}]"
-        )
+        hidden = isinstance(claim.hidden, str)
+        told = f"hidden ({claim.hidden})" if hidden else f"{claim.value} {claim.unit}{qualifier}"
+        print(f"{mark} {claim.key} = {told}{when}  [{claim.source}, {claim.locator}]")
         if claim.conflict and isinstance(claim.reason, str):
             print(f"    {'chosen' if claim.chosen else 'not chosen'}: {claim.reason}")
     keys = listed["key"].nunique()

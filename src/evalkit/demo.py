@@ -838,9 +838,6 @@ def _facts(design: _Design) -> list[dict]:
         claim("demo", "years", "År med indikatorer", YEAR_COUNT, "count"),
         claim("demo", "waves", "Målerunder blant ansatte", len(WAVES), "count"),
         claim("demo", "started", "Året tiltaket begynte", STARTED, "year"),
-        claim(
-            "demo", "small_service", "Ansatte i den minste tjenesten", SMALL_SERVICE[1], "persons"
-        ),
         claim("demo", "threshold", "Minste antall som vises", 5, "persons"),
         claim("demo", "linkable", "Svar som kan kobles", round(100 * LINKABLE), "percent"),
         claim("demo", "interval", "Nivået til intervallene", 95, "percent"),

@@ -14,9 +14,24 @@ import pandas as pd
 
 from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.norwegian import date_text
-from evalkit.vocabulary import EVENT_KINDS, GRANT_KINDS, GRANT_SPANS, QUALIFIERS, QUANTITIES
+from evalkit.vocabulary import (
+    EVENT_KINDS,
+    GRANT_KINDS,
+    GRANT_SPANS,
+    QUALIFIERS,
+    QUANTITIES,
+    WITHHELD,
+)
 
-__all__ = ["claims", "conflicts", "fact_entries", "small_counts", "table_claims"]
+__all__ = [
+    "claims",
+    "conflicts",
+    "fact_entries",
+    "hidden_texts",
+    "shown_claims",
+    "small_counts",
+    "table_claims",
+]
 
 COLUMNS = [
     "key",
@@ -39,6 +54,7 @@ COLUMNS = [
 ]
 COUNTING_TABLES = ("participants", "survey_results", "observations")
 PERSON_UNITS = ("persons", "children", "families")
+SMALL_REASONS = ("too_few", "base_too_small")
 UNIT_ENDINGS = ("_nok", "_count", "_percent")
 
 
@@ -221,6 +237,38 @@ def small_counts(every: pd.DataFrame, smallest_count: int) -> pd.Series:
     )
 
 
+def hidden_texts(every: pd.DataFrame, smallest_count: int) -> pd.Series:
+    """What stands in the place of each claim that is not to be shown; missing where it may be.
+
+    Parameters
+    ----------
+    every
+        Claims, with ``withheld`` where it has been found what they give away (as from
+        ``withheld_claims``); small counts of participants and answers are hidden anyway.
+    smallest_count
+        Smallest count that may be shown.
+    """
+    few = small_counts(every, smallest_count)
+    withheld = every.get("withheld", pd.Series(None, index=every.index, dtype=object))
+    number = pd.to_numeric(every["value"], errors="coerce")
+    counts = every["unit"].isin([*PERSON_UNITS, "count"]) & (number < smallest_count)
+    told_small = few | (withheld.isin(SMALL_REASONS) & counts)
+    return withheld.map(WITHHELD).astype(object).mask(told_small, f"færre enn {smallest_count}")
+
+
+def shown_claims(every: pd.DataFrame, smallest_count: int) -> pd.DataFrame:
+    """The claims without what is not to be shown: value, note and reason are missing there.
+
+    Parameters
+    ----------
+    every, smallest_count
+        As for ``hidden_texts``, which are in the column ``hidden``.
+    """
+    hidden = hidden_texts(every, smallest_count)
+    kept = {name: every[name].where(hidden.isna(), None) for name in ("value", "note", "reason")}
+    return every.assign(**kept, hidden=hidden)
+
+
 def fact_entries(
     every: pd.DataFrame, sources: pd.DataFrame, *, smallest_count: int = 5
 ) -> dict[str, dict[str, object]]:
@@ -229,11 +277,12 @@ def fact_entries(
     Parameters
     ----------
     every
-        Claims, as from ``claims``.
+        Claims, as from ``claims`` or, with what they give away, ``withheld_claims``.
     sources
         One row per source with ``key`` and ``short`` (author and year).
     smallest_count
-        Smaller counts of participants and answers are left out; a text says that they are.
+        Smaller counts of participants and answers are left out, as is what is withheld; a text
+        says that they are.
 
     Returns
     -------
@@ -242,7 +291,7 @@ def fact_entries(
         ``title`` (source and place, for the reader) and ``source`` (key).
     """
     short = sources.set_index("key")["short"].to_dict()
-    used = every.assign(few=small_counts(every, smallest_count))
+    used = every.assign(hidden=hidden_texts(every, smallest_count))
     used = used.loc[used["chosen"]].drop_duplicates("key")
     entries = {}
     for claim in used.itertuples():
@@ -250,8 +299,8 @@ def fact_entries(
         if isinstance(claim.qualifier, str):
             title += f" ({QUALIFIERS[claim.qualifier]})"
         entry: dict[str, object]
-        if claim.few:
-            entry = {"text": f"færre enn {smallest_count}"}
+        if isinstance(claim.hidden, str):
+            entry = {"text": claim.hidden}
         elif claim.unit == "date":
             entry = {"text": date_text(claim.value)}
         elif claim.unit == "year" or claim.unit == "text":

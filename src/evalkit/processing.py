@@ -27,6 +27,7 @@ from evalkit.store import NAMED_AFTER, OWNED_THROUGH, StoredTables, write_proces
 __all__ = ["StudyFiles", "current_study", "process_files", "row_hashes"]
 
 RECORD = "processed.json"
+HIDDEN_BY_OTHERS = "observations"  # whose counts may be hidden for another municipality's sake
 SOURCES, FACTS, SETTINGS = "sources.bib", "facts.json", "study.toml"
 
 
@@ -164,17 +165,24 @@ def _read(files: StudyFiles, now: _Current, between_tables: bool = True) -> Stud
     stored = now.stored()
     read = read_study(files.raw, between_tables=between_tables, known=stored)
     earlier = {name: now.then["rows"][name] for name in stored if name in now.then["rows"]}
-    # whose a row is may be told by another table, which may have changed
+    # whose a row is may be told by another table, which may have changed; so may what is hidden
     again = {
         name
         for name in read.tables
-        if name not in earlier or name in OWNED_THROUGH or name in NAMED_AFTER
+        if name not in earlier
+        or name in OWNED_THROUGH
+        or name in NAMED_AFTER
+        or name == HIDDEN_BY_OTHERS
     }
-    return replace(read, rows={**earlier, **row_hashes(read.tables, again)})
+    few = read.settings.smallest_count
+    return replace(read, rows={**earlier, **row_hashes(read.tables, again, smallest_count=few)})
 
 
 def row_hashes(
-    tables: Mapping[str, pd.DataFrame], names: set[str] | None = None
+    tables: Mapping[str, pd.DataFrame],
+    names: set[str] | None = None,
+    *,
+    smallest_count: int = 5,
 ) -> dict[str, dict[str, str]]:
     """Per table, a hash of each municipality's rows in their order; ``""`` for nobody's rows.
 
@@ -184,12 +192,34 @@ def row_hashes(
         A study's validated tables.
     names
         The tables to look at; by default all.
+    smallest_count
+        As in the study's settings: that a count is hidden for another municipality's sake
+        changes the row.
     """
     return {
-        name: _hashes_by_owner(table, _owners(name, table, tables))
+        name: _hashes_by_owner(
+            _with_hidden(table, tables, smallest_count) if name == HIDDEN_BY_OTHERS else table,
+            _owners(name, table, tables),
+        )
         for name, table in tables.items()
         if names is None or name in names
     }
+
+
+def _with_hidden(
+    table: pd.DataFrame, tables: Mapping[str, pd.DataFrame], smallest_count: int
+) -> pd.DataFrame:
+    from evalkit.protected_claims import withheld_observations
+
+    if table[["numerator", "denominator"]].isna().all(axis=None):
+        return table
+    hidden = withheld_observations(
+        table,
+        indicators=tables["indicators"],
+        changes=tables.get("municipality_changes"),
+        smallest_count=smallest_count,
+    )
+    return table.assign(reason=hidden["reason"], base_reason=hidden["base_reason"])
 
 
 def _owners(name: str, table: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Series:
@@ -217,10 +247,13 @@ def _hashes_by_owner(table: pd.DataFrame, owners: pd.Series) -> dict[str, str]:
 def _write(files: StudyFiles, read: Study, unchanged: list[str]) -> None:
     from evalkit.book import install_extension
     from evalkit.facts import claims, fact_entries
+    from evalkit.protected_claims import withheld_claims
     from evalkit.study_status import study_contents
 
-    every = claims(read.tables)
     settings = read.settings
+    every = withheld_claims(
+        claims(read.tables), read.tables, smallest_count=settings.smallest_count
+    )
     about = pd.DataFrame(
         [
             {

@@ -205,7 +205,7 @@ def study_jobs(
     if "logic_models" in read.tables:
         of_models = read.tables["logic_models"]
         models = of_models.groupby("municipality_code", sort=False)["model_id"].agg(list).to_dict()
-    rows = read.rows or row_hashes(read.tables)
+    rows = read.rows or row_hashes(read.tables, smallest_count=read.settings.smallest_count)
     settings_file = project.raw(settings.study) / "study.toml"
     jobs = []
     for notebook in notebooks:

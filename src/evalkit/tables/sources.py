@@ -5,14 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from evalkit.display import ReportTable
-from evalkit.facts import small_counts
+from evalkit.facts import shown_claims
 from evalkit.markdown import bullets
 from evalkit.municipalities import named_after
 from evalkit.norwegian import date_text, number_text
 from evalkit.references import source_line
 from evalkit.tables.context import claim_text
 from evalkit.tables.layout import Column, present, report_table, sentence, text_of
-from evalkit.tables.surveys import fewer_than
 
 __all__ = [
     "claims_list",
@@ -62,11 +61,16 @@ def place_text(claim, *, main: str | None = None) -> str:
     return place if claim.source == main else f"@{claim.source}, {place}"
 
 
-def shown_values(claims: pd.DataFrame, smallest_count: int) -> pd.Series:
-    """Values as a reader sees them; counts of too few participants or answers are hidden."""
-    texts = [claim_text(claim.value, claim.unit, claim.qualifier) for claim in claims.itertuples()]
-    few = small_counts(claims, smallest_count)
-    return pd.Series(texts, index=claims.index, dtype=object).mask(few, fewer_than(smallest_count))
+def with_shown(claims: pd.DataFrame, smallest_count: int) -> pd.DataFrame:
+    """The claims with ``shown``, values as a reader sees them; why, only of those not hidden."""
+    told = shown_claims(claims, smallest_count)
+    texts = [
+        claim.hidden
+        if isinstance(claim.hidden, str)
+        else claim_text(claim.value, claim.unit, claim.qualifier)
+        for claim in told.itertuples()
+    ]
+    return told.assign(shown=pd.Series(texts, index=told.index, dtype=object))
 
 
 def claims_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTable:
@@ -77,7 +81,7 @@ def claims_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTabl
     claims
         Claims of the study.
     smallest_count
-        Smaller counts of participants and answers are hidden.
+        Smaller counts of participants and answers are hidden, as is what the claims say is withheld.
     """
     rows = [
         (
@@ -88,7 +92,7 @@ def claims_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTabl
             f"@{claim.source}",
             text_of(claim.locator),
         )
-        for claim in claims.assign(shown=shown_values(claims, smallest_count)).itertuples()
+        for claim in with_shown(claims, smallest_count).itertuples()
     ]
     return report_table(
         [Column("Opplysning", 42), Column("Verdi", 26), Column("Kilde", 14), Column("Sted", 18)],
@@ -113,9 +117,9 @@ def claims_list(
     municipalities
         Rows of ``MunicipalitiesTable``.
     smallest_count
-        Smaller counts of participants and answers are hidden.
+        Smaller counts of participants and answers are hidden, as is what the claims say is withheld.
     """
-    told = claims.assign(shown=shown_values(claims, smallest_count))
+    told = with_shown(claims, smallest_count)
     main = told["source"].mode().iloc[0] if len(told) else None
     rest = pd.Series(True, index=told.index)
     parts = []
@@ -167,9 +171,9 @@ def conflicts_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportT
     claims
         Claims of the study; those in conflict are shown.
     smallest_count
-        Smaller counts of participants and answers are hidden.
+        Smaller counts of participants and answers are hidden, as is what the claims say is withheld.
     """
-    told = claims.assign(shown=shown_values(claims, smallest_count))
+    told = with_shown(claims, smallest_count)
     disputed = told.loc[told["conflict"].astype(bool)]
     main = disputed["source"].mode().iloc[0] if len(disputed) else None
     rows = []
