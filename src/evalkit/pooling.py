@@ -10,8 +10,8 @@ from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
 
 from evalkit.errors import DataError
-from evalkit.groups import require_once
 from evalkit.goals import smallest_detectable_change
+from evalkit.groups import require_once
 from evalkit.reasons import checked_reason
 from evalkit.uncertainty import COMMON_LEVELS
 

@@ -55,6 +55,7 @@ __all__ = [
 ]
 
 ANSWERS = {"disagree": "Uenig (1–2)", "neither": "Verken eller (3)", "agree": "Enig (4–5)"}
+FUNNEL_STEPS = 200  # points of a limit, so that it looks as curved as it is
 COLOURS = {"disagree": MIDDLE, "neither": LIGHT, "agree": DARK}
 
 
@@ -75,7 +76,17 @@ def draw_likert(axes: Axes, rows: pd.DataFrame, labels: list[str]) -> None:
     placed = rows.assign(place=range(len(rows) - 1, -1, -1))
     for row in placed.loc[placed["total"].isna()].itertuples():
         hidden = f"ikke vist: {words.WITHHELD[row.reason]}"
-        axes.text(0, row.place, hidden, ha="center", va="center", fontsize=7.5, style="italic")
+        axes.text(
+            0,
+            row.place,
+            hidden,
+            ha="center",
+            va="center",
+            fontsize=7.5,
+            style="italic",
+            bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none"},
+            zorder=5,
+        )
     shown = placed.loc[placed["total"].notna()]
     shares = shown[list(ANSWERS)].mul(100).div(shown["total"], axis=0)
     left = -shares["disagree"] - shares["neither"] / 2
@@ -431,11 +442,12 @@ def funnel_figure(
     with matplotlib.rc_context(SETTINGS):
         figure, (axes,) = new_figure(height=3.3)
         for level, style in zip(levels, ((0, (4, 2)), "solid"), strict=False):
-            line = shown.loc[shown["confidence_level"] == level].sort_values("base")
+            line = shown.loc[shown["confidence_level"] == level]
             for side in ("lower", "upper"):
+                base, limit = funnel_line(line, side)
                 axes.plot(
-                    line["base"],
-                    100 * line[side],
+                    base,
+                    100 * limit,
                     color=INK,
                     linewidth=0.9,
                     linestyle=style,
@@ -456,7 +468,7 @@ def funnel_figure(
                     xytext=(6, 6),
                     textcoords="offset points",
                     fontweight="bold",
-                    bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.85},
+                    bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none"},
                     zorder=5,
                 )
         axes.set_xscale("log")
@@ -496,6 +508,20 @@ def funnel_figure(
         ),
         source=f"{method_line(limits, kind='grenser')} {source_line(observations)}".strip(),
     )
+
+
+def funnel_line(limits: pd.DataFrame, side: str) -> tuple[np.ndarray, np.ndarray]:
+    """A limit of the funnel as a curve through the municipalities' own.
+
+    Chance falls with the root of the base; between two municipalities the distance to the
+    centre, times that root, goes straight from one to the other.
+    """
+    own = limits.drop_duplicates("base").sort_values("base")
+    given = own["base"].to_numpy(float)
+    centre = own["comparison_value"].to_numpy(float)
+    base = np.unique(np.concatenate([given, np.geomspace(given[0], given[-1], FUNNEL_STEPS)]))
+    scaled = (own[side].to_numpy(float) - centre) * np.sqrt(given)
+    return base, centre[0] + np.interp(np.log(base), np.log(given), scaled) / np.sqrt(base)
 
 
 def event_study_figure(
