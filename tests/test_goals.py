@@ -168,6 +168,13 @@ def test_the_smallest_detectable_change_matches_bloom_1995():
     assert one_error.item() == pytest.approx(2.80, abs=5e-3)
 
 
+def test_without_changes_nothing_is_judged():
+    nothing = judge_goal_attainment(change(1.0, 0.0, 2.0).iloc[:0], rule())
+
+    assert nothing.empty
+    assert strongest_evidence(nothing).empty
+
+
 def judged(code, grade, judgement, goal="g1"):
     return {
         "municipality_code": code,

@@ -521,7 +521,7 @@ def test_the_limits_of_a_funnel_are_curves_between_the_municipalities():
     )
     limits = ek.funnel_limits(counts, kind="share")
 
-    base, lower = funnel_line(limits.loc[limits["confidence_level"] == 0.95], "upper")
+    base, upper = funnel_line(limits.loc[limits["confidence_level"] == 0.95], "upper")
 
     exact = ek.funnel_limits(
         pd.DataFrame({"municipality_code": ["x"], "count": [70.0], "base": [700.0]}),
@@ -530,5 +530,13 @@ def test_the_limits_of_a_funnel_are_curves_between_the_municipalities():
         confidence_levels=[0.95],
     )["upper"].item()
     at = abs(base - 700).argmin()
-    assert lower[at] == pytest.approx(exact, abs=0.004)
+    assert upper[at] == pytest.approx(exact, abs=0.004)
     assert set(limits["base"]) <= set(base)
+
+
+def test_the_lower_limit_of_a_funnel_stays_at_zero():
+    limits = pd.DataFrame(
+        {"base": [100.0, 250.0, 900.0], "lower": [0.0, 0.0, 0.02], "comparison_value": 0.05}
+    )
+
+    assert funnel_line(limits, "lower")[1].min() == 0.0

@@ -141,7 +141,7 @@ def judge_goal_attainment(
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, "reason", "baseline_value"])))
     rows = _at_the_rules_level(rows)
 
-    sign = rows["direction"].map(DIRECTIONS)
+    sign = rows["direction"].map(DIRECTIONS).astype(float)
     ends = pd.concat([sign * rows["lower"], sign * rows["upper"]], axis=1)
     low, high = ends.min(axis=1, skipna=False), ends.max(axis=1, skipna=False)
     has_target = rows["target_value"].notna()

@@ -520,8 +520,9 @@ def funnel_line(limits: pd.DataFrame, side: str) -> tuple[np.ndarray, np.ndarray
     given = own["base"].to_numpy(float)
     centre = own["comparison_value"].to_numpy(float)
     base = np.unique(np.concatenate([given, np.geomspace(given[0], given[-1], FUNNEL_STEPS)]))
-    scaled = (own[side].to_numpy(float) - centre) * np.sqrt(given)
-    return base, centre[0] + np.interp(np.log(base), np.log(given), scaled) / np.sqrt(base)
+    limit = own[side].to_numpy(float)
+    scaled = np.interp(np.log(base), np.log(given), (limit - centre) * np.sqrt(given))
+    return base, np.clip(centre[0] + scaled / np.sqrt(base), limit.min(), limit.max())
 
 
 def event_study_figure(
