@@ -540,3 +540,33 @@ def test_the_lower_limit_of_a_funnel_stays_at_zero():
     )
 
     assert funnel_line(limits, "lower")[1].min() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("values", "interval", "told"),
+    [
+        ([0.1, 0.2], "modified_hartung_knapp", "Neste kommune: for få kommuner"),
+        ([0.1, 0.1], "hartung_knapp", "Samlet: +10,0 (opplegget kan ikke svare)"),
+    ],
+)
+def test_a_pooled_change_without_limits_says_why_in_the_forest(values, interval, told):
+    estimates = pd.DataFrame(
+        {"municipality_code": ["9901", "0991"], "value": values, "standard_error": 0.05}
+    )
+    figure = ek.forest_figure(
+        ek.forest_rows(estimates, interval=interval),
+        about="endring",
+        municipalities=MUNICIPALITIES,
+        **SURVEYS,
+    )
+
+    assert told in figure.alt
+
+
+def test_a_change_of_an_item_without_limits_says_why_in_their_place():
+    bare = change(lower=None, upper=None, reason="too_few_clusters")
+    table = ek.item_changes_table(bare, OWN, items=ITEMS, **SURVEYS)
+    figure = ek.item_changes_figure(bare, OWN, items=ITEMS, **SURVEYS)
+
+    assert "| +12,3 | *for få kommuner* |" in table.markdown
+    assert "Vi har en plan: +12,3 (for få kommuner)" in figure.alt

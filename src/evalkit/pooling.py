@@ -175,7 +175,9 @@ def forest_rows(
             "method": pooled["method"],
             "reason": [
                 pooled["reason"],
-                "too_few_clusters" if np.isnan(pooled["prediction_lower"]) else None,
+                (pooled["reason"] or checked_reason("too_few_clusters"))
+                if np.isnan(pooled["prediction_lower"])
+                else None,
             ],
         }
     )

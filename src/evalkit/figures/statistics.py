@@ -299,7 +299,8 @@ def item_changes_figure(
                 least = 100 * row.smallest_change_share
                 axes.barh(line, 2 * least, left=-least, height=0.5, color="#e8edf0", zorder=0)
             draw_interval(axes, row, line, scale=100)
-            spoken.append(f"{name}: {change_text(row.value)} ({spread_text(row.lower, row.upper)})")
+            spread = spread_text(row.lower, row.upper) or words.WITHHELD[row.reason]
+            spoken.append(f"{name}: {change_text(row.value)} ({spread})")
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_yticks(range(len(rows)), labels[::-1])
         axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
@@ -705,13 +706,23 @@ def forest_figure(
                 row.row, names.get(row.municipality_code, "")
             )
             labels.append(name)
-            if pd.isna(row.value) and pd.isna(row.lower):
-                reason = words.WITHHELD[row.reason] if present(row.reason) else "mangler"
-                axes.annotate(reason, (0, line), va="center", fontsize=7.5, style="italic")
+            reason = words.WITHHELD[row.reason] if present(row.reason) else "mangler"
+            if pd.isna(row.lower) and (pd.isna(row.value) or row.row == "prediction"):
+                axes.annotate(
+                    reason,
+                    (0, line),
+                    va="center",
+                    fontsize=7.5,
+                    style="italic",
+                    bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none"},
+                    zorder=5,
+                )
                 spoken.append(f"{name}: {reason}")
                 continue
             limits = [100 * row.lower, 100 * row.upper]
-            if row.row == "pooled":
+            if pd.isna(row.lower):
+                axes.scatter(100 * row.value, line, marker="D", s=40, color=MIDDLE)
+            elif row.row == "pooled":
                 middle = 100 * row.value
                 axes.fill(
                     [limits[0], middle, limits[1], middle],
@@ -730,7 +741,7 @@ def forest_figure(
                     color=DARK,
                     zorder=3,
                 )
-            spread = spread_text(row.lower, row.upper)
+            spread = spread_text(row.lower, row.upper) or reason
             text = f"{change_text(row.value)} ({spread})" if row.row != "prediction" else spread
             axes.annotate(
                 text,

@@ -266,7 +266,7 @@ def item_changes_table(
         (
             text_of(texts[row.item]),
             withheld_text(row.reason) if pd.isna(row.value) else change_text(row.value),
-            spread_text(row.lower, row.upper),
+            limits_text(row) if pd.notna(row.value) else "",
             number_text(row.base, decimals=0) if pd.notna(row.value) else "",
             number_text(100 * row.smallest_change_share, decimals=1) if pd.notna(row.value) else "",
             read.get(row.could_see, "") if pd.notna(row.value) else "",
