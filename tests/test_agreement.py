@@ -60,6 +60,15 @@ def test_few_units_keep_their_value_and_lose_the_interval():
     assert result["reason"] == "base_too_small"
 
 
+def test_agreement_without_exception_has_no_limits_without_width():
+    for agreement in (krippendorff_alpha, cohen_kappa, fleiss_kappa):
+        result = agreement(codings(FIRST, FIRST))
+
+        assert result["value"].tolist() == pytest.approx([1.0, 1.0])
+        assert result[["lower", "upper"]].isna().all(axis=None)
+        assert result["reason"].tolist() == ["design_cannot_answer"] * 2
+
+
 def test_codes_that_never_vary_say_nothing_about_agreement():
     for agreement in (krippendorff_alpha, cohen_kappa, fleiss_kappa):
         result = agreement(codings([1] * 12, [1] * 12))

@@ -7,6 +7,7 @@ from evalkit.coding import (
     code_presence,
     codings_by_municipality,
     joint_display,
+    theme_agreement,
     theme_matrix,
 )
 from evalkit.errors import DataError
@@ -108,6 +109,44 @@ def test_uncleared_text_is_counted_but_not_shown():
 
     assert result.loc["f1", "excerpts"] == ()
     assert result.loc["f1", "uncleared_count"] == 2
+
+
+def test_an_excerpt_that_only_one_of_two_coders_gave_the_theme_is_not_shown():
+    placed = codings_by_municipality(CODINGS.assign(anonymity="cleared"), DOCUMENTS)
+    links = LINKS.assign(code="tid")
+
+    result = joint_display(FINDINGS, links, placed).set_index("finding_id").loc["f1"]
+
+    assert result["excerpts"] == ("Kari hadde ikke tid.",)
+    assert result["unit_count"] == 2
+    assert result["uncleared_count"] == 0
+
+
+def test_agreement_is_by_theme_and_a_unit_may_have_several():
+    several = pd.DataFrame(
+        [
+            ("d", f"u{n}", code, coder)
+            for n in range(12)
+            for coder, codes in (("coder1", ["tid", "plan"]), ("coder2", ["tid"]))
+            for code in codes[n % 2 :]
+        ],
+        columns=["document", "unit", "code", "coder"],
+    )
+
+    result = theme_agreement(several, replicate_count=50, confidence_levels=[0.95])
+
+    assert result["theme"].tolist() == ["plan", "tid"]
+    assert result["unit_count"].tolist() == [12, 12]
+    assert result["value"].iloc[0] < result["value"].iloc[1]
+
+
+def test_units_of_the_same_name_in_two_documents_are_two():
+    twice = pd.DataFrame(
+        [(document, "1", "tid", coder) for document in "ab" for coder in ("coder1", "coder2")],
+        columns=["document", "unit", "code", "coder"],
+    )
+
+    assert code_presence(twice)["unit"].nunique() == 2
 
 
 def test_coders_who_used_the_same_codes_agree_fully():

@@ -111,6 +111,44 @@ def test_only_the_interval_at_the_level_of_the_rule_is_judged():
     assert result["judgement"].tolist() == ["improved"]
 
 
+def test_a_target_without_a_baseline_cannot_be_judged():
+    result = judge_goal_attainment(
+        change(8.0, 6.0, 10.0, baseline_value=np.nan), rule(target_value=50.0)
+    ).iloc[0]
+
+    assert result["judgement"] == "cannot_be_judged"
+    assert result["target_status"] == "unclear"
+    assert result["reason"] == "missing"
+
+
+def test_an_interval_without_width_is_not_certainty():
+    result = judge_goal_attainment(change(0.1, 0.1, 0.1), rule(target_value=np.nan)).iloc[0]
+
+    assert result["judgement"] == "cannot_be_judged"
+    assert result["reason"] == "design_cannot_answer"
+
+
+def test_a_municipality_that_has_only_another_level_keeps_its_row():
+    both = pd.concat(
+        [
+            change(7.0, 1.0, 13.0),
+            change(7.0, -2.0, 16.0, municipality_code="1103", confidence_level=0.998),
+        ]
+    )
+
+    result = judge_goal_attainment(both, rule())
+
+    assert result["municipality_code"].tolist() == ["0301", "1103"]
+    assert result["judgement"].tolist() == ["improved", "cannot_be_judged"]
+    assert result["reason"].tolist() == [None, "missing"]
+    assert result["value"].isna().tolist() == [False, True]
+
+
+def test_a_goal_without_a_change_at_its_level_is_refused():
+    with pytest.raises(DataError, match="g1 has no row at the rule's confidence_level"):
+        judge_goal_attainment(change(7.0, -2.0, 16.0, confidence_level=0.998), rule())
+
+
 def test_a_goal_without_a_rule_is_refused():
     with pytest.raises(DataError, match="no rule for goal g2"):
         judge_goal_attainment(change(1.0, 0.0, 2.0, goal_id="g2"), rule())
@@ -128,6 +166,13 @@ def test_the_smallest_detectable_change_matches_bloom_1995():
     )
 
     assert one_error.item() == pytest.approx(2.80, abs=5e-3)
+
+
+def test_without_changes_nothing_is_judged():
+    nothing = judge_goal_attainment(change(1.0, 0.0, 2.0).iloc[:0], rule())
+
+    assert nothing.empty
+    assert strongest_evidence(nothing).empty
 
 
 def judged(code, grade, judgement, goal="g1"):
@@ -161,6 +206,43 @@ def test_controlled_improvement_in_two_municipalities_is_replicated():
     result = strongest_evidence(judgements)
 
     assert result["evidence_grade"].tolist() == ["replicated", "replicated"]
+
+
+@pytest.mark.parametrize("found", ["worsened", "no_change_that_matters"])
+def test_two_controlled_improvements_are_not_replicated_against_another_finding(found):
+    judgements = pd.DataFrame(
+        [
+            judged("0301", "controlled", "improved"),
+            judged("1103", "controlled", "reached"),
+            judged("4601", "controlled", found),
+        ]
+    )
+
+    result = strongest_evidence(judgements)
+
+    assert result["evidence_grade"].tolist() == ["controlled"] * 3
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_findings_of_equal_grade_that_contradict_each_other_cannot_be_judged(turned):
+    pair = [judged("0301", "controlled", "improved"), judged("0301", "controlled", "worsened")]
+    judgements = pd.DataFrame(pair[::-1] if turned else pair).assign(value=3.0, reason=None)
+
+    result = strongest_evidence(judgements).iloc[0]
+
+    assert result["judgement"] == "cannot_be_judged"
+    assert result["reason"] == "design_cannot_answer"
+    assert np.isnan(result["value"])
+    assert result["agreeing_count"] == 0
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_reached_and_improved_on_equal_grade_make_an_improvement(turned):
+    pair = [judged("0301", "controlled", "reached"), judged("0301", "controlled", "improved")]
+
+    result = strongest_evidence(pd.DataFrame(pair[::-1] if turned else pair))
+
+    assert result["judgement"].tolist() == ["improved"]
 
 
 def rivals(*rows):

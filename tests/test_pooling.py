@@ -66,6 +66,72 @@ def test_the_modified_interval_is_never_narrower_than_the_wald_error():
     assert modified["standard_error"].tolist() == pytest.approx(wald["standard_error"].tolist())
 
 
+def test_equal_municipalities_do_not_make_the_average_certain():
+    result = pooled_estimate(estimates(0.1, 0.1, 0.1, error=0.05)).iloc[0]
+
+    assert result["upper"] - result["lower"] > 0.1
+    assert result["reason"] is None
+
+
+def test_the_plain_interval_of_equal_municipalities_is_withheld():
+    result = pooled_estimate(estimates(0.1, 0.1, 0.1, error=0.05), interval="hartung_knapp").iloc[0]
+
+    assert result["value"] == pytest.approx(0.1)
+    assert result[["lower", "upper", "prediction_lower"]].isna().all()
+    assert result["reason"] == "design_cannot_answer"
+
+
+def test_a_blank_pooling_is_refused_by_row():
+    table = estimates(1.0, 2.0, 3.0)
+    table.loc[1, "indicator_id"] = None
+
+    with pytest.raises(DataError, match="row 3"):
+        pooled_estimate(table)
+
+
+def test_a_municipality_that_stands_twice_is_refused():
+    table = estimates(1.0, 2.0, 3.0)
+    table.loc[2, "municipality_code"] = "0001"
+
+    with pytest.raises(DataError, match="rows 3, 4: the same"):
+        pooled_estimate(table)
+
+
+def test_an_endless_standard_error_has_no_weight():
+    table = estimates(1.0, 2.0, 3.0)
+    alone = table.assign(standard_error=[1.0, np.inf, np.inf])
+
+    result = pooled_estimate(table.assign(standard_error=[1.0, 1.0, np.inf])).iloc[0]
+
+    assert result["study_count"] == 2
+    assert result["value"] == pytest.approx(1.5)
+    assert pooled_estimate(alone)["reason"].tolist() == ["too_few_clusters"] * 2
+
+
+def test_the_forest_shows_each_municipality_with_its_own_limits():
+    table = estimates(0.1, 0.2, 0.3, error=0.05).assign(
+        lower=[0.02, 0.1, np.nan],
+        upper=[0.15, 0.32, np.nan],
+        confidence_level=0.95,
+        method="Newcombe, paired shares",
+    )
+
+    result = forest_rows(table)
+
+    assert result["lower"].tolist()[:2] == [0.02, 0.1]
+    assert result["upper"].tolist()[:2] == [0.15, 0.32]
+    assert result["lower"].tolist()[2] == pytest.approx(0.3 - 1.959964 * 0.05)
+    assert result["method"].tolist()[:3] == ["Newcombe, paired shares"] * 2 + ["normal interval"]
+
+
+def test_a_withheld_municipality_keeps_its_own_reason_in_the_forest():
+    table = estimates(0.1, np.nan, 0.3).assign(reason=[None, "too_few", None])
+
+    result = forest_rows(table)
+
+    assert result["reason"].tolist()[:3] == [None, "too_few", None]
+
+
 def test_the_effect_of_one_more_municipality_is_less_certain_than_the_average():
     result = pooled_estimate(estimates(0.0, 4.0, 8.0, 12.0)).iloc[0]
 

@@ -92,6 +92,61 @@ def test_pictures_and_whole_sources_have_no_excerpt(project_file):
     assert len(rest) == 2
 
 
+def project_with(tmp_path, sources):
+    path = tmp_path / "annen.qdpx"
+    start, end = PROJECT.index("<Sources>"), PROJECT.index("</Sources>")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("project.qde", PROJECT[:start] + "<Sources>" + sources + PROJECT[end:])
+        archive.writestr("sources/S1.txt", "Første tekst.")
+    return path
+
+
+def test_two_sources_of_the_same_name_are_two_documents(tmp_path):
+    source = """
+    <TextSource guid="{0}" name="intervju"><PlainTextContent>{1}</PlainTextContent>
+      <PlainTextSelection guid="{0}P" startPosition="0" endPosition="4">
+        <Coding guid="{0}K" creatingUser="U1"><CodeRef targetGUID="C2"/></Coding>
+      </PlainTextSelection>
+    </TextSource>"""
+    path = project_with(
+        tmp_path, source.format("S1", "Først") + source.format("S2", "Siden kom resten")
+    )
+
+    result = read_qdpx(path)
+
+    assert result["document"].tolist() == ["intervju (s1)", "intervju (s2)"]
+    assert result["unit"].nunique() == 2
+
+
+def test_a_passage_is_read_from_the_text_that_holds_it(tmp_path):
+    representation = """
+      <Representation guid="R{0}"><PlainTextContent>{1}</PlainTextContent>
+        <PlainTextSelection guid="P{0}" startPosition="0" endPosition="5">
+          <Coding guid="K{0}" creatingUser="U1"><CodeRef targetGUID="C2"/></Coding>
+        </PlainTextSelection>
+      </Representation>"""
+    path = project_with(
+        tmp_path,
+        '<PDFSource guid="S1" name="plan">'
+        + representation.format(1, "Side en")
+        + representation.format(2, "Annet her")
+        + "</PDFSource>",
+    )
+
+    result = read_qdpx(path)
+
+    assert result["excerpt"].tolist() == ["Side ", "Annet"]
+    assert result["unit"].nunique() == 2
+
+
+def test_coders_of_several_projects_are_kept_apart_or_given(project_file):
+    own = read_qdpx(project_file, project="nord")
+    given = read_qdpx(project_file, project="nord", coders={"{U2}": "a"})
+
+    assert set(own["coder"]) == {"nord-coder1", "nord-coder2"}
+    assert set(given["coder"]) == {"nord-coder1", "a"}
+
+
 def test_the_codebook_keeps_its_order_and_levels(tmp_path):
     path = tmp_path / "koder.qdc"
     path.write_text(

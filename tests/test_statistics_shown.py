@@ -8,6 +8,7 @@ from test_tables import rows_of
 
 import evalkit as ek
 from evalkit.disclosure import TOTAL
+from evalkit.figures.statistics import funnel_line
 
 OWN = ek.Municipality("9901", "regnbuvik", "Regnbuvik", "demo")
 MUNICIPALITIES = pd.DataFrame(
@@ -352,3 +353,220 @@ def test_a_pooled_change_that_was_not_seen_stands_with_the_smallest_that_could_b
     smallest = f"{100 * pooled['smallest_change'].item():.1f}".replace(".", ",")
     assert f"| {smallest} |" in table.markdown
     assert "Minste påvisbare endring" in table.markdown
+
+
+def pooled_of(*values):
+    estimates = pd.DataFrame(
+        {
+            "item": "plan",
+            "municipality_code": [f"9{n:03d}" for n in range(len(values))],
+            "value": values,
+            "standard_error": 0.05,
+        }
+    )
+    return ek.pooled_estimate(estimates, by=["item"], confidence_levels=(0.95,))
+
+
+def test_the_pooled_table_tells_the_spread_and_warns_of_few_municipalities():
+    pooled = pooled_of(0.3, -0.25, 0.02)
+    few = ek.pooled_table(pooled, items=ITEMS, **SURVEYS).markdown
+    many = ek.pooled_table(pooled_of(0.3, -0.25, 0.02, 0.1, 0.2), items=ITEMS, **SURVEYS).markdown
+
+    assert "Spredning (τ)" in few
+    assert f"| {100 * pooled['tau2'].item() ** 0.5:.1f} |".replace(".", ",") in few
+    assert "Med færre enn fem kommuner" in few
+    assert "Med færre enn fem kommuner" not in many
+
+
+def test_the_next_of_two_municipalities_has_a_reason_for_no_interval():
+    table = ek.pooled_table(pooled_of(0.1, 0.2), items=ITEMS, **SURVEYS)
+
+    assert "| *for få kommuner* |" in table.markdown
+
+
+GOALS = pd.DataFrame(
+    {"goal_id": ["g1"], "text": ["Lavere fravær"], "source": ["evalkit-demo"], "locator": ["mål"]}
+)
+
+
+def judged(**given):
+    row = {
+        "municipality_code": "9901",
+        "goal_id": "g1",
+        "evidence_grade": "controlled",
+        "judgement": "cannot_be_judged",
+        "value": -1.5,
+        "lower": None,
+        "upper": None,
+        "confidence_level": 0.95,
+        "method": "Wilson",
+        "smallest_detectable_change": None,
+        "reason": "too_few_clusters",
+    }
+    return pd.DataFrame([row | given]).astype(
+        {"lower": float, "upper": float, "smallest_detectable_change": float}
+    )
+
+
+def test_a_judged_change_without_interval_says_why_in_its_place():
+    table = ek.judgements_table(
+        judged(), goals=GOALS, municipalities=MUNICIPALITIES, synthetic=True
+    )
+
+    assert "−1,5" in table.markdown
+    assert "*for få kommuner*" in table.markdown
+
+
+def test_a_target_without_baseline_says_that_in_its_judgement():
+    table = ek.judgements_table(
+        judged(lower=-2.0, upper=-1.0, reason="missing"),
+        goals=GOALS,
+        municipalities=MUNICIPALITIES,
+        synthetic=True,
+    )
+
+    assert "nullpunktet mangler" in " ".join(table.markdown.split())
+
+
+def test_a_finding_without_interval_says_why_beside_its_number():
+    display = pd.DataFrame(
+        [("Flere", 0.1, None, None, 0.95, "Wilson", "too_few_clusters", "tid", (), "confirms")],
+        columns=[
+            *("finding", "value", "lower", "upper", "confidence_level", "method", "reason"),
+            *("code", "excerpts", "fit"),
+        ],
+    )
+
+    table = ek.joint_display_table(
+        display, fits=ek.FINDING_FITS, codings=SOURCES, synthetic=True
+    ).markdown
+
+    assert "+10,0 (*for få kommuner*)" in table
+    assert "ingen klarert og kodet likt" in table
+
+
+def rule_claims(**given):
+    rule = {"direction": "down", "smallest_change": "1", "minimum_evidence": "controlled"} | given
+    return pd.DataFrame(
+        {"subject": "regel-g1", "quantity": list(rule), "value": list(rule.values())}
+    ).assign(chosen=True)
+
+
+def test_a_declared_target_is_part_of_the_rule():
+    assert ek.goal_rules(rule_claims())["target_value"].isna().all()
+    assert ek.goal_rules(rule_claims(target_value="6.5"))["target_value"].tolist() == [6.5]
+
+
+def test_the_rules_stand_in_a_table_of_their_own():
+    without = ek.goal_rules_table(ek.goal_rules(rule_claims()), goals=GOALS, synthetic=True)
+    aimed = ek.goal_rules_table(
+        ek.goal_rules(rule_claims(target_value="6.5")), goals=GOALS, synthetic=True
+    )
+
+    assert "| Lavere fravær | ned | 1 | sammenlignet med andre | 95\u00a0% |" in without.markdown
+    assert "Målverdi" not in without.markdown
+    assert "| 6,5 |" in aimed.markdown
+
+
+def test_shares_side_by_side_tell_their_bases():
+    shares = pd.DataFrame(
+        {
+            "municipality_code": ["9901", "0991"],
+            "item": "plan",
+            "value": [0.4, 0.5],
+            "base": [40.0, 125.0],
+            "reason": None,
+        }
+    )
+    table = ek.items_side_by_side_table(
+        shares, items=ITEMS, municipalities=MUNICIPALITIES, **SURVEYS
+    )
+
+    assert "Hver andel er av 40 til 125 svar." in f"{table.markdown} {table.source}"
+
+
+def test_agreement_without_limits_says_why():
+    codings = pd.DataFrame(
+        [
+            ("d", f"u{n}", ["tid", "plan"][n % 2], coder)
+            for n in range(12)
+            for coder in ("coder1", "coder2")
+        ],
+        columns=["document", "unit", "code", "coder"],
+    )
+    agreement = ek.theme_agreement(codings, replicate_count=50, confidence_levels=(0.95,))
+    table = ek.coder_agreement_table(agreement, codings=SOURCES, synthetic=True)
+
+    assert "| Tid | 1,00 | *opplegget kan ikke svare* | 12 | 2 |" in table.markdown
+
+
+def test_the_reason_of_a_hidden_bar_is_not_crossed_by_the_zero_line():
+    figure = ek.service_likert_figure(
+        ek.protected_answers(THREE_SERVICES), OWN, item="plan", wave=0, items=ITEMS, **SURVEYS
+    )
+
+    assert white_boxes(figure) >= 2
+
+
+def white_boxes(figure):
+    """White areas with rounded corners, which only the boxes of texts are."""
+    paths = ElementTree.fromstring(figure.svg).iter("{http://www.w3.org/2000/svg}path")
+    styled = [path for path in paths if " Q " in path.get("d", "").replace("\n", " ")]
+    return sum("#ffffff" in path.get("style", "") for path in styled)
+
+
+def test_the_limits_of_a_funnel_are_curves_between_the_municipalities():
+    counts = pd.DataFrame(
+        {"municipality_code": ["9901", "0991"], "count": [5.0, 1000.0], "base": [50.0, 10000.0]}
+    )
+    limits = ek.funnel_limits(counts, kind="share")
+
+    base, upper = funnel_line(limits.loc[limits["confidence_level"] == 0.95], "upper")
+
+    exact = ek.funnel_limits(
+        pd.DataFrame({"municipality_code": ["x"], "count": [70.0], "base": [700.0]}),
+        kind="share",
+        comparison_value=0.1,
+        confidence_levels=[0.95],
+    )["upper"].item()
+    at = abs(base - 700).argmin()
+    assert upper[at] == pytest.approx(exact, abs=0.004)
+    assert set(limits["base"]) <= set(base)
+
+
+def test_the_lower_limit_of_a_funnel_stays_at_zero():
+    limits = pd.DataFrame(
+        {"base": [100.0, 250.0, 900.0], "lower": [0.0, 0.0, 0.02], "comparison_value": 0.05}
+    )
+
+    assert funnel_line(limits, "lower")[1].min() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("values", "interval", "told"),
+    [
+        ([0.1, 0.2], "modified_hartung_knapp", "Neste kommune: for få kommuner"),
+        ([0.1, 0.1], "hartung_knapp", "Samlet: +10,0 (opplegget kan ikke svare)"),
+    ],
+)
+def test_a_pooled_change_without_limits_says_why_in_the_forest(values, interval, told):
+    estimates = pd.DataFrame(
+        {"municipality_code": ["9901", "0991"], "value": values, "standard_error": 0.05}
+    )
+    figure = ek.forest_figure(
+        ek.forest_rows(estimates, interval=interval),
+        about="endring",
+        municipalities=MUNICIPALITIES,
+        **SURVEYS,
+    )
+
+    assert told in figure.alt
+
+
+def test_a_change_of_an_item_without_limits_says_why_in_their_place():
+    bare = change(lower=None, upper=None, reason="too_few_clusters")
+    table = ek.item_changes_table(bare, OWN, items=ITEMS, **SURVEYS)
+    figure = ek.item_changes_figure(bare, OWN, items=ITEMS, **SURVEYS)
+
+    assert "| +12,3 | *for få kommuner* |" in table.markdown
+    assert "Vi har en plan: +12,3 (for få kommuner)" in figure.alt

@@ -68,8 +68,10 @@ def krippendorff_alpha(
         One row per level: ``unit_count`` (units coded by two or more), ``coder_count``, ``base``
         (codings in those units), ``value`` (1 is full agreement, 0 is what chance gives),
         ``lower``, ``upper``, ``confidence_level``, ``method``, ``reason``. Fewer than ten units
-        keep their value and lose the interval (``base_too_small``); codes that never vary give
-        ``design_cannot_answer``, since there is no disagreement to expect.
+        keep their value and lose the interval (``base_too_small``), and so does agreement without
+        any exception (``design_cannot_answer``), since limits without width would claim certainty;
+        codes that never vary give ``design_cannot_answer``, since there is no disagreement to
+        expect.
 
     References
     ----------
@@ -310,4 +312,7 @@ def _normal_row(head, method, value, error, level, degrees) -> dict:
 def _with_limits(row: dict, lower: float, upper: float) -> dict:
     if row["unit_count"] < MINIMUM_UNITS:
         return {**row, "lower": np.nan, "upper": np.nan, "reason": checked_reason("base_too_small")}
+    if not upper - lower > 1e-12:  # also where they are missing
+        reason = checked_reason("design_cannot_answer")
+        return {**row, "lower": np.nan, "upper": np.nan, "reason": reason}
     return {**row, "lower": lower, "upper": upper}

@@ -7,10 +7,14 @@ leaves this module only when its anonymity is ``cleared``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
+from evalkit.agreement import krippendorff_alpha
 from evalkit.errors import DataError
 from evalkit.reasons import checked_reason
+from evalkit.uncertainty import COMMON_LEVELS
 from evalkit.vocabulary import ANONYMITY
 
 __all__ = [
@@ -19,6 +23,7 @@ __all__ = [
     "code_presence",
     "codings_by_municipality",
     "joint_display",
+    "theme_agreement",
     "theme_matrix",
 ]
 
@@ -65,7 +70,7 @@ def codings_by_municipality(codings: pd.DataFrame, documents: pd.DataFrame) -> p
 def theme_matrix(codings: pd.DataFrame, documents: pd.DataFrame) -> pd.DataFrame:
     """How often each code came up in each municipality, with the base it can be read against.
 
-    Units coded by several coders count once. How often a theme is mentioned says how present it
+    Units coded by several coders count once, and one coder is enough. How often a theme is mentioned says how present it
     was in this material, not how common it is.
 
     Parameters
@@ -111,11 +116,16 @@ def code_presence(codings: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``theme`` (the code), ``unit``, ``coder`` and ``code`` (1 when used, 0 when not), for
-        every theme, unit and coder of the unit's document.
+        ``theme`` (the code), ``unit`` (with its document where documents use the same units),
+        ``coder`` and ``code`` (1 when used, 0 when not), for every theme, unit and coder of the
+        unit's document.
     """
-    readers = codings[["document", "coder"]].drop_duplicates()
     units = codings[["document", "unit"]].drop_duplicates()
+    if units["unit"].duplicated().any():
+        own = codings["document"].astype(str) + ":" + codings["unit"].astype(str)
+        codings = codings.assign(unit=own)
+        units = codings[["document", "unit"]].drop_duplicates()
+    readers = codings[["document", "coder"]].drop_duplicates()
     read = units.merge(readers, on="document", validate="many_to_many")
     themes = pd.DataFrame({"theme": sorted(codings["code"].unique())})
     grid = themes.merge(read, how="cross")
@@ -123,6 +133,43 @@ def code_presence(codings: pd.DataFrame) -> pd.DataFrame:
     marked = grid.merge(used.assign(used=1), on=["theme", "unit", "coder"], how="left")
     marked["code"] = marked["used"].fillna(0).astype(int)
     return marked[["theme", "unit", "coder", "code"]]
+
+
+def theme_agreement(
+    codings: pd.DataFrame,
+    *,
+    replicate_count: int = 2000,
+    seed: int = 1,
+    confidence_levels: Sequence[float] = COMMON_LEVELS,
+) -> pd.DataFrame:
+    """Krippendorff's alpha of each theme: whether the coders gave it to the same units.
+
+    A unit may have several codes from the same coder.
+
+    Parameters
+    ----------
+    codings
+        Rows of ``document``, ``unit``, ``code``, ``coder``.
+    replicate_count, seed, confidence_levels
+        As for ``krippendorff_alpha``.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``theme`` and level, then as from ``krippendorff_alpha``.
+    """
+    settings = {
+        "replicate_count": replicate_count,
+        "seed": seed,
+        "confidence_levels": confidence_levels,
+    }
+    parts = {
+        theme: krippendorff_alpha(own, **settings)
+        for theme, own in code_presence(codings).groupby("theme", sort=True)
+    }
+    if not parts:
+        raise DataError("codings: no row; expected coded units")
+    return pd.concat(parts, names=["theme"]).reset_index("theme").reset_index(drop=True)
 
 
 def cleared_excerpts(codings: pd.DataFrame) -> pd.DataFrame:
@@ -178,7 +225,8 @@ def joint_display(
     DataFrame
         One row per finding and linked code; a finding without links keeps one row, with the
         reason ``missing`` in ``text_reason``. The findings' columns, then ``code``, ``fit``,
-        ``unit_count``, ``document_count``, ``excerpts`` (a tuple of cleared ones),
+        ``unit_count`` and ``document_count`` (with the code from one coder or more), ``excerpts``
+        (a tuple of cleared ones with the code from every coder of the document),
         ``uncleared_count`` (units that may not be shown) and ``text_reason``.
     """
     _check_words("fit", links["fit"], FINDING_FITS)
@@ -189,6 +237,7 @@ def joint_display(
     rows = findings.merge(
         links[["finding_id", "code", "fit"]], on="finding_id", how="left", validate="one_to_many"
     )
+    shown = shown.merge(_agreed(codings), on=["document", "unit", "code"], validate="many_to_one")
     beside = [_text_beside(row, codings, shown, excerpt_count) for row in rows.to_dict("records")]
     return pd.concat([rows, pd.DataFrame(beside, index=rows.index)], axis=1)
 
@@ -196,7 +245,8 @@ def joint_display(
 def _text_beside(row: dict, codings, shown, excerpt_count: int) -> dict:
     coded, cleared = (_about(table, row) for table in (codings, shown))
     unit_count = coded["unit"].nunique()
-    excerpts = tuple(cleared["excerpt"].drop_duplicates().head(excerpt_count))
+    agreed = cleared.loc[cleared["is_agreed"], "excerpt"]
+    excerpts = tuple(agreed.drop_duplicates().head(excerpt_count))
     return {
         "unit_count": unit_count,
         "document_count": coded["document"].nunique(),
@@ -204,6 +254,15 @@ def _text_beside(row: dict, codings, shown, excerpt_count: int) -> dict:
         "uncleared_count": unit_count - cleared["unit"].nunique(),
         "text_reason": None if unit_count else checked_reason("missing"),
     }
+
+
+def _agreed(codings: pd.DataFrame) -> pd.DataFrame:
+    """Whether every coder of the document gave the unit the code."""
+    readers = codings.groupby("document")["coder"].nunique().rename("reader_count")
+    used = codings.groupby(["document", "unit", "code"])["coder"].nunique().rename("user_count")
+    rows = used.reset_index().merge(readers.reset_index(), on="document", validate="many_to_one")
+    rows["is_agreed"] = rows["user_count"] == rows["reader_count"]
+    return rows[["document", "unit", "code", "is_agreed"]]
 
 
 def _about(table: pd.DataFrame, row: dict) -> pd.DataFrame:

@@ -94,7 +94,8 @@ def judge_goal_attainment(
     matters); ``improved`` when low is above 0; ``worsened`` when high is below 0;
     ``no_change_that_matters`` when the whole interval is smaller than the smallest change that
     matters; otherwise ``cannot_be_judged``, because the interval holds both nothing and
-    something. Evidence weaker than the rule asks for cannot be judged either.
+    something. Evidence weaker than the rule asks for cannot be judged either, nor a target without
+    the baseline it is measured from, nor an interval without width.
 
     Parameters
     ----------
@@ -107,7 +108,8 @@ def judge_goal_attainment(
     rules
         One row per ``goal_id``: ``direction`` (``up`` or ``down``), ``target_value`` (a level; may
         be blank), ``smallest_change`` (that matters; positive), ``minimum_evidence``,
-        ``confidence_level``. Only changes at the rule's level are judged.
+        ``confidence_level``. Only changes at the rule's level are judged; where a municipality has
+        a change at other levels only, its row is kept without value.
     power
         For the smallest detectable change.
 
@@ -119,13 +121,14 @@ def judge_goal_attainment(
         ``lower``, ``upper``, ``confidence_level``, ``method``, ``target_status`` (``met``,
         ``not_met``, ``unclear`` or ``no_target``), ``judgement`` (a code of
         ``RULE_JUDGEMENTS``), ``smallest_detectable_change``, ``reason``. The reason says why a
-        goal cannot be judged: the change's own, ``design_cannot_answer`` for weak evidence,
-        ``base_too_small`` for an interval that is too wide.
+        goal cannot be judged: the change's own, ``design_cannot_answer`` for weak evidence or an
+        interval without width, ``missing`` for a target without baseline or a change without the
+        rule's level, ``base_too_small`` for an interval that is too wide.
 
     Raises
     ------
     DataError
-        If a rule is incomplete, or a change has no rule or no row at the rule's level.
+        If a rule is incomplete, or a goal has no rule or no change at the rule's level.
     """
     _check_rules(rules)
     _check_codes("evidence_grade", changes["evidence_grade"], EVIDENCE_GRADES)
@@ -136,23 +139,23 @@ def judge_goal_attainment(
         rules, on="goal_id", how="left", suffixes=("", "_rule"), validate="many_to_one"
     )
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, "reason", "baseline_value"])))
-    at_level = np.isclose(rows["confidence_level"], rows["confidence_level_rule"])
-    numberless = rows["confidence_level"].isna()
-    _check_levels(rows, at_level | numberless)
-    rows = rows.loc[at_level | numberless].reset_index(drop=True)
+    rows = _at_the_rules_level(rows)
 
-    sign = rows["direction"].map(DIRECTIONS)
+    sign = rows["direction"].map(DIRECTIONS).astype(float)
     ends = pd.concat([sign * rows["lower"], sign * rows["upper"]], axis=1)
     low, high = ends.min(axis=1, skipna=False), ends.max(axis=1, skipna=False)
+    has_target = rows["target_value"].notna()
     needed = sign * (rows["target_value"] - rows["baseline_value"])
-    bar = needed.fillna(rows["smallest_change"])
+    bar = needed.where(has_target, rows["smallest_change"])
     matters = rows["smallest_change"]
 
     weak = _grade(rows["evidence_grade"]) < _grade(rows["minimum_evidence"])
     blank = low.isna() | high.isna()
+    unmeasured = has_target & needed.isna()
+    flat = np.isclose(low, high, rtol=1e-9, atol=1e-12)  # no scatter is not full certainty
     judgement = np.select(
         [
-            weak | blank,
+            weak | blank | unmeasured | flat,
             low >= bar,
             low > 0,
             high < 0,
@@ -162,13 +165,15 @@ def judge_goal_attainment(
         "cannot_be_judged",
     )
     target_status = np.select(
-        [needed.isna(), blank, low >= needed, high < needed],
+        [~has_target, blank | unmeasured | flat, low >= needed, high < needed],
         ["no_target", "unclear", "met", "not_met"],
         "unclear",
     )
     wide = (judgement == "cannot_be_judged") & ~weak & ~blank
     reason = pd.Series(None, rows.index, dtype=object)
     reason = reason.mask(wide, checked_reason("base_too_small"))
+    reason = reason.mask(flat, checked_reason("design_cannot_answer"))
+    reason = reason.mask(unmeasured, checked_reason("missing"))
     reason = reason.mask(blank, rows["reason"].where(rows["reason"].isin(REASONS), "missing"))
     reason = reason.mask(weak, checked_reason("design_cannot_answer"))
     return rows.assign(
@@ -177,7 +182,7 @@ def judge_goal_attainment(
         smallest_detectable_change=smallest_detectable_change(
             rows["lower"], rows["upper"], rows["confidence_level"], power=power
         ),
-        reason=reason,
+        reason=reason.where(reason.notna(), None),
     )[
         [
             *GOAL,
@@ -202,8 +207,11 @@ def strongest_evidence(judgements: pd.DataFrame) -> pd.DataFrame:
     """The judgement that rests on the strongest evidence, per municipality and goal.
 
     A favourable judgement from a controlled comparison counts as replicated when at least two
-    municipalities have one for the same goal. A judgement that could be made goes before one
-    that could not, whatever its grade.
+    municipalities have one for the same goal, and no controlled comparison of that goal finds it
+    worsened or without a change that matters. A judgement that could be made goes before one that
+    could not, whatever its grade. Between findings of equal grade, the goal reached and the goal
+    improved make an improvement; any others that differ contradict each other, and the goal cannot
+    be judged.
 
     Parameters
     ----------
@@ -215,23 +223,52 @@ def strongest_evidence(judgements: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row per municipality and goal, in that order, with the columns of ``judgements`` and
         ``finding_count`` (rows it was chosen from) and ``agreeing_count`` (rows with the same
-        judgement).
+        judgement). Where findings contradict each other the change is withheld
+        (``design_cannot_answer``) and ``agreeing_count`` is 0.
     """
     rows = judgements.copy()
-    controlled = rows["evidence_grade"].eq("controlled") & rows["judgement"].isin(FAVOURABLE)
-    places = rows.loc[controlled].groupby("goal_id")["municipality_code"].nunique()
-    repeated = controlled & (rows["goal_id"].map(places) >= 2)
+    favourable = rows["judgement"].isin(FAVOURABLE)
+    rows["made"] = rows["judgement"] != "cannot_be_judged"
+    controlled = rows["evidence_grade"].eq("controlled")
+    places = rows.loc[controlled & favourable].groupby("goal_id")["municipality_code"].nunique()
+    against = rows.loc[controlled & rows["made"] & ~favourable, "goal_id"]
+    repeated = controlled & favourable & (rows["goal_id"].map(places) >= 2)
+    repeated &= ~rows["goal_id"].isin(against)
     rows["evidence_grade"] = rows["evidence_grade"].mask(repeated, "replicated")
     rows["finding_count"] = rows.groupby(GOAL)["judgement"].transform("size")
     rows["agreeing_count"] = rows.groupby([*GOAL, "judgement"])["judgement"].transform("size")
-    rows["made"] = rows["judgement"] != "cannot_be_judged"
     rows["grade"] = _grade(rows["evidence_grade"])
+    rows["careful"] = rows["judgement"] == "improved"  # less is claimed than by reached
+    order = ["made", "grade", "careful"]
+    best = rows.sort_values([*GOAL, *order], ascending=[True, True, False, False, False])
+    tied = best.groupby([*GOAL, "made", "grade"])["judgement"]
+    contradicted = best["made"] & tied.transform(_contradict)
+    chosen = best.assign(contradicted=contradicted).drop_duplicates(GOAL)
     return (
-        rows.sort_values([*GOAL, "made", "grade"], ascending=[True, True, False, False])
-        .drop_duplicates(GOAL)
-        .drop(columns=["made", "grade"])
-        .reset_index(drop=True)
+        _without_contradicted(chosen).drop(columns=[*order, "contradicted"]).reset_index(drop=True)
     )
+
+
+def _contradict(judgements: pd.Series) -> bool:
+    return judgements.nunique() > 1 and not judgements.isin(FAVOURABLE).all()
+
+
+def _without_contradicted(chosen: pd.DataFrame) -> pd.DataFrame:
+    """The goals whose findings contradict each other lose the finding that happened to be first."""
+    lost = chosen["contradicted"]
+    blank = ["value", "lower", "upper", "smallest_detectable_change"]
+    result = chosen.assign(
+        judgement=chosen["judgement"].mask(lost, "cannot_be_judged"),
+        agreeing_count=chosen["agreeing_count"].mask(lost, 0),
+        **{name: chosen[name].mask(lost) for name in blank if name in chosen},
+    )
+    if "target_status" in chosen:
+        without = chosen["target_status"].eq("no_target")
+        result["target_status"] = chosen["target_status"].mask(lost & ~without, "unclear")
+    if "reason" in chosen:
+        reason = chosen["reason"].astype(object)
+        result["reason"] = reason.mask(lost, checked_reason("design_cannot_answer"))
+    return result
 
 
 def rival_explanation_summary(rivals: pd.DataFrame, judgements: pd.DataFrame) -> pd.DataFrame:
@@ -345,11 +382,24 @@ def _check_rules(rules: pd.DataFrame) -> None:
         raise DataError(f"rules: goal {goals} has no smallest_change above 0; declare what matters")
 
 
-def _check_levels(rows: pd.DataFrame, judged: pd.Series) -> None:
+def _at_the_rules_level(rows: pd.DataFrame) -> pd.DataFrame:
+    """The changes at the rule's level; one blank row for those that have other levels only."""
+    given = rows["confidence_level"]
+    judged = np.isclose(given, rows["confidence_level_rule"]) | given.isna()
     without = rows.loc[~rows["goal_id"].isin(rows.loc[judged, "goal_id"]), "goal_id"].unique()
     if len(without):
         goals = ", ".join(sorted(without))
         raise DataError(f"changes: goal {goals} has no row at the rule's confidence_level")
+    own = [*GOAL, "evidence_grade"]
+    has_level = judged.groupby([rows[key] for key in own]).transform("any")
+    kept = rows.loc[judged | (~has_level & ~rows.duplicated(own))].reset_index(drop=True)
+    other = ~np.isclose(kept["confidence_level"], kept["confidence_level_rule"], equal_nan=False)
+    other &= kept["confidence_level"].notna()
+    numbers = ["value", "lower", "upper"]
+    kept[numbers] = kept[numbers].astype(float).mask(other)
+    kept["confidence_level"] = kept["confidence_level"].mask(other, kept["confidence_level_rule"])
+    kept["reason"] = kept["reason"].astype(object).mask(other, checked_reason("missing"))
+    return kept
 
 
 def _check_codes(column: str, given: pd.Series, known) -> None:

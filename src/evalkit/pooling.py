@@ -11,6 +11,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
+from evalkit.groups import require_once
 from evalkit.reasons import checked_reason
 from evalkit.uncertainty import COMMON_LEVELS
 
@@ -19,6 +20,7 @@ __all__ = ["forest_rows", "meta_regression", "pooled_estimate"]
 ESTIMATORS = ("reml", "dersimonian_laird", "paule_mandel")
 INTERVALS = ("hartung_knapp", "modified_hartung_knapp", "wald")
 FEW_STUDIES = 5  # below this, tau2 is close to a guess and the interval leans on it
+LEAST_SCATTER = 1e-12  # of the weighted residuals; below it they are equal but for rounding
 
 
 def pooled_estimate(
@@ -26,7 +28,7 @@ def pooled_estimate(
     *,
     by: Sequence[str] = ("indicator_id",),
     estimator: str = "reml",
-    interval: str = "hartung_knapp",
+    interval: str = "modified_hartung_knapp",
     confidence_levels: Sequence[float] = COMMON_LEVELS,
 ) -> pd.DataFrame:
     """Average effect over municipalities, allowing the effects to differ between them.
@@ -35,15 +37,17 @@ def pooled_estimate(
     ----------
     estimates
         One row per municipality: the ``by`` columns, ``municipality_code``, ``value`` and
-        ``standard_error``. Rows without both are left out.
+        ``standard_error``. Rows without both, as finite numbers, are left out.
     by
         Columns that identify one pooling.
     estimator
         Of the variance between municipalities: ``"reml"``, ``"dersimonian_laird"`` or
         ``"paule_mandel"``.
     interval
-        ``"hartung_knapp"``; ``"modified_hartung_knapp"``, never narrower than the Wald interval's
-        standard error allows; or ``"wald"``, which is too narrow with few municipalities.
+        ``"modified_hartung_knapp"``, never narrower than the Wald interval's standard error
+        allows; ``"hartung_knapp"``, which is far too narrow where the municipalities happen to
+        agree, and without limits where they are equal (``design_cannot_answer``); or ``"wald"``,
+        which is too narrow with few municipalities.
     confidence_levels
         One row is given per level.
 
@@ -62,7 +66,8 @@ def pooled_estimate(
     Raises
     ------
     DataError
-        If an option is unknown or a standard error is not positive.
+        If an option is unknown, a standard error is not positive, a ``by`` column is blank, or a
+        municipality is there more than once in a pooling.
 
     References
     ----------
@@ -74,9 +79,10 @@ def pooled_estimate(
     """
     _check_options(estimates, estimator, interval)
     by = list(by)
+    _check_units(estimates, by)
     rows = []
     for identity, group in estimates.groupby(by, sort=True):
-        usable = group[["value", "standard_error"]].dropna()
+        usable = group.loc[_usable(group), ["value", "standard_error"]]
         rows += [
             {**dict(zip(by, identity, strict=True)), **row}
             for row in _pooled_rows(usable, estimator, interval, confidence_levels)
@@ -112,7 +118,7 @@ def forest_rows(
     estimates: pd.DataFrame,
     *,
     estimator: str = "reml",
-    interval: str = "hartung_knapp",
+    interval: str = "modified_hartung_knapp",
     confidence_level: float = 0.95,
 ) -> pd.DataFrame:
     """The rows of a forest plot: each municipality with its weight, then the pooled effect.
@@ -120,7 +126,9 @@ def forest_rows(
     Parameters
     ----------
     estimates
-        One row per municipality: ``municipality_code``, ``value``, ``standard_error``.
+        One row per municipality: ``municipality_code``, ``value``, ``standard_error``. Where it
+        has ``lower`` and ``upper`` (with ``method``, and ``confidence_level`` as asked for), these
+        are the municipality's limits, and the standard error serves the weights alone.
     estimator, interval, confidence_level
         As for ``pooled_estimate``.
 
@@ -130,7 +138,7 @@ def forest_rows(
         ``row`` (``municipality``, ``pooled`` or ``prediction``), ``municipality_code``,
         ``value``, ``lower``, ``upper``, ``weight_share`` (sums to 1 over municipalities),
         ``confidence_level``, ``method``, ``reason``. A municipality without an estimate keeps
-        its row, with the reason ``missing``.
+        its row, with its own reason or ``missing``.
     """
     pooled = pooled_estimate(
         estimates.assign(pooling="all"),
@@ -139,20 +147,20 @@ def forest_rows(
         interval=interval,
         confidence_levels=[confidence_level],
     ).iloc[0]
-    given = estimates["value"].notna() & estimates["standard_error"].notna()
+    given = _usable(estimates)
     weight = (1 / (estimates["standard_error"] ** 2 + np.nan_to_num(pooled["tau2"]))).where(given)
-    margin = stats.norm.ppf(0.5 + confidence_level / 2) * estimates["standard_error"]
+    own = _own_limits(estimates, confidence_level)
     own = pd.DataFrame(
         {
             "row": "municipality",
             "municipality_code": estimates["municipality_code"],
             "value": estimates["value"].where(given),
-            "lower": (estimates["value"] - margin).where(given),
-            "upper": (estimates["value"] + margin).where(given),
+            "lower": own["lower"].where(given),
+            "upper": own["upper"].where(given),
             "weight_share": weight / weight.sum(),
             "confidence_level": confidence_level,
-            "method": "normal interval",
-            "reason": np.where(given, None, checked_reason("missing")),
+            "method": own["method"],
+            "reason": own["reason"].where(~given, None),
         }
     )
     foot = pd.DataFrame(
@@ -167,7 +175,9 @@ def forest_rows(
             "method": pooled["method"],
             "reason": [
                 pooled["reason"],
-                "too_few_clusters" if np.isnan(pooled["prediction_lower"]) else None,
+                (pooled["reason"] or checked_reason("too_few_clusters"))
+                if np.isnan(pooled["prediction_lower"])
+                else None,
             ],
         }
     )
@@ -181,7 +191,7 @@ def meta_regression(
     *,
     moderators: Sequence[str],
     estimator: str = "reml",
-    interval: str = "hartung_knapp",
+    interval: str = "modified_hartung_knapp",
     confidence_levels: Sequence[float] = COMMON_LEVELS,
 ) -> pd.DataFrame:
     """How the effect varies with something measured in each municipality, such as dose.
@@ -190,7 +200,7 @@ def meta_regression(
     ----------
     estimates
         One row per municipality: ``value``, ``standard_error`` and the moderators as numbers.
-        Rows with a blank are left out.
+        Rows with a blank, or an endless standard error, are left out.
     moderators
         Columns; an intercept is added.
     estimator, interval, confidence_levels
@@ -211,7 +221,7 @@ def meta_regression(
     Statistics in Medicine 14, 395-411.
     """
     _check_options(estimates, estimator, interval)
-    used = estimates[["value", "standard_error", *moderators]].dropna()
+    used = estimates.loc[_usable(estimates), ["value", "standard_error", *moderators]].dropna()
     value, variance = used["value"].to_numpy(float), used["standard_error"].to_numpy(float) ** 2
     design = np.column_stack([np.ones(len(used)), used[list(moderators)].to_numpy(float)])
     terms = ["intercept", *moderators]
@@ -254,7 +264,7 @@ def meta_regression(
                         "tau2": tau2,
                         "explained_share": explained,
                         "confidence_level": level,
-                        "reason": None,
+                        "reason": "design_cannot_answer" if np.isnan(error) else None,
                     }
                 )
     frame = pd.DataFrame(rows).assign(study_count=len(used), method=method)
@@ -274,6 +284,23 @@ def meta_regression(
             "reason",
         ]
     ]
+
+
+def _own_limits(estimates: pd.DataFrame, level: float) -> pd.DataFrame:
+    """The limits each municipality has at the level, else normal ones from its standard error."""
+    asked = ["lower", "upper", "confidence_level", "method", "reason"]
+    rows = estimates.reindex(columns=list(dict.fromkeys([*estimates.columns, *asked])))
+    margin = stats.norm.ppf(0.5 + level / 2) * rows["standard_error"]
+    has_own = rows["lower"].notna() & rows["upper"].notna() & rows["method"].notna()
+    has_own &= np.isclose(rows["confidence_level"].astype(float), level)
+    return pd.DataFrame(
+        {
+            "lower": rows["lower"].where(has_own, rows["value"] - margin),
+            "upper": rows["upper"].where(has_own, rows["value"] + margin),
+            "method": rows["method"].where(has_own, "normal interval"),
+            "reason": rows["reason"].astype(object).fillna(checked_reason("missing")),
+        }
+    )
 
 
 def _pooled_rows(usable, estimator, interval, levels) -> list[dict]:
@@ -301,7 +328,7 @@ def _pooled_rows(usable, estimator, interval, levels) -> list[dict]:
     for level in levels:
         margin = stats.t.ppf(0.5 + level / 2, degrees) * error
         ahead = np.nan
-        if count >= 3:
+        if count >= 3 and not np.isnan(error):
             ahead = stats.t.ppf(0.5 + level / 2, count - 1) * np.sqrt(tau2 + error**2)
         rows.append(
             {
@@ -317,6 +344,7 @@ def _pooled_rows(usable, estimator, interval, levels) -> list[dict]:
                 "q": heterogeneity,
                 "q_p_value": stats.chi2.sf(heterogeneity, count - 1),
                 "confidence_level": level,
+                "reason": checked_reason("design_cannot_answer") if np.isnan(error) else None,
             }
         )
     return rows
@@ -333,6 +361,8 @@ def _fit(value, total_variance, design, interval):
     spread = (weight * (value - design @ coefficient) ** 2).sum() / degrees
     if interval == "modified_hartung_knapp":
         spread = max(spread, 1.0)
+    elif spread < LEAST_SCATTER:
+        spread = np.nan  # equal values would give limits without width
     return coefficient, spread * covariance, degrees
 
 
@@ -400,3 +430,19 @@ def _check_options(estimates, estimator, interval) -> None:
             raise DataError(f"unknown {name} {given!r}; expected one of: {', '.join(known)}")
     if (estimates["standard_error"] <= 0).any():
         raise DataError("estimates: a standard_error of 0 or less; expected a positive number")
+
+
+def _usable(estimates: pd.DataFrame) -> pd.Series:
+    numbers = estimates[["value", "standard_error"]].astype(float)
+    return np.isfinite(numbers).all(axis=1)
+
+
+def _check_units(estimates: pd.DataFrame, by: list[str]) -> None:
+    """Each municipality at most once in each pooling, and every row in one."""
+    blank = np.flatnonzero(estimates[by].isna().any(axis=1)) + 2
+    if len(blank):
+        shown = ", ".join(map(str, blank[:8])) + (" ..." if len(blank) > 8 else "")
+        raise DataError(f"estimates: blank {' or '.join(by)} in row {shown}; expected a value")
+    if "municipality_code" in estimates:
+        keys = list(dict.fromkeys([*by, "municipality_code"]))
+        require_once(estimates, keys, name="estimates", among=_usable(estimates))

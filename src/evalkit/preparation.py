@@ -544,14 +544,16 @@ def goal_rules(claims: pd.DataFrame, *, scale: float = 1.0) -> pd.DataFrame:
     ----------
     claims
         Claims of the study; those about ``regel-<goal_id>`` are read: ``direction``,
-        ``smallest_change`` (percentage points), ``minimum_evidence``.
+        ``smallest_change`` (percentage points), ``minimum_evidence`` and, where there is one,
+        ``target_value`` (the level to reach, in per cent).
     scale
-        What the smallest change is multiplied with, 0.01 where changes are shares.
+        What the smallest change and the target are multiplied with, 0.01 where changes are shares.
 
     Returns
     -------
     DataFrame
-        One row per ``goal_id`` with ``target_value`` (missing), ``confidence_level`` (0.95).
+        One row per ``goal_id`` with ``target_value`` (missing where none is declared) and
+        ``confidence_level`` (0.95).
     """
     own = claims.loc[claims["chosen"] & claims["subject"].str.startswith("regel-")]
     wide = own.pivot(index="subject", columns="quantity", values="value")
@@ -559,11 +561,12 @@ def goal_rules(claims: pd.DataFrame, *, scale: float = 1.0) -> pd.DataFrame:
     missing = [name for name in needed if name not in wide.columns]
     if missing:
         raise DataError(f"the claims hold no rule with {', '.join(missing)}; expected one per goal")
+    wide = wide.reindex(columns=[*needed, "target_value"])
     return pd.DataFrame(
         {
             "goal_id": wide.index.str.removeprefix("regel-"),
             "direction": wide["direction"].to_numpy(),
-            "target_value": np.nan,
+            "target_value": wide["target_value"].astype(float).to_numpy() * scale,
             "smallest_change": wide["smallest_change"].astype(float).to_numpy() * scale,
             "minimum_evidence": wide["minimum_evidence"].to_numpy(),
             "confidence_level": 0.95,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -21,20 +23,27 @@ LARGEST_PROJECT = 200 * 1024 * 1024  # bytes unpacked; text projects are far sma
 TEXT_SELECTIONS = {"PlainTextSelection", "TranscriptSelection"}
 
 
-def read_qdpx(path: str | Path) -> pd.DataFrame:
+def read_qdpx(
+    path: str | Path, *, project: str = "", coders: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Codings of a REFI-QDA project, one row per document, passage, code and coder.
 
     Parameters
     ----------
     path
         A ``.qdpx`` file: a zip with ``project.qde`` and the texts.
+    project
+        Put before the labels of the coders, so that those of several projects stay apart.
+    coders
+        By the guid of a user, the label of the coder, so that one who worked in several projects
+        is the same in all; never a name. Other users are numbered.
 
     Returns
     -------
     DataFrame
-        ``document`` (its name), ``unit`` (document and passage), ``code`` (its name), ``code_path``
-        (parents first, joined by `` > ``), ``coder`` (the user's id in the project, never a
-        name), ``start`` and ``end`` (characters; missing outside plain text), ``excerpt`` (missing
+        ``document`` (its name, with its guid where several have that name), ``unit`` (document and
+        passage), ``code`` (its name), ``code_path`` (parents first, joined by `` > ``), ``coder``
+        (``coder1`` for the project's first user, or as given; never a name), ``start`` and ``end`` (characters; missing outside plain text), ``excerpt`` (missing
         outside plain text) and ``anonymity``, which is ``not_checked`` for every row: nobody has
         cleared an excerpt that was just read.
 
@@ -55,7 +64,7 @@ def read_qdpx(path: str | Path) -> pd.DataFrame:
                 raise DataError(f"{name}: no project.qde inside; expected a REFI-QDA project")
             if sum(info.file_size for info in members.values()) > LARGEST_PROJECT:
                 raise DataError(f"{name}: larger than 200 MB unpacked; export the texts only")
-            project = _parsed(archive.read(members["project.qde"]), name)
+            root = _parsed(archive.read(members["project.qde"]), name)
             texts = {
                 member: archive.read(info).decode("utf-8-sig", errors="replace")
                 for member, info in members.items()
@@ -64,12 +73,13 @@ def read_qdpx(path: str | Path) -> pd.DataFrame:
     except zipfile.BadZipFile as error:
         raise DataError(f"{name}: not a zip file; expected a REFI-QDA project (.qdpx)") from error
 
-    codes = {row["guid"]: row for row in _codes(project)}
-    coders = _coder_labels(project)
+    codes = {row["guid"]: row for row in _codes(root)}
+    labels = _coder_labels(root, project, coders or {})
+    sources = list(root.iterfind("{*}Sources/*"))
     rows = [
         row
-        for source in project.iterfind("{*}Sources/*")
-        for row in _source_codings(source, texts, codes, coders, name)
+        for source, document in zip(sources, _document_names(sources), strict=True)
+        for row in _source_codings(source, document, texts, codes, labels, name)
     ]
     columns = [
         "document",
@@ -152,15 +162,28 @@ def _codes(root: etree._Element) -> list[dict]:
     return rows
 
 
-def _coder_labels(project: etree._Element) -> dict[str, str]:
+def _coder_labels(root: etree._Element, project: str, given: Mapping[str, str]) -> dict[str, str]:
     """A short label for each user: projects hold full names, which go no further."""
-    users = project.iterfind("{*}Users/{*}User")
-    return {_guid(user.get("guid")): f"coder{place}" for place, user in enumerate(users, start=1)}
+    known = {_guid(guid): label for guid, label in given.items()}
+    prefix = f"{project}-" if project else ""
+    users = [_guid(user.get("guid")) for user in root.iterfind("{*}Users/{*}User")]
+    return {
+        user: known.get(user, f"{prefix}coder{place}") for place, user in enumerate(users, start=1)
+    }
 
 
-def _source_codings(source, texts, codes, coders, name) -> list[dict]:
-    document = source.get("name") or _guid(source.get("guid"))
-    text = _text_of(source, texts)
+def _document_names(sources: list[etree._Element]) -> list[str]:
+    """The sources' names, with the guid where several have the same."""
+    guids = [_guid(source.get("guid")) for source in sources]
+    names = [source.get("name") or guid for source, guid in zip(sources, guids, strict=True)]
+    times = Counter(names)
+    return [
+        f"{name} ({guid})" if times[name] > 1 else name
+        for name, guid in zip(names, guids, strict=True)
+    ]
+
+
+def _source_codings(source, document, texts, codes, coders, name) -> list[dict]:
     rows = []
     for coding in source.iter("{*}Coding"):
         place = coding.getparent()
@@ -169,11 +192,16 @@ def _source_codings(source, texts, codes, coders, name) -> list[dict]:
         excerpt = None
         if is_passage and start is not None and end is not None:
             start, end = int(start), int(end)
+            text = _text_of(place.getparent(), texts)
             excerpt = text[start:end] if text else place.get("name")
         else:
             start = end = None
         where = "whole" if place is source else _guid(place.get("guid"))
-        unit = f"{document}:{start}-{end}" if excerpt is not None else f"{document}:{where}"
+        if start is not None:
+            holder = place.getparent()
+            part = "" if holder is source else f"{_guid(holder.get('guid'))}:"
+            where = f"{part}{start}-{end}"
+        unit = f"{document}:{where}"
         user = coding.get("creatingUser") or place.get("creatingUser")
         for reference in coding.iterfind("{*}CodeRef"):
             code = codes.get(_guid(reference.get("targetGUID")))
@@ -197,15 +225,13 @@ def _source_codings(source, texts, codes, coders, name) -> list[dict]:
     return rows
 
 
-def _text_of(source, texts: dict[str, str]) -> str:
-    for holder in source.iter("{*}TextSource", "{*}Representation", "{*}Transcript"):
-        content = holder.findtext("{*}PlainTextContent")
-        if content:
-            return content
-        path = holder.get("plainTextPath")
-        if path:
-            return texts.get(re.split(r"[/\\]", path)[-1], "")
-    return ""
+def _text_of(holder, texts: dict[str, str]) -> str:
+    """The text that positions inside a source, representation or transcript count in."""
+    content = holder.findtext("{*}PlainTextContent")
+    if content:
+        return content
+    path = holder.get("plainTextPath")
+    return texts.get(re.split(r"[/\\]", path)[-1], "") if path else ""
 
 
 def _guid(value: str | None) -> str:

@@ -56,6 +56,7 @@ INTERVAL_METHODS = {
     "permutation": "permutasjon av hvilke kommuner som har tiltaket",
     "gaps not scaled": "placebotest på avvikene selv, fordi noen ble kopiert nøyaktig i årene før",
     "synthetic control": "placebotest på avvik delt på avviket før tiltaket",
+    "modified-hartung-knapp": "tilfeldige effekter, Hartung og Knapp, aldri smalere enn feilen i kommunene tilsier",
     "hartung-knapp": "tilfeldige effekter, Hartung og Knapp",
     "wald": "tilfeldige effekter, normalfordeling",
     "exact limits": "eksakte, av tilfeldigheter alene",

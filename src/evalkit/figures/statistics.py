@@ -55,6 +55,7 @@ __all__ = [
 ]
 
 ANSWERS = {"disagree": "Uenig (1–2)", "neither": "Verken eller (3)", "agree": "Enig (4–5)"}
+FUNNEL_STEPS = 200  # points of a limit, so that it looks as curved as it is
 COLOURS = {"disagree": MIDDLE, "neither": LIGHT, "agree": DARK}
 
 
@@ -75,7 +76,17 @@ def draw_likert(axes: Axes, rows: pd.DataFrame, labels: list[str]) -> None:
     placed = rows.assign(place=range(len(rows) - 1, -1, -1))
     for row in placed.loc[placed["total"].isna()].itertuples():
         hidden = f"ikke vist: {words.WITHHELD[row.reason]}"
-        axes.text(0, row.place, hidden, ha="center", va="center", fontsize=7.5, style="italic")
+        axes.text(
+            0,
+            row.place,
+            hidden,
+            ha="center",
+            va="center",
+            fontsize=7.5,
+            style="italic",
+            bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none"},
+            zorder=5,
+        )
     shown = placed.loc[placed["total"].notna()]
     shares = shown[list(ANSWERS)].mul(100).div(shown["total"], axis=0)
     left = -shares["disagree"] - shares["neither"] / 2
@@ -288,7 +299,8 @@ def item_changes_figure(
                 least = 100 * row.smallest_change_share
                 axes.barh(line, 2 * least, left=-least, height=0.5, color="#e8edf0", zorder=0)
             draw_interval(axes, row, line, scale=100)
-            spoken.append(f"{name}: {change_text(row.value)} ({spread_text(row.lower, row.upper)})")
+            spread = spread_text(row.lower, row.upper) or words.WITHHELD[row.reason]
+            spoken.append(f"{name}: {change_text(row.value)} ({spread})")
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_yticks(range(len(rows)), labels[::-1])
         axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
@@ -431,11 +443,12 @@ def funnel_figure(
     with matplotlib.rc_context(SETTINGS):
         figure, (axes,) = new_figure(height=3.3)
         for level, style in zip(levels, ((0, (4, 2)), "solid"), strict=False):
-            line = shown.loc[shown["confidence_level"] == level].sort_values("base")
+            line = shown.loc[shown["confidence_level"] == level]
             for side in ("lower", "upper"):
+                base, limit = funnel_line(line, side)
                 axes.plot(
-                    line["base"],
-                    100 * line[side],
+                    base,
+                    100 * limit,
                     color=INK,
                     linewidth=0.9,
                     linestyle=style,
@@ -456,7 +469,7 @@ def funnel_figure(
                     xytext=(6, 6),
                     textcoords="offset points",
                     fontweight="bold",
-                    bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.85},
+                    bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none"},
                     zorder=5,
                 )
         axes.set_xscale("log")
@@ -496,6 +509,21 @@ def funnel_figure(
         ),
         source=f"{method_line(limits, kind='grenser')} {source_line(observations)}".strip(),
     )
+
+
+def funnel_line(limits: pd.DataFrame, side: str) -> tuple[np.ndarray, np.ndarray]:
+    """A limit of the funnel as a curve through the municipalities' own.
+
+    Chance falls with the root of the base; between two municipalities the distance to the
+    centre, times that root, goes straight from one to the other.
+    """
+    own = limits.drop_duplicates("base").sort_values("base")
+    given = own["base"].to_numpy(float)
+    centre = own["comparison_value"].to_numpy(float)
+    base = np.unique(np.concatenate([given, np.geomspace(given[0], given[-1], FUNNEL_STEPS)]))
+    limit = own[side].to_numpy(float)
+    scaled = np.interp(np.log(base), np.log(given), (limit - centre) * np.sqrt(given))
+    return base, np.clip(centre[0] + scaled / np.sqrt(base), limit.min(), limit.max())
 
 
 def event_study_figure(
@@ -678,13 +706,23 @@ def forest_figure(
                 row.row, names.get(row.municipality_code, "")
             )
             labels.append(name)
-            if pd.isna(row.value) and pd.isna(row.lower):
-                reason = words.WITHHELD[row.reason] if present(row.reason) else "mangler"
-                axes.annotate(reason, (0, line), va="center", fontsize=7.5, style="italic")
+            reason = words.WITHHELD[row.reason] if present(row.reason) else "mangler"
+            if pd.isna(row.lower) and (pd.isna(row.value) or row.row == "prediction"):
+                axes.annotate(
+                    reason,
+                    (0, line),
+                    va="center",
+                    fontsize=7.5,
+                    style="italic",
+                    bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none"},
+                    zorder=5,
+                )
                 spoken.append(f"{name}: {reason}")
                 continue
             limits = [100 * row.lower, 100 * row.upper]
-            if row.row == "pooled":
+            if pd.isna(row.lower):
+                axes.scatter(100 * row.value, line, marker="D", s=40, color=MIDDLE)
+            elif row.row == "pooled":
                 middle = 100 * row.value
                 axes.fill(
                     [limits[0], middle, limits[1], middle],
@@ -703,7 +741,7 @@ def forest_figure(
                     color=DARK,
                     zorder=3,
                 )
-            spread = spread_text(row.lower, row.upper)
+            spread = spread_text(row.lower, row.upper) or reason
             text = f"{change_text(row.value)} ({spread})" if row.row != "prediction" else spread
             axes.annotate(
                 text,

@@ -25,6 +25,7 @@ __all__ = [
     "coder_agreement_table",
     "contributions_table",
     "effects_table",
+    "goal_rules_table",
     "hidden_table",
     "item_changes_table",
     "item_shares_table",
@@ -74,7 +75,7 @@ def share_text(row) -> str:
     """A share with its interval and base, or the reason that it is withheld."""
     if pd.isna(row.value):
         return withheld_text(row.reason)
-    interval = interval_text(100 * row.lower, 100 * row.upper)
+    interval = interval_text(100 * row.lower, 100 * row.upper) or withheld_text(row.reason)
     base = f"{number_text(row.base, decimals=0)}\u00a0svar"
     return f"{percent_text(100 * row.value, decimals=0)} ({interval}), {base}"
 
@@ -91,6 +92,12 @@ def spread_text(lower: float, upper: float, *, scale: float = 100.0, decimals: i
         return ""
     ends = (change_text(end, scale=scale, decimals=decimals) for end in (lower, upper))
     return "\u00a0til ".join(ends)
+
+
+def limits_text(row, *, scale: float = 100.0) -> str:
+    """The limits of a change, or why a change that is shown has none."""
+    spread = spread_text(row.lower, row.upper, scale=scale)
+    return spread or withheld_text(row.reason)
 
 
 def smallest_text(row, *, scale: float = 100.0) -> str:
@@ -259,7 +266,7 @@ def item_changes_table(
         (
             text_of(texts[row.item]),
             withheld_text(row.reason) if pd.isna(row.value) else change_text(row.value),
-            spread_text(row.lower, row.upper),
+            limits_text(row) if pd.notna(row.value) else "",
             number_text(row.base, decimals=0) if pd.notna(row.value) else "",
             number_text(100 * row.smallest_change_share, decimals=1) if pd.notna(row.value) else "",
             read.get(row.could_see, "") if pd.notna(row.value) else "",
@@ -420,13 +427,20 @@ def items_side_by_side_table(
         for item, text in item_texts(items).items()
         if any((item, code) in cells for code in codes)
     ]
+    bases = shares.loc[shares["value"].notna(), "base"]
     return report_table(
         [Column("Spørsmål", 28), *(Column(text_of(names[code]), 12, "r") for code in codes)],
         rows,
         empty="Ingen spørsmål er stilt likt i flere kommuner.",
         caption=labelled("Andel enige der spørsmålet er stilt likt", synthetic=synthetic),
         source=source_line(surveys),
+        note=None if bases.empty else f"Hver andel er av {_span_text(bases)} svar.",
     )
+
+
+def _span_text(counts: pd.Series) -> str:
+    ends = dict.fromkeys([counts.min(), counts.max()])
+    return " til ".join(number_text(end, decimals=0) for end in ends)
 
 
 def target_distance_table(
@@ -643,7 +657,7 @@ def synthetic_controls_table(
         (
             text_of(names[row.municipality_code]),
             withheld_text(row.reason) if pd.isna(row.value) else change_text(row.value, scale=1),
-            spread_text(row.lower, row.upper, scale=1) or withheld_text(row.reason),
+            limits_text(row, scale=1),
             smallest_text(row, scale=1),
             number_text(row.pre_rmspe, decimals=2),
             f"{row.placebo_rank:.0f} av {row.donor_count + 1:.0f}"
@@ -690,21 +704,29 @@ def pooled_table(
         (
             text_of(texts[row.item]),
             withheld_text(row.reason) if pd.isna(row.value) else change_text(row.value),
-            spread_text(row.lower, row.upper) or withheld_text(row.reason),
+            limits_text(row),
             smallest_text(row),
-            spread_text(row.prediction_lower, row.prediction_upper),
+            _next_text(row),
+            number_text(100 * row.tau2**0.5, decimals=1),
             percent_text(100 * row.i2_share, decimals=0),
             number_text(row.study_count, decimals=0),
         )
         for row in in_order(pooled, items).itertuples(index=False)
     ]
+    uncertain = pooled["small_k_warning"].astype(bool) & pooled["value"].notna()
+    warning = (
+        " Med færre enn fem kommuner er spredningen mellom dem nesten ikke kjent, og intervallene er usikre."
+        if uncertain.any()
+        else ""
+    )
     return report_table(
         [
-            Column("Spørsmål", 30),
+            Column("Spørsmål", 26),
             EFFECT,
             Column("Intervall", 18, "r"),
             SMALLEST,
             Column("Neste kommune", 18, "r"),
+            Column("Spredning (τ)", 12, "r"),
             Column("I²", 8, "r"),
             Column("Kommuner", 12, "r"),
         ],
@@ -716,14 +738,24 @@ def pooled_table(
             synthetic=synthetic,
         ),
         source=source_line(surveys),
-        note=f"{method_line(pooled)} «Neste kommune» er intervallet som endringen i en ny, lignende kommune ventes i.",
+        note=f"{method_line(pooled)} «Neste kommune» er intervallet som endringen i en ny, lignende kommune ventes i. "
+        "«Spredning (τ)» er standardavviket mellom kommunenes endringer, i prosentpoeng."
+        f"{warning}".strip(),
     )
+
+
+def _next_text(row) -> str:
+    """Where the next municipality is expected, or why nobody can say."""
+    spread = spread_text(row.prediction_lower, row.prediction_upper)
+    if spread:
+        return spread
+    return withheld_text(row.reason if present(row.reason) else "too_few_clusters")
 
 
 def theme_matrix_table(
     matrix: pd.DataFrame, *, municipalities: pd.DataFrame, codings: pd.DataFrame, synthetic: bool
 ) -> ReportTable:
-    """Comments with each theme by municipality, of all comments there.
+    """Comments with each theme from one coder or more by municipality, of all comments there.
 
     Parameters
     ----------
@@ -752,43 +784,45 @@ def theme_matrix_table(
         [Column("Tema", 18), *(Column(text_of(names[code]), 14, "r") for code in codes)],
         rows,
         empty="Ingen kommentarer er kodet.",
-        caption=labelled("Kommentarer fra brukere etter tema og kommune", synthetic=synthetic),
+        caption=labelled(
+            "Kommentarer fra brukere etter kommune og tema, kodet av minst én koder",
+            synthetic=synthetic,
+        ),
         source=source_line(codings),
         note="Hvor ofte et tema er nevnt, sier ikke hvor mange som mener det.",
     )
 
 
 def coder_agreement_table(
-    results: Mapping[str, pd.DataFrame], *, codings: pd.DataFrame, synthetic: bool
+    results: pd.DataFrame, *, codings: pd.DataFrame, synthetic: bool
 ) -> ReportTable:
-    """How well the coders agree.
+    """How well the coders agree on each theme.
 
     Parameters
     ----------
     results
-        By name of the measure, as from ``krippendorff_alpha`` or ``cohen_kappa``, one level.
+        As from ``theme_agreement``, one level.
     codings
         The codings behind, for their sources.
     synthetic
         Whether the study is synthetic.
     """
-    rows = []
-    for name, result in results.items():
-        row = result.iloc[0]
-        limits = [number_text(row[end], decimals=2) for end in ("lower", "upper")]
-        rows.append(
-            (
-                text_of(name),
-                number_text(row["value"], decimals=2) or withheld_text(row["reason"]),
-                "–".join(limits) if all(limits) else withheld_text(row["reason"]),
-                number_text(row["unit_count"], decimals=0),
-                number_text(row["coder_count"], decimals=0),
-            )
+    rows = [
+        (
+            text_of(sentence(row.theme)),
+            number_text(row.value, decimals=2) or withheld_text(row.reason),
+            "–".join(number_text(end, decimals=2) for end in (row.lower, row.upper))
+            if pd.notna(row.lower)
+            else withheld_text(row.reason),
+            number_text(row.unit_count, decimals=0),
+            number_text(row.coder_count, decimals=0),
         )
+        for row in results.itertuples(index=False)
+    ]
     return report_table(
         [
-            Column("Mål på samsvar", 30),
-            Column("Verdi", 14, "r"),
+            Column("Tema", 30),
+            Column("Krippendorffs alfa", 16, "r"),
             Column("Intervall", 20, "r"),
             Column("Utsagn", 16, "r"),
             Column("Kodere", 16, "r"),
@@ -799,14 +833,15 @@ def coder_agreement_table(
             "Samsvar mellom dem som kodet, med 95 prosent konfidensintervall", synthetic=synthetic
         ),
         source=source_line(codings),
-        note=method_line(*results.values()),
+        note=f"{method_line(results)} Et utsagn har temaet eller ikke; 1 er fullt samsvar, 0 er det "
+        "tilfeldigheter gir.".strip(),
     )
 
 
 def joint_display_table(
     display: pd.DataFrame, *, fits: Mapping[str, str], codings: pd.DataFrame, synthetic: bool
 ) -> ReportTable:
-    """Findings, their numbers and what was said about them; only cleared excerpts.
+    """Findings, their numbers and what was said about them; cleared excerpts, coded alike.
 
     Parameters
     ----------
@@ -824,11 +859,11 @@ def joint_display_table(
             text_of(row.finding),
             withheld_text(row.reason)
             if pd.isna(row.value)
-            else f"{change_text(row.value)} ({spread_text(row.lower, row.upper)})",
+            else f"{change_text(row.value)} ({limits_text(row)})",
             text_of(row.code),
             f"«{'», «'.join(map(text_of, row.excerpts))}»"
             if isinstance(row.excerpts, tuple) and row.excerpts
-            else "ingen klarert",
+            else "ingen klarert og kodet likt",
             text_of(fits.get(row.fit, "")),
         )
         for row in display.itertuples(index=False)
@@ -845,7 +880,53 @@ def joint_display_table(
         empty="Ingen funn er knyttet til tema.",
         caption=labelled("Tall og tekst side om side; endring i prosentpoeng", synthetic=synthetic),
         source=source_line(codings),
-        note=method_line(display),
+        note=f"{method_line(display)} Utdragene er klarert og har fått temaet av alle som kodet "
+        "teksten.".strip(),
+    )
+
+
+def goal_rules_table(rules: pd.DataFrame, *, goals: pd.DataFrame, synthetic: bool) -> ReportTable:
+    """The rule declared for each goal, before any judgement.
+
+    Parameters
+    ----------
+    rules
+        As from ``goal_rules``; the smallest change in percentage points.
+    goals
+        The goals, for their wording and sources.
+    synthetic
+        Whether the study is synthetic.
+    """
+    texts = goals.set_index("goal_id")["text"]
+    place = {goal: number for number, goal in enumerate(texts.index)}
+    order = rules.assign(place=rules["goal_id"].map(place)).sort_values("place")
+    rows = [
+        (
+            text_of(texts[row.goal_id]),
+            {"up": "opp", "down": "ned"}[row.direction],
+            number_text(row.target_value),
+            number_text(row.smallest_change),
+            words.EVIDENCE_GRADES[row.minimum_evidence],
+            percent_text(100 * row.confidence_level),
+        )
+        for row in order.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Mål", 36),
+            Column("Retning", 10),
+            Column("Målverdi", 12, "r"),
+            Column("Minste endring som betyr noe", 16, "r"),
+            Column("Krav til belegg", 24),
+            Column("Nivå", 10, "r"),
+        ],
+        rows,
+        empty="Ingen mål har regel.",
+        caption=labelled(
+            "Reglene som er erklært for målene; endring i prosentpoeng", synthetic=synthetic
+        ),
+        source=source_line(goals),
+        note="Nivået er konfidensnivået til intervallet som målet vurderes etter.",
     )
 
 
@@ -880,9 +961,9 @@ def judgements_table(
         (
             text_of(texts[row.goal_id]),
             text_of(names[row.municipality_code]),
-            RULE_JUDGEMENTS[row.judgement],
+            _judgement_text(row),
             change_text(row.value, scale=1) if pd.notna(row.value) else withheld_text(row.reason),
-            spread_text(row.lower, row.upper, scale=1),
+            limits_text(row, scale=1) if pd.notna(row.value) else "",
             number_text(row.smallest_detectable_change, decimals=1),
             words.EVIDENCE_GRADES[row.evidence_grade],
         )
@@ -907,6 +988,15 @@ def judgements_table(
         note=method_line(judgements),
         grouped=True,
     )
+
+
+def _judgement_text(row) -> str:
+    """The judgement, and why a change that stands with its interval cannot be judged."""
+    text = RULE_JUDGEMENTS[row.judgement]
+    if pd.isna(row.lower) or not present(row.reason):
+        return text
+    why = "nullpunktet mangler" if row.reason == "missing" else words.WITHHELD[row.reason]
+    return f"{text}: {why}"
 
 
 def municipality_changes_table(
@@ -1100,7 +1190,7 @@ def truth_table(compared: pd.DataFrame, *, synthetic: bool) -> ReportTable:
             text_of(row.label),
             change_text(row.truth, scale=1),
             withheld_text(row.reason) if pd.isna(row.value) else change_text(row.value, scale=1),
-            spread_text(row.lower, row.upper, scale=1),
+            limits_text(row, scale=1) if pd.notna(row.value) else "",
             {True: "ja", False: "nei"}.get(row.covered, ""),
         )
         for row in compared.itertuples(index=False)
