@@ -352,3 +352,19 @@ def test_a_pooled_change_that_was_not_seen_stands_with_the_smallest_that_could_b
     smallest = f"{100 * pooled['smallest_change'].item():.1f}".replace(".", ",")
     assert f"| {smallest} |" in table.markdown
     assert "Minste påvisbare endring" in table.markdown
+
+
+def test_a_target_path_without_a_target_shows_the_values_alone():
+    values = pd.DataFrame(
+        {"municipality_code": "9901", "indicator_id": "fravaer", "year": [2022, 2023], "value": 9.0}
+    )
+    claims = {"indicator_id": "fravaer", "value": 6.0, "direction": "at_most", "due": "2027-06"}
+    targets = ek.targets_by_municipality(rows_of("targets", claims), ["9901"])
+    distances = ek.distance_to_target(values, targets.assign(target_value=float("nan")))
+
+    figure = ek.target_path_figure(
+        values, distances, OWN, indicators=INDICATORS, observations=SOURCES, synthetic=True
+    )
+
+    assert "9,0\u00a0% i 2023" in figure.alt
+    assert "mål" not in figure.alt.split(": ")[-1]
