@@ -570,3 +570,19 @@ def test_a_change_of_an_item_without_limits_says_why_in_their_place():
 
     assert "| +12,3 | *for få kommuner* |" in table.markdown
     assert "Vi har en plan: +12,3 (for få kommuner)" in figure.alt
+
+
+def test_a_target_path_without_a_target_shows_the_values_alone():
+    values = pd.DataFrame(
+        {"municipality_code": "9901", "indicator_id": "fravaer", "year": [2022, 2023], "value": 9.0}
+    )
+    claims = {"indicator_id": "fravaer", "value": 6.0, "direction": "at_most", "due": "2027-06"}
+    targets = ek.targets_by_municipality(rows_of("targets", claims), ["9901"])
+    distances = ek.distance_to_target(values, targets.assign(target_value=float("nan")))
+
+    figure = ek.target_path_figure(
+        values, distances, OWN, indicators=INDICATORS, observations=SOURCES, synthetic=True
+    )
+
+    assert "9,0\u00a0% i 2023" in figure.alt
+    assert "mål" not in figure.alt.split(": ")[-1]

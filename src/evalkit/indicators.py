@@ -46,6 +46,7 @@ PEER_NUMBERS = [
 ]
 FEWEST_FOR_DISPERSION = 5
 AREA_METHODS = ("difference, no interval", "difference of shares, Newcombe")
+STANDINGS = (None, "missing", "not_comparable", "design_cannot_answer")
 ROUNDED = 0.005  # how far a published share may lie from its counts, or a twentieth of itself
 ROUNDING = 1e-20  # of a sum of squares: what arithmetic leaves of an exact nought
 
@@ -288,9 +289,10 @@ def reach_probability(
     rows = targets.assign(sign=sign).merge(lines, on=SERIES, how="left", validate="one_to_one")
     counted = ["period_count", "count", "base"]
     rows[counted] = rows[counted].fillna(0).astype(int)
-    expected, error, degrees = predictors[rule](rows, values)
+    found = predictors[rule](rows, values)
+    expected, error, degrees = (numbers.astype(float) for numbers in found)
     degrees = degrees.where(degrees > 0)
-    gap = rows["sign"] * (expected - rows["target_value"])
+    gap = rows["sign"] * (expected - rows["target_value"].astype(float))
     with np.errstate(divide="ignore", invalid="ignore"):
         probability = stats.t.cdf(gap / error, degrees)
 
@@ -512,16 +514,15 @@ def comparison_with_areas(
     rows = rows.assign(rest_count=rest[:, 0], rest_base=rest[:, 1])
     rows = _with_shares(rows)
     rows = _at_levels(rows, confidence_levels)
-    counted, scale = rows["standing"] == "counted", rows["scale"]
+    standing, scale = rows["standing"].to_numpy(), rows["scale"]
+    counted = pd.Series(standing == 0, rows.index)
     own_value = (scale * rows["own_share"]).where(counted, rows["value_own"])
     area_value = (scale * rows["rest_share"]).where(counted, rows["value_area"])
-    difference = (own_value - area_value).mask(rows["standing"] == "not_comparable")
+    not_comparable = standing == STANDINGS.index("not_comparable")
+    difference = (own_value - area_value).mask(not_comparable)
     lower, upper = _newcombe_limits(rows.loc[counted])
-    reason = (
-        rows["standing"]
-        .where(~counted, None)
-        .mask(difference.isna() & (rows["standing"] != "not_comparable"), checked_reason("missing"))
-    )
+    unknown = difference.isna().to_numpy() & ~not_comparable
+    reason = np.where(unknown, STANDINGS.index("missing"), standing)
     return rows.assign(
         own_value=own_value,
         area_value=area_value,
@@ -531,7 +532,7 @@ def comparison_with_areas(
         lower=lower.reindex(rows.index) * scale,
         upper=upper.reindex(rows.index) * scale,
         method=pd.array(AREA_METHODS, dtype="str").take(counted.astype(int)),
-        reason=_none_for_blank(reason),
+        reason=pd.Series(np.array(STANDINGS, dtype=object)[reason], rows.index, dtype=object),
     )[
         [
             *keys,
@@ -553,8 +554,8 @@ def comparison_with_areas(
 def _with_shares(rows: pd.DataFrame) -> pd.DataFrame:
     """The shares behind the values, what they are multiplied with, and how the counts stand.
 
-    ``standing`` is ``counted`` where the counts give the value, otherwise the reason that they
-    do not.
+    ``standing`` is the place among ``STANDINGS``: the first where the counts give the value,
+    otherwise the reason that they do not.
     """
     count, base = rows["numerator_own"], rows["denominator_own"]
     rest_count, rest_base = rows["rest_count"], rows["rest_base"]
@@ -562,11 +563,13 @@ def _with_shares(rows: pd.DataFrame) -> pd.DataFrame:
     rest_share = (rest_count / rest_base).where(rest_base > 0)
     area_share = rows["numerator_area"] / rows["denominator_area"]
     published = ((rows["value_own"], own_share), (rows["value_area"], area_share))
-    typical = pd.Series(np.nan, rows.index)
+    place, names = pd.factorize(rows["indicator_id"])
+    typical = pd.Series(np.nan, range(len(names)))
     for value, share in published:
         ratio = (value / share).where((share > 0) & (value > 0))
-        typical = typical.fillna(ratio.groupby(rows["indicator_id"]).transform("median"))
-    scale = 10.0 ** np.log10(typical).round().fillna(0.0)
+        typical = typical.fillna(ratio.groupby(place).median())
+    powers = 10.0 ** np.log10(typical).round().fillna(0.0)
+    scale = pd.Series(powers.to_numpy()[place], rows.index)
 
     off = pd.Series(False, rows.index)
     for value, share in published:
@@ -577,15 +580,12 @@ def _with_shares(rows: pd.DataFrame) -> pd.DataFrame:
         [
             own_share.isna() | (rest_count.isna() | rest_base.isna()),
             (rest_count < 0) | (rest_base < 0),
-            rest_base == 0,
-            no_share | off,
+            (rest_base == 0) | no_share | off,
         ],
-        ["missing", "not_comparable", "design_cannot_answer", "design_cannot_answer"],
-        "counted",
+        [STANDINGS.index(reason) for reason in STANDINGS[1:]],
+        0,
     )
-    return rows.assign(
-        own_share=own_share, rest_share=rest_share, scale=scale, standing=standing.astype(object)
-    )
+    return rows.assign(own_share=own_share, rest_share=rest_share, scale=scale, standing=standing)
 
 
 def funnel_limits(
