@@ -164,3 +164,14 @@ def test_status_of_a_plan_in_the_tables_of_another_study_has_that_plans_deadline
     assert "plan report, on 2018-10-01" in said
     assert "missing:   stakeholders, success_criteria" in said
     assert "next:      2018-12 Prosjektgruppa er etablert" in said
+
+
+def test_a_file_that_cannot_be_read_is_one_line_that_names_it(tmp_path, monkeypatch, capsys):
+    write_study(tmp_path)
+    goals = tmp_path / "data" / "raw" / "lite" / "goals.csv"
+    goals.unlink()
+    goals.mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["check", "lite"]) == 1
+    assert capsys.readouterr().err == "Error: data/raw/lite/goals.csv: a folder, not a file\n"

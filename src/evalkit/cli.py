@@ -32,6 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        from evalkit.runs.files import says_why
+
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"Error: {where}{says_why(error)}".replace(f"{Path.cwd()}/", ""), file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

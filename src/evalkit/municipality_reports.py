@@ -225,6 +225,6 @@ def _rendered(
     start = time.monotonic()
     try:
         made, error = render_document(book_dir, document_name(slug), profile=PROFILE, **options), ""
-    except EvalkitError as problem:
+    except (EvalkitError, OSError) as problem:  # its own alone: the others are made
         made, error = None, str(problem)
     return made, error, time.monotonic() - start
