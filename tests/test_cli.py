@@ -174,4 +174,7 @@ def test_a_file_that_cannot_be_read_is_one_line_that_names_it(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
 
     assert main(["check", "lite"]) == 1
-    assert capsys.readouterr().err == "Error: data/raw/lite/goals.csv: a folder, not a file\n"
+    assert capsys.readouterr().err == (
+        "Error: data/raw/lite/goals.csv does not match GoalsTable:\n"
+        "  cannot be read: a folder, not a file\n"
+    )

@@ -59,7 +59,7 @@ LAYERS = [
     ["contracts", "settings", "uncertainty"],
     ["norwegian", "prose", "reasons"],
     ["groups"],
-    ["vocabulary", "errors", "shared"],
+    ["vocabulary", "errors", "files", "shared"],
 ]
 LEVEL = {module: -depth for depth, layer in enumerate(LAYERS) for module in layer}
 

@@ -216,8 +216,9 @@ def test_claims_of_one_municipality_are_read_with_those_of_nobody(files):
 def test_a_table_read_whole_anywhere_is_read_whole(tmp_path):
     path = write_notebook(
         Project(tmp_path),
-        'a = read_processed("goals", s, p, code)\n%matplotlib inline\n'
-        'b = ek.read_processed("goals", s, p)\nc = ek.read_processed("grants", s, p, code)',
+        'a = read_processed("goals", s, p, municipality_code)\n%matplotlib inline\n'
+        'b = ek.read_processed("goals", s, p)\n'
+        'c = ek.read_processed("grants", s, p, municipality_code)',
     )
 
     assert tables_read(path) == {"goals": True, "grants": False}

@@ -1,62 +1,16 @@
 """From a study's folder to its book, on a study of two municipalities and a book of two chapters."""
 
-import shutil
-
 import pytest
-from conftest import PROJECT
+from small_project import JUDGED, write_small_project
 from studies import SETTINGS, TABLES, write_study
 
 from evalkit.cli import main
 
-BOOK = """
-project: {type: book}
-lang: nb
-book:
-  title: Et lite program
-  author: evalkit
-  date: 2024-05-01
-  output-file: rapport
-  chapters: [index.qmd, horten.qmd, referanser.qmd]
-  appendices: [kildeoversikt.qmd]
-bibliography: sources.bib
-csl: evalkit.csl
-facts-page: kildeoversikt.qmd
-filters: [evalkit]
-format:
-  html: {html-math-method: mathml}
-  evalkit-typst: {citeproc: true, pdf-standard: ua-1}
-"""
-CHAPTERS = {
-    "index": "# Forord {.unnumbered}\n\n{{< include _tabeller-og-figurer.qmd >}}\n",
-    "horten": "# Horten {#sec-horten}\n\nHorten har "
-    '[]{fact="horten.population"} innbyggere [@nf2024], se @tbl-attainment-horten.\n\n'
-    "{{< embed notebooks/06-attainment-horten.ipynb#tbl-attainment-horten >}}\n",
-    "referanser": "# Referanser {.unnumbered}\n\n::: {#refs}\n:::\n",
-    "kildeoversikt": "# Kildeoversikt {#sec-kilder}\n\n::: {#kilde-nf2024}\nRapporten.\n:::\n",
-}
-JUDGED = {
-    "attainment_id": "horten-anchored",
-    "municipality_code": "3801",
-    "goal_id": "anchored",
-    "judgement": "partly_reached",
-    "evidence_grade": "told_by_staff",
-    "reason": "Ledelsen er med",
-    "evidence": "Intervjuer",
-}
-
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A project with a study, one notebook and a book, as the current folder."""
-    write_study(tmp_path, attainment=[JUDGED])
-    (tmp_path / "notebooks").mkdir()
-    shutil.copy(PROJECT / "notebooks" / "06-attainment.ipynb", tmp_path / "notebooks")
-    book = tmp_path / "reports" / "lite"
-    book.mkdir(parents=True)
-    (book / "_quarto.yml").write_text(BOOK, encoding="utf-8")
-    for name, text in CHAPTERS.items():
-        (book / f"{name}.qmd").write_text(text, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
+    """A small project, as the current folder."""
+    monkeypatch.chdir(write_small_project(tmp_path))
     return tmp_path
 
 

@@ -33,10 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except OSError as error:
-        from evalkit.runs.files import says_why
+        from evalkit.files import says_why, what_to_do
 
         where = f"{error.filename}: " if error.filename else ""
-        print(f"Error: {where}{says_why(error)}".replace(f"{Path.cwd()}/", ""), file=sys.stderr)
+        told = "; ".join(part for part in (says_why(error), what_to_do(error)) if part)
+        print(f"Error: {where}{told}".replace(f"{Path.cwd()}/", ""), file=sys.stderr)
         return 1
 
 
@@ -338,13 +339,13 @@ def _pattern(parsed) -> str:
 
 def _run(parsed) -> int:
     from evalkit.processing import current_study
-    from evalkit.studies import process_study, study_jobs, study_states
+    from evalkit.studies import study_held, study_jobs, study_states
 
     project = _project(parsed)
     if not parsed.dry_run:
-        read = process_study(project, parsed.study)
-        jobs = study_jobs(project, read, _codes(parsed.municipality, read))
-        return _summarised(_run_with_progress(parsed, project, read, jobs))
+        with study_held(project, parsed.study, _tell) as read:
+            jobs = study_jobs(project, read, _codes(parsed.municipality, read))
+            return _summarised(_run_with_progress(parsed, project, read, jobs))
     read = current_study(project.files(parsed.study))
     states = study_states(project, read, _codes(parsed.municipality, read))
     waiting = [state for state in states if state.state != "fresh"]
@@ -352,6 +353,10 @@ def _run(parsed) -> int:
         print(f"{state.job.output.stem}: {state.reason}")
     print(f"{len(waiting)} of {len(states)} notebooks would run")
     return 0
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _run_with_progress(parsed, project, read, jobs):
@@ -383,10 +388,11 @@ def _summarised(summary) -> int:
 
 
 def _render(parsed) -> int:
-    from evalkit.studies import process_study
+    from evalkit.studies import study_held
 
     project = _project(parsed)
-    return _rendered(parsed, project, process_study(project, parsed.study))
+    with study_held(project, parsed.study, _tell) as read:
+        return _rendered(parsed, project, read)
 
 
 def _rendered(parsed, project, read) -> int:
@@ -433,31 +439,29 @@ def _short_formats(parsed) -> tuple[str, ...]:
 
 
 def _report(parsed) -> int:
-    from evalkit.studies import process_study, study_jobs
+    from evalkit.studies import study_held, study_jobs
 
-    if parsed.municipality or parsed.all:
-        return _short_reports(parsed)
-    _formats(parsed)
+    check_formats = _short_formats if parsed.municipality or parsed.all else _formats
+    check_formats(parsed)
     project = _project(parsed)
-    read = process_study(project, parsed.study)
-    jobs = study_jobs(project, read)
-    failed = _summarised(_run_with_progress(parsed, project, read, jobs))
-    if failed and not parsed.allow_incomplete:
-        return failed
-    return _rendered(parsed, project, read)
+    with study_held(project, parsed.study, _tell) as read:
+        if parsed.municipality or parsed.all:
+            return _short_reports(parsed, project, read)
+        jobs = study_jobs(project, read)
+        failed = _summarised(_run_with_progress(parsed, project, read, jobs))
+        if failed and not parsed.allow_incomplete:
+            return failed
+        return _rendered(parsed, project, read) or failed
 
 
-def _short_reports(parsed) -> int:
+def _short_reports(parsed, project, read) -> int:
     """Each municipality's report by itself: what fails for one stops that one only."""
     from evalkit.municipality_reports import render_short_reports, short_report_jobs
-    from evalkit.studies import process_study
 
     formats = _short_formats(parsed)
-    project = _project(parsed)
-    read = process_study(project, parsed.study)
     codes = _codes(parsed.municipality, read) or list(read.settings.municipality_codes)
     jobs = short_report_jobs(project, read, codes)
-    _summarised(_run_with_progress(parsed, project, read, jobs))
+    failed_runs = _summarised(_run_with_progress(parsed, project, read, jobs))
     made = unchanged = 0
     begun = time.monotonic()
     reports = render_short_reports(
@@ -484,7 +488,7 @@ def _short_reports(parsed) -> int:
     noun = "short report" if made == 1 else "short reports"
     same = f", {unchanged} of them unchanged" if unchanged else ""
     print(f"{made} {noun} made{same}" + (f", {failed} failed" if failed else ""))
-    return 1 if failed else 0
+    return 1 if failed or failed_runs else 0
 
 
 def _feedback(parsed) -> int:

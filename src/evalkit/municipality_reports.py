@@ -15,6 +15,7 @@ from evalkit.book.config import read_settings as read_book_settings
 from evalkit.book.notebooks import read_notebook
 from evalkit.book.render import checked_engine
 from evalkit.errors import ConfigError, EvalkitError, RunError
+from evalkit.files import replace_text
 from evalkit.municipalities import Municipality, find_municipality
 from evalkit.readers import Study
 from evalkit.runs import Job, JobState, job_states
@@ -31,9 +32,9 @@ from evalkit.studies import (
     AUDIT_NOTEBOOK,
     INCOMPLETE,
     Project,
-    not_fresh,
+    made_by_no_run,
     notebook_paths,
-    replace_text,
+    reasons_against,
     study_jobs,
     told,
 )
@@ -142,7 +143,10 @@ def render_short_reports(
     asked: list[tuple[Municipality, dict]] = []
     for code in codes:
         municipality = find_municipality(read.tables["municipalities"], code)
-        wrong = not_fresh(states[code])
+        wrong = reasons_against(states[code])
+        made = {state.job.output.name for state in states[code]}
+        strays = embedded_notebooks(_chapter(project, read, code)) - made
+        wrong += [made_by_no_run(name) for name in sorted(strays)]
         if wrong and not allow_incomplete:
             yield ShortReport(municipality, None, _out_of_date(read, municipality, wrong))
             continue
@@ -174,7 +178,9 @@ def render_short_reports(
 def _states(project: Project, read: Study, codes: list[str]) -> dict[str, list[JobState]]:
     """By municipality, the states of its own runs and of those made once that it shows."""
     jobs = short_report_jobs(project, read, codes)
-    states = job_states(jobs, project_dir=project.root, study=read.settings.study)
+    states = job_states(
+        jobs, project_dir=project.root, study=read.settings.study, known=read.contents
+    )
     own: dict[str, list[JobState]] = {code: [] for code in codes}
     once = []
     for state in states:
@@ -188,7 +194,7 @@ def _states(project: Project, read: Study, codes: list[str]) -> dict[str, list[J
     }
 
 
-def _out_of_date(read: Study, municipality: Municipality, wrong: list[JobState]) -> str:
+def _out_of_date(read: Study, municipality: Municipality, wrong: list[str]) -> str:
     return str(
         RunError(
             f"{len(wrong)} notebooks behind the short report of {municipality.name} are not up to "

@@ -17,10 +17,11 @@ from typing import Any
 
 import pandas as pd
 
+from evalkit.files import remove_leftovers, write_whole
 from evalkit.municipalities import owners_of
 from evalkit.readers import Study, read_study, tables_folder
-from evalkit.runs.files import write_whole
-from evalkit.runs.record import Hashes, environment_versions, hash_of_bytes
+from evalkit.runs.lock import study_lock
+from evalkit.runs.record import Hashes, environment_versions, hash_of_bytes, sealed, unsealed
 from evalkit.settings import read_settings
 from evalkit.store import NAMED_AFTER, OWNED_THROUGH, StoredTables, write_processed
 
@@ -51,6 +52,11 @@ class StudyFiles:
     def record(self) -> Path:
         return self.processed / self.study / RECORD
 
+    @property
+    def runs(self) -> Path:
+        """Where records of runs lie, and the study's lock."""
+        return self.processed / self.study / "runs"
+
 
 class _Current:
     """What a study would be made from now, and what of an earlier making still stands."""
@@ -58,6 +64,7 @@ class _Current:
     def __init__(self, files: StudyFiles) -> None:
         self.files = files
         self.hashes = Hashes()
+        self.hashes.of(files.raw / SETTINGS)  # before it is read: what changes then is seen later
         self.settings = read_settings(files.raw)
         self.folder = tables_folder(files.raw, self.settings)
         tables = sorted(self.folder.glob("*.csv"))
@@ -65,6 +72,7 @@ class _Current:
         package = Path(__file__).parent
         code = [*sorted(package.rglob("*.py")), package / "extension" / "evalkit.csl"]
         self.hashes.of_all([*paths, *code])
+        self.raw_paths = paths
         self.raw = {path.name: self.hashes.of(path) for path in paths}
         tools = {
             "code": {str(path.relative_to(package)): self.hashes.of(path) for path in code},
@@ -73,6 +81,7 @@ class _Current:
         }
         self.tools = hash_of_bytes(json.dumps(tools, sort_keys=True).encode())
         self.then = _read_record(files.record)
+        self.made = _hashes_of_made(files)
 
     @cached_property
     def whole(self) -> bool:
@@ -80,7 +89,7 @@ class _Current:
         return (
             self.then.get("raw") == self.raw
             and self.then.get("tools") == self.tools
-            and self._made() == self.then.get("made")
+            and _by_name(self.made) == self.then.get("made")
         )
 
     @cached_property
@@ -88,7 +97,7 @@ class _Current:
         """Tables that need not be read again."""
         if self.then.get("tools") != self.tools:
             return []
-        made, now = self.then.get("made", {}), self._made()
+        made, now = self.then.get("made", {}), _by_name(self.made)
         return [
             Path(name).stem
             for name, content in self.raw.items()
@@ -100,24 +109,39 @@ class _Current:
     def stored(self) -> StoredTables:
         return StoredTables(self.tables, self.files.study, self.files.processed)
 
-    def _made(self) -> dict[str, str | None]:
-        """Hashes of the files that were made, as they are now."""
-        folder = self.files.processed / self.files.study
-        paths = sorted(folder.glob("*.parquet"))
-        if self.files.has_book:
-            paths += [self.files.book / FACTS, self.files.book / SOURCES]
-        hashes = Hashes()
-        hashes.of_all(paths)
-        return {path.name: hashes.of(path) for path in paths}
+    @property
+    def contents(self) -> dict[Path, str | None]:
+        return {path: self.hashes.of(path) for path in self.raw_paths} | self.made
 
     def remember(self, rows: Mapping[str, Mapping[str, str]]) -> None:
-        record = {"raw": self.raw, "tools": self.tools, "made": self._made(), "rows": rows}
-        write_whole(self.files.record, json.dumps(record, sort_keys=True).encode())
+        """Record what was made just now."""
+        self.made = _hashes_of_made(self.files)
+        record = {
+            "raw": self.raw,
+            "tools": self.tools,
+            "made": _by_name(self.made),
+            "rows": rows,
+        }
+        write_whole(self.files.record, sealed(record))
+
+
+def _hashes_of_made(files: StudyFiles) -> dict[Path, str | None]:
+    """Hashes of the files that were made of a study, as they are now."""
+    paths = sorted((files.processed / files.study).glob("*.parquet"))
+    if files.has_book:
+        paths += [files.book / FACTS, files.book / SOURCES]
+    hashes = Hashes()
+    hashes.of_all(paths)
+    return {path: hashes.of(path) for path in paths}
+
+
+def _by_name(contents: Mapping[Path, str | None]) -> dict[str, str | None]:
+    return {path.name: content for path, content in contents.items()}
 
 
 def _read_record(path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = unsealed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     kept = isinstance(record, dict) and {"raw", "tools", "made", "rows"} <= set(record)
@@ -128,26 +152,39 @@ def process_files(files: StudyFiles) -> Study:
     """Check a study and write its processed tables, and its book's facts and sources.
 
     Nothing is read or written where nothing has changed; of changed studies only the tables
-    that changed are read again, but all are checked against each other.
+    that changed are read again, but all are checked against each other. The study's lock is
+    held all the while; who goes on to run and render holds it from before.
+
+    Returns
+    -------
+    Study
+        Its tables are read from the processed ones when they are asked for, so that what was
+        checked does not stay in memory.
 
     Raises
     ------
     ConfigError, DataError
         With everything that is wrong with the study's files.
     """
-    now = _Current(files)
-    if now.whole:
-        return _stored_study(files, now)
-    read = _read(files, now)
-    _write(files, read, unchanged=now.tables)
-    now.remember(read.rows)
-    return read
+    read_settings(files.raw)  # a study that is not there leaves no folder behind
+    with study_lock(files.runs):
+        remove_leftovers(files.processed / files.study)
+        now = _Current(files)
+        if now.whole:
+            return _stored_study(files, now)
+        read = _read(files, now)
+        _write(files, read, unchanged=now.tables)
+        now.remember(read.rows)
+        stored = StoredTables(list(read.tables), files.study, files.processed)
+        return replace(read, tables=stored, contents=now.contents)
 
 
 def current_study(files: StudyFiles, *, between_tables: bool = True) -> Study:
     """As `process_files`, but nothing is written; ``between_tables`` as for `read_study`."""
     now = _Current(files)
-    return _stored_study(files, now) if now.whole else _read(files, now, between_tables)
+    if now.whole:
+        return _stored_study(files, now)
+    return replace(_read(files, now, between_tables), contents=now.contents)
 
 
 def _stored_study(files: StudyFiles, now: _Current) -> Study:
@@ -158,6 +195,7 @@ def _stored_study(files: StudyFiles, now: _Current) -> Study:
         now.stored(),
         references.drop(columns="reference"),
         now.then["rows"],
+        now.contents,
     )
 
 

@@ -15,6 +15,7 @@ from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from evalkit.errors import ConfigError, DataError
+from evalkit.files import says_why
 from evalkit.settings import StudySettings, read_settings
 
 __all__ = ["Study", "read_sources", "read_study"]
@@ -27,7 +28,8 @@ class Study:
     ``folder`` is where the tables and sources lie: that of another study, if ``study.toml`` says
     ``tables_from``. ``tables`` holds one DataFrame per CSV file, by the file's name; ``sources``
     one row per entry of ``sources.bib``; ``rows``, per table, a hash of each municipality's rows,
-    where they are known.
+    where they are known; ``contents``, by path, hashes of the files that it was read from and of
+    those that were made of them, as they were then.
     """
 
     folder: Path
@@ -35,6 +37,7 @@ class Study:
     tables: Mapping[str, pd.DataFrame]
     sources: pd.DataFrame
     rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    contents: Mapping[Path, str | None] = field(default_factory=dict)
 
 
 def read_study(
@@ -83,13 +86,19 @@ def read_study(
             wrong = breaches(raw, contract)
         except DataError as error:
             raw, wrong = None, [str(error)]
+        except OSError as error:
+            raw, wrong = None, [f"cannot be read: {says_why(error)}"]
         if wrong:
             found[f"{path} does not match {contract.__name__}"] = wrong
             unread.add(path.stem)
         else:
             tables[path.stem] = typed(raw, contract)
-    sources = read_sources(folder / "sources.bib")
-    if between_tables:
+    try:
+        sources = read_sources(folder / "sources.bib")
+    except DataError as error:
+        sources = None
+        found["sources"] = [str(error)]
+    if between_tables and sources is not None:
         for name, lines in study_breaches(tables, sources, settings, unread=unread).items():
             found.setdefault(str(folder / name), []).extend(lines)
     if found:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evalkit.errors import DataError
+from evalkit.files import written_whole
 from evalkit.municipalities import owners_of
 
 __all__ = [
@@ -195,13 +194,5 @@ def write_processed(
 
 
 def _replace(path: Path, table: pd.DataFrame) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            table.to_parquet(file, index=False, row_group_size=ROWS_IN_A_GROUP)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with written_whole(path) as file:
+        table.to_parquet(file, index=False, row_group_size=ROWS_IN_A_GROUP)

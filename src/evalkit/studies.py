@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import csv
 import io
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,17 +16,22 @@ import pandas as pd
 
 from evalkit.book import (
     RenderedBook,
+    embedded_in_book,
     list_of_floats,
     render_book,
+    write_missing,
 )
 from evalkit.errors import ConfigError, RunError
+from evalkit.files import replace_text
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_text
 from evalkit.processing import StudyFiles, process_files, row_hashes
 from evalkit.readers import Study
 from evalkit.runs import Job, JobState, RunSummary, job_states, run_jobs
-from evalkit.runs.jobs import notebook_parameters, read_source
+from evalkit.runs.jobs import check_folders, check_study_name, notebook_parameters, read_source
+from evalkit.runs.lock import study_lock
 from evalkit.settings import read_settings
+from evalkit.store import OWNED_THROUGH
 
 if TYPE_CHECKING:
     from evalkit.feedback import ReturnedDraft
@@ -41,6 +46,7 @@ __all__ = [
     "render_study",
     "run_study",
     "study_findings",
+    "study_held",
     "study_jobs",
     "study_of_draft",
     "study_plan_findings",
@@ -77,9 +83,18 @@ class Project:
         raise ConfigError(f"no data/raw in {start} or above it; go to the project's folder first")
 
     def raw(self, study: str) -> Path:
+        check_study_name(study)
         return self.root / "data" / "raw" / study
 
     def files(self, study: str) -> StudyFiles:
+        """The study's folders.
+
+        Raises
+        ------
+        ConfigError
+            If one that is written in is a symbolic link, or the name is no folder's name.
+        """
+        check_folders(self.root, study)
         return StudyFiles(self.raw(study), self.processed, self.report(study))
 
     @property
@@ -91,11 +106,41 @@ class Project:
         return self.root / "notebooks"
 
     def report(self, study: str) -> Path:
+        check_study_name(study)
         return self.root / "reports" / study
 
     def shown(self, path: Path) -> str:
         """A path as a user in the project's folder would write it."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+
+@contextlib.contextmanager
+def study_held(
+    project: Project, study: str, on_wait: Callable[[str], None] | None = None
+) -> Iterator[Study]:
+    """Process a study and hold it, so that nobody else writes while its notebooks and book are made.
+
+    Parameters
+    ----------
+    project, study
+        Which study.
+    on_wait
+        Told in words, once, whom this process waits for.
+
+    Returns
+    -------
+    context manager
+        Gives the processed study, as from `process_study`.
+
+    Raises
+    ------
+    ConfigError, DataError
+        With everything that is wrong with the study's files.
+    """
+    files = project.files(study)
+    read_settings(files.raw)  # a study that is not there leaves no folder behind
+    with study_lock(files.runs, on_wait=on_wait):
+        yield process_files(files)
 
 
 def process_study(project: Project, study: str) -> Study:
@@ -168,15 +213,6 @@ def every_table(read: Study) -> dict[str, pd.DataFrame]:
     }
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all; a file that already holds the text is left alone."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-
-
 def study_jobs(
     project: Project,
     read: Study,
@@ -213,28 +249,36 @@ def study_jobs(
         common = {"study": settings.study, "processed_dir": "../data/processed"}
         tables = tables_read(notebook)
         inputs = notebook_inputs(read.folder, settings_file, tables)
+        files = {"inputs": inputs, "made": _made_of(project, settings.study, tables)}
         if "municipality_code" not in parameters:
             if codes is None:
-                jobs.append(_job(project, notebook, common, inputs, {}, "", settings.title))
+                jobs.append(_job(project, notebook, common, "", title=settings.title, **files))
             continue
         for code in wanted:
             given = {**common, "municipality_code": code}
-            own = _own_rows(inputs, tables, rows, code)
             slug, name = named[code]
-            title = f"{code} {name}"
+            about = {"rows": _own_rows(inputs, tables, rows, code), "title": f"{code} {name}"}
             if "model_id" not in parameters:
-                jobs.append(_job(project, notebook, given, inputs, own, slug, title))
+                jobs.append(_job(project, notebook, given, slug, **about, **files))
                 continue
             for model in models.get(code, []):
                 modelled = {**given, "model_id": model}
-                jobs.append(_job(project, notebook, modelled, inputs, own, model, title))
+                jobs.append(_job(project, notebook, modelled, model, **about, **files))
     return jobs
 
 
-def _job(project, notebook, parameters, inputs, rows, suffix, title) -> Job:
+def _job(project: Project, notebook: Path, parameters: Mapping, suffix: str, **details) -> Job:
     name = f"{notebook.stem}-{suffix}" if suffix else notebook.stem
     output = project.report(parameters["study"]) / "notebooks" / f"{name}.ipynb"
-    return Job(notebook, parameters, output, suffix, inputs, rows, title)
+    return Job(notebook, parameters, output, suffix, **details)
+
+
+def _made_of(project: Project, study: str, read: Mapping[str, bool]) -> tuple[Path, ...]:
+    """The processed files that a notebook reads, with those that tell whose their rows are."""
+    owners = {OWNED_THROUGH[name][1] for name in read if name in OWNED_THROUGH}
+    folder = project.processed / study
+    paths = (folder / f"{name}.parquet" for name in sorted({*read, *owners, "municipalities"}))
+    return tuple(path for path in paths if path.is_file())
 
 
 def notebook_paths(project: Project, names: tuple[str, ...]) -> list[Path]:
@@ -249,23 +293,58 @@ def notebook_paths(project: Project, names: tuple[str, ...]) -> list[Path]:
 
 
 def tables_read(notebook: Path) -> dict[str, bool]:
-    """The tables that a notebook reads; False for those of which it reads a municipality's rows."""
+    """The tables that a notebook reads; False for those of which it reads a municipality's rows.
+
+    Raises
+    ------
+    ConfigError
+        If a table is read in a way that does not show which: its name is not in quotes, or the
+        function that reads goes by another name.
+    """
     found: dict[str, bool] = {}
-    for cell in read_source(notebook)["cells"]:
-        if cell["cell_type"] != "code" or not any(name in cell["source"] for name in READING):
+    cells = [cell for cell in read_source(notebook)["cells"] if cell["cell_type"] == "code"]
+    for cell in cells:
+        if not any(name in cell["source"] for name in READING):
             continue
-        for node in ast.walk(_parsed(cell["source"], notebook)):
-            if isinstance(node, ast.Call) and _called(node) in READING:
-                table = getattr(node.args[0], "value", None) if node.args else None
-                if not isinstance(table, str):
-                    raise ConfigError(
-                        f"{notebook.name}: {ast.unparse(node)}; expected the table's name in "
-                        "quotes first, which tells when the notebook is out of date"
-                    )
-                named = {keyword.arg for keyword in node.keywords}
-                whole = len(node.args) < 4 and "municipality_code" not in named
-                found[table] = found.get(table, False) or whole
+        tree = _parsed(cell["source"], notebook)
+        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and _name(n.func) in READING]
+        called = {id(call.func) for call in calls}
+        for node in ast.walk(tree):
+            renamed = isinstance(node, ast.alias) and node.name in READING and node.asname
+            if renamed or (_name(node) in READING and id(node) not in called):
+                raise ConfigError(
+                    f"{notebook.name}: {ast.unparse(node)}; expected a call by the function's own "
+                    "name, which tells when the notebook is out of date"
+                )
+        for call in calls:
+            table = getattr(call.args[0], "value", None) if call.args else None
+            if not isinstance(table, str):
+                raise ConfigError(
+                    f"{notebook.name}: {ast.unparse(call)}; expected the table's name in "
+                    "quotes first, which tells when the notebook is out of date"
+                )
+            found[table] = found.get(table, False) or not _reads_own_rows(call)
+    if any(_gives_another_code(cell, notebook) for cell in cells):
+        return dict.fromkeys(found, True)
     return found
+
+
+def _gives_another_code(cell: Mapping, notebook: Path) -> bool:
+    """Whether a cell beside the parameters' own sets ``municipality_code``."""
+    if "municipality_code" not in cell["source"] or "parameters" in cell["metadata"].get(
+        "tags", []
+    ):
+        return False
+    return any(
+        getattr(node, "id", "") == "municipality_code" and isinstance(node.ctx, ast.Store)
+        for node in ast.walk(_parsed(cell["source"], notebook))
+    )
+
+
+def _reads_own_rows(call: ast.Call) -> bool:
+    """Whether a table is read for the municipality that the notebook is run for, and no other."""
+    given = [*call.args[3:4], *(k.value for k in call.keywords if k.arg == "municipality_code")]
+    return [getattr(value, "id", "") for value in given] == ["municipality_code"]
 
 
 def _parsed(source: str, notebook: Path) -> ast.Module:
@@ -280,8 +359,8 @@ def _parsed(source: str, notebook: Path) -> ast.Module:
         raise ConfigError(f"{notebook.name}: a cell is not Python: {error}") from error
 
 
-def _called(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+def _name(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def notebook_inputs(raw: Path, settings_file: Path, read: Mapping[str, bool]) -> tuple[Path, ...]:
@@ -317,7 +396,9 @@ def _own_rows(
 def study_states(project: Project, read: Study, codes: list[str] | None = None) -> list[JobState]:
     """What is up to date of a study's runs, and why the rest is not."""
     jobs = study_jobs(project, read, codes)
-    return job_states(jobs, project_dir=project.root, study=read.settings.study)
+    return job_states(
+        jobs, project_dir=project.root, study=read.settings.study, known=read.contents
+    )
 
 
 def run_study(
@@ -339,6 +420,7 @@ def run_study(
         study=read.settings.study,
         timeout_seconds=read.settings.timeout_seconds,
         memory_mb=read.settings.memory_mb,
+        known=read.contents,
         **options,
     )
     write_lists(project.report(read.settings.study))
@@ -354,37 +436,59 @@ def write_lists(book_dir: Path) -> None:
 def render_study(
     project: Project, read: Study, *, allow_incomplete: bool = False, **options
 ) -> RenderedBook:
-    """Render a processed study's book; refused while notebooks behind it are not up to date.
+    """Render a processed study's book; refused while what it embeds is not up to date.
+
+    With ``allow_incomplete`` it is rendered all the same, marked on every page; what was never
+    made is said to be missing in its place.
 
     Raises
     ------
     RunError
-        If runs are missing, failed or out of date, naming each and why.
+        If runs are missing, failed or out of date, or a notebook that the book embeds is made
+        by none of the study's runs, naming each and why.
     BookError
         If the book's parts do not fit together.
     """
     study = read.settings.study
-    wrong = not_fresh(study_states(project, read))
-    if wrong and not allow_incomplete:
-        raise RunError(
-            f"{len(wrong)} notebooks behind the book are not up to date; "
-            f"run: evalkit run {study}{told(wrong)}"
-        )
     book_dir = project.report(study)
-    write_lists(book_dir)
-    return render_book(book_dir, banner=INCOMPLETE if wrong else None, **options)
+    with study_lock(project.files(study).runs):
+        states = study_states(project, read)
+        made = {state.job.output.resolve() for state in states}
+        embedded = embedded_in_book(book_dir) if project.files(study).has_book else {}
+        wrong = reasons_against(states)
+        wrong += [made_by_no_run(project.shown(path)) for path in embedded if path not in made]
+        if wrong and not allow_incomplete:
+            raise RunError(
+                f"{len(wrong)} notebooks behind the book are not up to date; "
+                f"run: evalkit run {study}{told(wrong)}"
+            )
+        if wrong and embedded:
+            write_missing(book_dir)
+        write_lists(book_dir)
+        return render_book(book_dir, banner=INCOMPLETE if wrong else None, **options)
 
 
-def not_fresh(states: list[JobState]) -> list[JobState]:
-    """Those whose results do not stand."""
-    return [state for state in states if state.state != "fresh"]
+def reasons_against(states: list[JobState]) -> list[str]:
+    """Which results do not stand, and why; one line each."""
+    return [
+        f"{state.job.output.stem}: {state.state}, {state.reason}"
+        for state in states
+        if state.state != "fresh"
+    ]
 
 
-def told(wrong: list[JobState]) -> str:
-    """The first of them with their reasons, a line each."""
-    lines = [f"{state.job.output.stem}: {state.state}, {state.reason}" for state in wrong[:20]]
+def made_by_no_run(notebook: str) -> str:
+    """Why an embedded notebook cannot stand that none of the study's runs makes."""
+    return (
+        f"{notebook}: made by no run of the study; name its notebook in study.toml, or embed it "
+        "no more"
+    )
+
+
+def told(wrong: list[str]) -> str:
+    """The first of them, a line each."""
     more = [f"... and {len(wrong) - 20} more"] if len(wrong) > 20 else []
-    return "".join(f"\n  {line}" for line in [*lines, *more])
+    return "".join(f"\n  {line}" for line in [*wrong[:20], *more])
 
 
 def study_of_draft(project: Project, draft: ReturnedDraft) -> str:

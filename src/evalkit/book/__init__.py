@@ -4,14 +4,17 @@ from evalkit.book.check import check_book
 from evalkit.book.document import RenderedDocument, render_document
 from evalkit.book.extension import install_extension
 from evalkit.book.lists import list_of_floats
+from evalkit.book.missing import embedded_in_book, write_missing
 from evalkit.book.render import RenderedBook, render_book
 
 __all__ = [
     "RenderedBook",
     "RenderedDocument",
     "check_book",
+    "embedded_in_book",
     "install_extension",
     "list_of_floats",
     "render_book",
     "render_document",
+    "write_missing",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
+
+from evalkit.files import write_whole
 
 __all__ = ["EXTENSION", "install_extension"]
 
@@ -55,8 +56,8 @@ def _belongs(name: Path) -> bool:
 
 
 def _copy(source: Path, target: Path) -> list[Path]:
-    if target.is_file() and target.read_bytes() == source.read_bytes():
+    content = source.read_bytes()
+    if target.is_file() and not target.is_symlink() and target.read_bytes() == content:
         return []
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    write_whole(target, content)
     return [target]

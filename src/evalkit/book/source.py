@@ -57,6 +57,7 @@ class Sources:
     chapters: list[ChapterSource] = field(default_factory=list)
     cells: dict[str, Cell] = field(default_factory=dict)
     notebooks: dict[str, tuple[Cell, ...]] = field(default_factory=dict)
+    embedded: dict[str, list[str]] = field(default_factory=dict)  # labels, by notebook
     breaches: list[Breach] = field(default_factory=list)
 
 
@@ -142,6 +143,7 @@ class _Reader:
             self._breach(at, f"embed {file}: Quarto takes no leading '/' or '_' in the path")
             return []
         name = _relative(path, self.book_dir)
+        self.sources.embedded.setdefault(name, []).append(label)
         if name not in self.sources.notebooks:
             try:
                 self.sources.notebooks[name] = read_notebook(path)

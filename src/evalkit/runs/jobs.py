@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import ConfigError
+from evalkit.files import leads_elsewhere
 
 __all__ = [
     "Job",
     "Place",
     "Value",
+    "check_folders",
+    "check_study_name",
     "checked_jobs",
     "notebook_parameters",
     "read_source",
@@ -32,6 +35,11 @@ LABEL_SUFFIX = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 FILE_STEM = re.compile(r"[A-Za-z0-9ÆØÅæøå][A-Za-z0-9ÆØÅæøå_-]*\Z")
 MUNICIPALITY_CODE = re.compile(r"[0-9]{4}\Z")
 PARAMETERS_TAG = "parameters"
+WRITTEN = (  # all that is made of a study lies in these, and in the folders above them
+    "data/processed/{study}/runs/logs",
+    *("reports/{study}/notebooks", "reports/{study}/_book", "reports/{study}/_kommune"),
+    "reports/{study}/.evalkit-cache",
+)
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 TYPE_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "True or False"}
 
@@ -53,6 +61,9 @@ class Job:
         that is run once per study.
     inputs
         The data files the result depends on.
+    made
+        Files made of the inputs that the notebook reads in their place. They must be the same
+        all through the run and on every machine, but are no reason of their own to run again.
     rows
         Of those inputs, by path, that the result depends on a part of: a hash of the part. A
         change elsewhere in the file does not make the result out of date.
@@ -65,8 +76,14 @@ class Job:
     output: Path
     label_suffix: str = ""
     inputs: tuple[Path, ...] = ()
+    made: tuple[Path, ...] = ()
     rows: Mapping[Path, str] = field(default_factory=dict)
     title: str = ""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that is read: the notebook, its inputs and what was made of them."""
+        return (self.notebook, *self.inputs, *self.made)
 
     @property
     def name(self) -> str:
@@ -94,6 +111,42 @@ class Place:
         return self.runs_dir / f"{job.output.stem}.failed.ipynb"
 
 
+def check_study_name(study: str) -> None:
+    """Refuse a study's name that is no plain folder name, before any path is made from it.
+
+    Raises
+    ------
+    ConfigError
+        With what was found and what is expected.
+    """
+    if not STUDY_NAME.match(study):
+        raise ConfigError(
+            f"study {study!r}: expected a folder name of small letters, digits and hyphens"
+        )
+
+
+def check_folders(root: Path, study: str) -> None:
+    """Refuse symbolic links among the folders that hold what is made of a study.
+
+    Raises
+    ------
+    ConfigError
+        With every such link and where it leads.
+    """
+    check_study_name(study)
+    links = [leads_elsewhere(root / folder.format(study=study), root) for folder in WRITTEN]
+    found = [
+        f"{relative_name(link, root)} is a symbolic link, to {os.readlink(link)}"
+        for link in dict.fromkeys(links)
+        if link is not None
+    ]
+    if found:
+        raise ConfigError(
+            "; ".join(found)
+            + "; expected plain folders: what is made of a study stays in the project"
+        )
+
+
 def run_place(project_dir: Path, study: str, output_dirs: Iterable[Path] | None = None) -> Place:
     """The folders that runs of a study may write in.
 
@@ -112,24 +165,18 @@ def run_place(project_dir: Path, study: str, output_dirs: Iterable[Path] | None 
     ConfigError
         If the study's name is not a plain folder name, or a folder leads out of the project.
     """
-    if not STUDY_NAME.match(study):
-        raise ConfigError(
-            f"study {study!r}: expected a folder name of small letters, digits and hyphens"
-        )
     root = Path(project_dir).resolve()
+    check_folders(root, study)
     asked = (
         [root / "reports" / study, root / "data" / "processed" / study]
         if output_dirs is None
         else [root / folder for folder in output_dirs]
     )
     resolved = tuple(folder.resolve() for folder in asked)
-    place = Place(root, study, resolved)
-    for folder, real in zip(
-        [*asked, place.runs_dir], [*resolved, place.runs_dir.resolve()], strict=True
-    ):
+    for folder, real in zip(asked, resolved, strict=True):
         if not real.is_relative_to(root) or real == root:
             raise ConfigError(f"{folder} leads out of the project, to {real}")
-    return place
+    return Place(root, study, resolved)
 
 
 def relative_name(path: Path, root: Path) -> str:
@@ -294,6 +341,7 @@ def checked_jobs(jobs: Sequence[Job], place: Place) -> tuple[Job, ...]:
             notebook=place.project_dir / job.notebook,
             output=place.project_dir / job.output,
             inputs=tuple(place.project_dir / path for path in job.inputs),
+            made=tuple(place.project_dir / path for path in job.made),
             rows={place.project_dir / path: rows for path, rows in job.rows.items()},
         )
         if not found:

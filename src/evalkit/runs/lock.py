@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ __all__ = ["study_lock"]
 
 LOCK_NAME = ".lock"
 LOOK_AGAIN_SECONDS = 0.2
+_held: set[tuple[Path, int]] = set()  # by folder and thread
 
 
 @contextlib.contextmanager
@@ -29,7 +31,9 @@ def study_lock(
     """Hold a folder's lock for as long as the ``with`` block lasts.
 
     The lock is the operating system's own on an open file, so it is free again the moment
-    its owner ends, however it ends; the file's text only says who holds it.
+    its owner ends, however it ends; the file's text only says who holds it. A thread that holds
+    it already, because it processes, runs and renders in one go, holds it until its outermost
+    block ends.
 
     Parameters
     ----------
@@ -44,10 +48,16 @@ def study_lock(
     ------
     RunError
         If another process holds the lock and ``wait`` is False.
+    OSError
+        If the lock file cannot be made, or is a symbolic link.
     """
+    key = (folder.absolute(), threading.get_ident())
+    if key in _held:
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOCK_NAME
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     try:
         told = False
         while not _try_lock(handle):
@@ -59,8 +69,10 @@ def study_lock(
                 told = True
             time.sleep(LOOK_AGAIN_SECONDS)
         _say_who(handle)
+        _held.add(key)
         yield
     finally:
+        _held.discard(key)
         os.close(handle)
 
 

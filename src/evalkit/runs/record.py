@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from evalkit.runs.files import says_why, write_whole
+from evalkit.files import says_why, write_whole
 from evalkit.runs.jobs import Job, Place, read_source, relative_name
 
 __all__ = [
@@ -25,14 +25,17 @@ __all__ = [
     "environment_versions",
     "fingerprint",
     "read_record",
+    "sealed",
     "states_of",
+    "unsealed",
     "write_record",
 ]
 
 RECORD_VERSION = 1
 LIBRARIES = (
     *("evalkit", "ipykernel", "ipython", "matplotlib", "matplotlib-inline", "nbclient"),
-    *("numpy", "pandas", "pandera", "papermill", "pyarrow", "scipy", "seaborn", "statsmodels"),
+    *("numpy", "pandas", "pandera", "papermill", "pyarrow", "pypandoc_binary", "scipy", "seaborn"),
+    "statsmodels",
 )
 CANNOT_REACH_NOTEBOOKS = (
     *("cli", "studies", "municipality_reports", "short_report", "new_study", "feedback"),
@@ -56,10 +59,15 @@ class JobState:
 
 
 class Hashes:
-    """Content hashes of files, each file read once."""
+    """Content hashes of files, each file read once.
 
-    def __init__(self) -> None:
-        self._known: dict[Path, tuple[Stamp | None, str | None]] = {}
+    ``known`` are hashes that were taken before, when nothing is known of the files since.
+    """
+
+    def __init__(self, known: Mapping[Path, str | None] | None = None) -> None:
+        self._known: dict[Path, tuple[Stamp | None, str | None]] = {
+            path: (None, content) for path, content in (known or {}).items()
+        }
 
     def of(self, path: Path) -> str | None:
         """Hash of a file's bytes; None for a file that is not there or cannot be read."""
@@ -76,10 +84,16 @@ class Hashes:
     def changed(self, path: Path) -> bool:
         """Whether a file's content is another than when it was read first."""
         stamp, known = self._known[path]
-        return _stamp(path) != stamp and hash_of_file(path) != known
+        if _stamp(path) == stamp and stamp is not None:
+            return False
+        now = _stamped_hash(path)
+        if now[1] != known:
+            return True
+        self._known[path] = now
+        return False
 
 
-Stamp = tuple[int, int, int]
+Stamp = tuple[int, int, int, int]
 
 
 def _stamp(path: Path) -> Stamp | None:
@@ -87,7 +101,7 @@ def _stamp(path: Path) -> Stamp | None:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _stamped_hash(path: Path) -> tuple[Stamp | None, str | None]:
@@ -131,13 +145,14 @@ def hash_of_notebook(path: Path) -> str:
 
 
 def default_code_paths() -> tuple[Path, ...]:
-    """evalkit's own modules that a notebook's result can depend on."""
+    """What of evalkit a notebook's result can depend on: its modules and its citation style."""
     package = Path(__file__).resolve().parents[1]
-    return tuple(
+    modules = (
         path
         for path in sorted(package.rglob("*.py"))
         if path.relative_to(package).parts[0].removesuffix(".py") not in CANNOT_REACH_NOTEBOOKS
     )
+    return (*modules, package / "extension" / "evalkit.csl")
 
 
 def environment_versions() -> dict[str, str]:
@@ -175,7 +190,8 @@ def _content(job: Job, path: Path, hashes: Hashes) -> str | None:
     return job.rows.get(path, content) if content else None
 
 
-def _sealed(record: Mapping[str, Any]) -> bytes:
+def sealed(record: Mapping[str, Any]) -> bytes:
+    """A record as JSON with a hash of itself, so that damage to it is seen."""
     body = json.dumps(record, ensure_ascii=False, sort_keys=True)
     return json.dumps(
         {"seal": hash_of_bytes(body.encode()), "record": record},
@@ -183,6 +199,16 @@ def _sealed(record: Mapping[str, Any]) -> bytes:
         sort_keys=True,
         indent=1,
     ).encode()
+
+
+def unsealed(text: str) -> dict[str, Any] | None:
+    """The record that `sealed` wrote; None where it is damaged."""
+    try:
+        read = json.loads(text)
+        body = json.dumps(read["record"], ensure_ascii=False, sort_keys=True)
+        return read["record"] if read["seal"] == hash_of_bytes(body.encode()) else None
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def write_record(
@@ -204,7 +230,7 @@ def write_record(
         "reason": reason,
         "output": output_hash,
     }
-    write_whole(place.record_path(job), _sealed(record))
+    write_whole(place.record_path(job), sealed(record))
 
 
 def read_record(place: Place, job: Job) -> tuple[dict[str, Any] | None, str]:
@@ -216,13 +242,8 @@ def read_record(place: Place, job: Job) -> tuple[dict[str, Any] | None, str]:
     except (OSError, UnicodeDecodeError) as error:
         why = says_why(error) if isinstance(error, OSError) else "not text"
         return None, f"its record cannot be read: {why}"
-    try:
-        sealed = json.loads(text)
-        record = sealed["record"]
-        body = json.dumps(record, ensure_ascii=False, sort_keys=True)
-        if sealed["seal"] != hash_of_bytes(body.encode()):
-            return None, "its record is damaged"
-    except (ValueError, KeyError, TypeError):
+    record = unsealed(text)
+    if record is None:
         return None, "its record is damaged"
     if record["version"] != RECORD_VERSION:
         return None, "its record is of another version of evalkit"

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from evalkit.errors import ConfigError, EvalkitError
+from evalkit.files import remove_leftovers, says_why, write_whole
 from evalkit.runs.environment import run_environment
 from evalkit.runs.execute import Outcome, task_of
-from evalkit.runs.files import remove_leftovers, says_why, write_whole
 from evalkit.runs.jobs import Job, Place, checked_jobs, relative_name, run_place
 from evalkit.runs.lock import study_lock
 from evalkit.runs.progress import JobResult, RunEvent, RunSummary
@@ -44,12 +44,13 @@ def job_states(
     study: str,
     code_paths: Iterable[Path] | None = None,
     output_dirs: Iterable[Path] | None = None,
+    known: Mapping[Path, str | None] | None = None,
 ) -> list[JobState]:
     """What is fresh, stale, failed or never run, and why, without running anything.
 
     Parameters
     ----------
-    jobs, project_dir, study, code_paths, output_dirs
+    jobs, project_dir, study, code_paths, output_dirs, known
         As for `run_jobs`.
 
     Raises
@@ -59,7 +60,7 @@ def job_states(
     """
     place = run_place(project_dir, study, output_dirs)
     checked = checked_jobs(jobs, place)
-    hashes = Hashes()
+    hashes = Hashes(known)
     return states_of(checked, place, hashes, made_from_now(checked, place, hashes, code_paths))
 
 
@@ -79,6 +80,7 @@ def run_jobs(
     output_dirs: Iterable[Path] | None = None,
     preload: Sequence[str] | None = None,
     wait_for_others: bool = True,
+    known: Mapping[Path, str | None] | None = None,
 ) -> RunSummary:
     """Run the jobs that are out of date, each in a process of its own.
 
@@ -119,6 +121,9 @@ def run_jobs(
         default evalkit's own and the libraries for numbers, tables and figures.
     wait_for_others
         Wait while another process runs this study, or raise at once.
+    known
+        Content hashes of files, by absolute path, as they were when the data that the notebooks
+        read were made of them. A file that is another by now fails the runs that depend on it.
 
     Returns
     -------
@@ -142,7 +147,7 @@ def run_jobs(
     teller = _Teller(progress)
     started = time.monotonic()
     with study_lock(place.runs_dir, wait=wait_for_others, on_wait=teller.notice):
-        hashes = Hashes()
+        hashes = Hashes(known)
         made_from = made_from_now(checked, place, hashes, code_paths)
         states = states_of(checked, place, hashes, made_from)
         results = {s.job.output: JobResult(s.job, "fresh") for s in states if s.state == "fresh"}
@@ -249,20 +254,20 @@ class _Keeper:
 
     def refusal(self, job: Job) -> str:
         """Why a job cannot be run at all; empty where it can."""
-        for path in job.inputs:
+        for path in (*job.inputs, *job.made):
             if self._hashes.of(path) is None:
                 return f"cannot read {self._name(path)}: {_why_unreadable(path)}"
         return ""
 
     def files_read_by(self, job: Job) -> dict[str, str | None]:
-        """Content hashes of a job's notebook and inputs, by absolute path."""
-        return {str(path): self._hashes.of(path) for path in (job.notebook, *job.inputs)}
+        """Content hashes of all that a job reads, by absolute path."""
+        return {str(path): self._hashes.of(path) for path in job.files}
 
     def keep(self, job: Job, outcome: Outcome) -> JobResult:
         """Write the output and then its record, or the failed notebook and its record."""
         reason = outcome.reason
         if outcome.succeeded:
-            changed = changed_since(self._hashes, [job.notebook, *job.inputs])
+            changed = changed_since(self._hashes, job.files)
             if changed is None:
                 return self._keep_output(job, outcome)
             reason = f"{self._name(changed)} changed while the notebook ran; run it again"

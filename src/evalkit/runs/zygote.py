@@ -440,7 +440,7 @@ def _own_modules() -> list[str]:
     names = []
     for path in default_code_paths():
         parts = path.relative_to(package).with_suffix("").parts
-        if parts[0] != "runs":
+        if parts[0] != "runs" and path.suffix == ".py":
             names.append(".".join(["evalkit", *(part for part in parts if part != "__init__")]))
     return names
 
