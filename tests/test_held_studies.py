@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -318,3 +319,29 @@ def test_a_notebook_depends_on_the_processed_tables_that_it_reads(project):
     assert {"attainment.parquet", "goals.parquet", "municipalities.parquet"} <= {
         path.name for path in first.made
     }
+
+
+def test_a_large_study_is_made_in_a_process_of_its_own_to_the_same_bytes(project, monkeypatch):
+    files = Project(project).files("lite")
+    process_files(files)
+    expected = {path.name: path.read_bytes() for path in (files.processed / "lite").glob("*.*")}
+    shutil.rmtree(files.processed)
+    monkeypatch.setattr("evalkit.processing.LARGE", 0)
+
+    read = process_files(files)
+
+    made = {path.name: path.read_bytes() for path in (files.processed / "lite").glob("*.*")}
+    assert made == expected
+    assert list(read.tables["goals"]["goal_id"]) == ["anchored"]
+
+
+def test_what_stops_a_large_study_is_told_as_in_a_small_one(project, monkeypatch, capsys):
+    write_study(project, goals=[TABLES["goals"][0] | {"kind": "dream"}])
+    assert main(["run", "lite"]) == 1
+    small = capsys.readouterr().err
+    monkeypatch.setattr("evalkit.processing.LARGE", 0)
+
+    assert main(["run", "lite"]) == 1
+
+    assert capsys.readouterr().err == small
+    assert "dream" in small

@@ -8,8 +8,11 @@ done again.
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import re
 from collections.abc import Mapping
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +20,11 @@ from typing import Any
 
 import pandas as pd
 
+from evalkit.errors import RunError
 from evalkit.files import remove_leftovers, write_whole
 from evalkit.municipalities import owners_of
 from evalkit.readers import Study, read_study, tables_folder
+from evalkit.runs.linux import end_with_parent
 from evalkit.runs.lock import study_lock
 from evalkit.runs.record import Hashes, environment_versions, hash_of_bytes, sealed, unsealed
 from evalkit.settings import read_settings
@@ -29,6 +34,7 @@ __all__ = ["StudyFiles", "current_study", "process_files", "row_hashes"]
 
 RECORD = "processed.json"
 HIDDEN_BY_OTHERS = "observations"  # whose counts may be hidden for another municipality's sake
+LARGE = 20_000_000  # bytes of tables; checking them takes several times as much memory
 SOURCES, FACTS, SETTINGS = "sources.bib", "facts.json", "study.toml"
 
 
@@ -73,6 +79,7 @@ class _Current:
         code = [*sorted(package.rglob("*.py")), package / "extension" / "evalkit.csl"]
         self.hashes.of_all([*paths, *code])
         self.raw_paths = paths
+        self.byte_count = sum(path.stat().st_size for path in tables if path.is_file())
         self.raw = {path.name: self.hashes.of(path) for path in paths}
         tools = {
             "code": {str(path.relative_to(package)): self.hashes.of(path) for path in code},
@@ -170,13 +177,33 @@ def process_files(files: StudyFiles) -> Study:
     with study_lock(files.runs):
         remove_leftovers(files.processed / files.study)
         now = _Current(files)
-        if now.whole:
-            return _stored_study(files, now)
-        read = _read(files, now)
-        _write(files, read, unchanged=now.tables)
-        now.remember(read.rows)
-        stored = StoredTables(list(read.tables), files.study, files.processed)
-        return replace(read, tables=stored, contents=now.contents)
+        if not now.whole:
+            made = _make_elsewhere if now.byte_count > LARGE else _make
+            made(files)
+            now = _Current(files)
+        return _stored_study(files, now)
+
+
+def _make(files: StudyFiles) -> None:
+    now = _Current(files)
+    read = _read(files, now)
+    _write(files, read, unchanged=now.tables)
+    now.remember(read.rows)
+
+
+def _make_elsewhere(files: StudyFiles) -> None:
+    """Make a large study in a process of its own, whose memory is free when it has ended."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        1, mp_context=context, initializer=end_with_parent, initargs=(os.getpid(),)
+    ) as pool:
+        try:
+            pool.submit(_make, files).result()
+        except BrokenExecutor as error:
+            raise RunError(
+                f"the process that checked {files.raw} was killed, perhaps for want of memory; "
+                "run the same command again"
+            ) from error
 
 
 def current_study(files: StudyFiles, *, between_tables: bool = True) -> Study:

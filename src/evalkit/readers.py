@@ -129,12 +129,17 @@ def tables_folder(study_dir: Path, settings: StudySettings) -> Path:
 
 def _read_text_table(path: Path) -> pd.DataFrame:
     """Every cell as text, blanks as missing, spaces around cells gone."""
-    if path.read_bytes().count(b'"') % 2:  # a quote that is never closed swallows rows
+    if _count(path, b'"') % 2:  # a quote that is never closed swallows rows
         return _read_carefully(path)
     try:
         return _read_quickly(path)
     except pa.ArrowInvalid:  # its message holds cells' contents; ours says where and what
         return _read_carefully(path)
+
+
+def _count(path: Path, byte: bytes) -> int:
+    with path.open("rb") as file:
+        return sum(part.count(byte) for part in iter(lambda: file.read(1 << 20), b""))
 
 
 def _read_quickly(path: Path) -> pd.DataFrame:
@@ -146,9 +151,12 @@ def _read_quickly(path: Path) -> pd.DataFrame:
         parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
         convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string())),
     )
-    trimmed = [compute.utf8_trim_whitespace(column) for column in table.columns]
     blank = pa.scalar(None, pa.string())
-    cells = [compute.if_else(compute.equal(column, ""), blank, column) for column in trimmed]
+    cells = []
+    while table.num_columns:  # one column at a time, so that none is in memory twice for long
+        trimmed = compute.utf8_trim_whitespace(table.column(0))
+        table = table.remove_column(0)
+        cells.append(compute.if_else(compute.equal(trimmed, ""), blank, trimmed))
     return pa.table(cells, names=header).to_pandas().astype("str")
 
 
