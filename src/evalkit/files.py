@@ -6,12 +6,14 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 __all__ = [
+    "flush",
     "leads_elsewhere",
+    "naming",
     "remove_leftovers",
     "replace_text",
     "says_why",
@@ -44,19 +46,36 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     """As `write_whole`, for content that is written piece by piece."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_ENDING}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
+        with naming(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(temporary, "xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        if isinstance(error, OSError) and error.filename is None and error.errno is not None:
-            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _flush_folder(path.parent)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have the system's refusals within the block name what was being written, if they do not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+def flush(paths: Iterable[Path]) -> None:
+    """Have files outlive a power cut, before something is put in place of what was there."""
+    for path in paths:
+        with open(path, "rb+") as file:
+            os.fsync(file.fileno())
 
 
 def replace_text(path: Path, text: str) -> None:

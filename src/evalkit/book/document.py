@@ -28,6 +28,7 @@ from evalkit.book.extension import install_extension
 from evalkit.book.pages import norwegian_date, write_document_page
 from evalkit.book.quarto import render_quarto_document
 from evalkit.book.render import checked_engine, checked_formats, count_pages, with_banner
+from evalkit.files import flush, naming
 
 __all__ = ["RenderedDocument", "render_document"]
 
@@ -107,11 +108,12 @@ def render_document(
     target.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=book_dir) as folder:
         made = Path(folder)
-        if engine == "quarto":
-            warnings = render_quarto_document(survey, document, profile, made, progress)
-        else:
-            warnings = _render_embedded(survey, made, formats, progress)
-        files = _move_into(made, target)
+        with naming(target):
+            if engine == "quarto":
+                warnings = render_quarto_document(survey, document, profile, made, progress)
+            else:
+                warnings = _render_embedded(survey, made, formats, progress)
+            files = _move_into(made, target)
     remember(book_dir, record, key, formats, files)
     return _rendered(survey, formats, engine, warnings)
 
@@ -146,6 +148,7 @@ def _move_into(made: Path, target: Path) -> list[Path]:
         if path.is_file():
             place = target / path.relative_to(made)
             place.parent.mkdir(parents=True, exist_ok=True)
+            flush([path])
             os.replace(path, place)
             places.append(place)
     return places

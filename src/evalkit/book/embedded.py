@@ -23,6 +23,7 @@ from evalkit.book.notebooks import Cell
 from evalkit.book.pages import write_pages
 from evalkit.book.source import ChapterSource
 from evalkit.errors import BookError
+from evalkit.files import naming
 
 __all__ = [
     "compile_pdf",
@@ -249,9 +250,8 @@ def compile_pdf(document: Path, target: Path, settings: BookSettings) -> None:
         With Typst's message, if the document does not compile or breaks PDF/UA-1.
     """
     try:
-        typst.compile(
+        made = typst.compile(
             str(document),
-            output=str(target),
             root=str(document.parent),
             ignore_system_fonts=True,
             pdf_standards=["ua-1"],
@@ -261,3 +261,5 @@ def compile_pdf(document: Path, target: Path, settings: BookSettings) -> None:
         hints = "; ".join(getattr(error, "hints", None) or [])
         detail = f"{error}" + (f" ({hints})" if hints else "")
         raise BookError(f"the PDF could not be made: {detail}") from None
+    with naming(target):
+        target.write_bytes(made)

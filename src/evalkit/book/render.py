@@ -19,6 +19,7 @@ from evalkit.book.embedded import render_embedded
 from evalkit.book.extension import install_extension
 from evalkit.book.quarto import render_quarto
 from evalkit.errors import BookError
+from evalkit.files import flush, naming
 
 __all__ = [
     "RenderedBook",
@@ -103,11 +104,12 @@ def render_book(
         return _rendered(settings, formats, engine, [], unchanged=True)
     made = Path(tempfile.mkdtemp(prefix=f".{OUTPUT}-", dir=book_dir))
     try:
-        if engine == "quarto":
-            warnings = render_quarto(survey, made, progress)
-        else:
-            warnings = render_embedded(survey, made, formats, progress)
-        _put_in_place(made, book_dir / OUTPUT)
+        with naming(book_dir / OUTPUT):
+            if engine == "quarto":
+                warnings = render_quarto(survey, made, progress)
+            else:
+                warnings = render_embedded(survey, made, formats, progress)
+            _put_in_place(made, book_dir / OUTPUT)
     finally:
         shutil.rmtree(made, ignore_errors=True)
     files = [path for path in (book_dir / OUTPUT).rglob("*") if path.is_file()]
@@ -155,6 +157,7 @@ def checked_engine(engine: str) -> str:
 
 def _put_in_place(made: Path, target: Path) -> None:
     made.chmod(0o755)
+    flush(path for path in made.rglob("*") if path.is_file())
     old = target.with_name(f".{target.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
