@@ -8,8 +8,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
-from runs_study import FRESH, SmallStudy, kept_zygote, outputs_of
+from runs_study import FRESH, TABLE, SmallStudy, kept_zygote, outputs_of
 
 from evalkit.errors import ConfigError, RunError
 from evalkit.runs import RunSummary, progress_bar
@@ -209,6 +210,53 @@ def test_one_failure_is_its_own(study):
     assert study.states(bad) == [("failed", "ValueError: no answers")]
     kept = study.runs_dir / "05-anchoring-oslo.failed.ipynb"
     assert [output["output_type"] for output in outputs_of(kept)] == ["stream", "error"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "cell", "reason"),
+    [
+        ("fork", "import os\nos._exit(3)", "its process ended itself with exit code 3"),
+        ("fork", "import os\nos.abort()", "its process was ended by the signal SIGABRT"),
+        ("fork", "import time\nprint('begun')\ntime.sleep(60)", "took longer than 3 seconds"),
+        ("kernel", "import os\nos._exit(3)", "its kernel died"),
+        ("papermill", "import os\nos._exit(3)", "its kernel died"),
+        (
+            "papermill",
+            "import os\nos.kill(os.getppid(), 9)",
+            "its process was ended by the signal SIGKILL, as when memory runs out",
+        ),
+    ],
+)
+def test_a_notebook_whose_process_died_is_kept_and_shows_where_and_why(study, engine, cell, reason):
+    if engine not in ENGINES:
+        pytest.skip("this system cannot fork")
+    job = study.job(sources=(TABLE, cell, "print('after')"))
+    limit = 3 if "sleep" in cell else 60
+    (result,) = study.run(job, engine=engine, timeout_seconds=limit).results
+
+    assert result.reason == reason
+    kept = study.runs_dir / "01-table-oslo.failed.ipynb"
+    notebook = nbformat.read(kept, as_version=4)
+    nbformat.validate(notebook)
+    _, injected, table, stopped, after = notebook.cells
+    assert 'municipality_code = "0301"' in injected.source
+    assert "#| label: tbl-table-oslo" in table.source
+    assert table.outputs[0].data["text/markdown"].endswith("| 0301 | 100 |")
+    assert (stopped.outputs[-1].output_type, stopped.outputs[-1].evalue) == ("error", reason)
+    assert after.outputs == []
+    assert str(study.root) not in kept.read_text(encoding="utf-8")
+
+
+def test_a_process_that_dies_before_it_says_anything_leaves_the_notebook_as_it_would_run(study):
+    from evalkit.runs.execute import stopped_notebook, task_of
+
+    task = task_of(study.job(), root=study.root, engine=None, timeout_seconds=1, memory_mb=1)
+    notebook = json.loads(stopped_notebook(task, [], "every worker that tried it died"))
+
+    first, injected, table = notebook["cells"]
+    assert 'municipality_code = "0301"' in injected["source"]
+    assert first["outputs"][0]["evalue"] == "every worker that tried it died"
+    assert table["outputs"] == []
 
 
 def test_an_earlier_result_outlives_a_failure_and_the_failure_is_forgotten_when_mended(study):
