@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -122,10 +123,31 @@ def test_an_interrupted_run_stops_its_processes_and_goes_on_later(tmp_path, undi
     process.communicate()
 
     assert process.returncode != 0
+    (log,) = (study.runs_dir / "logs").iterdir()
+    last = log.read_text(encoding="utf-8").splitlines()[-1]
+    assert re.search(r"\tbroken off\t\d of 6 done\tKeyboardInterrupt$", last)
     _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []
     assert begin(study).communicate()[0].startswith(("5", "4", "3", "2", "1"))
     assert contents(study) == undisturbed[0]
+
+
+def test_the_log_of_a_killed_run_says_what_was_being_run(tmp_path):
+    study = SmallStudy(tmp_path)
+    all_jobs(study)
+    process = begin(study)
+    while not contents(study):
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+
+    (log,) = (study.runs_dir / "logs").iterdir()
+    lines = [line.split("\t")[1:] for line in log.read_text(encoding="utf-8").splitlines()]
+    started = {line[1] for line in lines if line[0] == "started"}
+    ended = {line[1] for line in lines if line[0] in ("made", "failed")}
+    assert started - ended
+    assert lines[-1][0] != "ended"
+    assert lines[0] == ["begun", f"{len(PLACES)} to run, process {process.pid}"]
 
 
 def zygotes(process):
