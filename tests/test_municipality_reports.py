@@ -1,5 +1,6 @@
 """Short reports of all municipalities: a killed process, or a killed command, costs nothing made."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -143,6 +144,27 @@ def test_a_killed_command_leaves_no_process_and_the_next_one_ends_with_the_same_
     assert reports(project) == expected
     assert half_made(project) == []
     assert list((book / ".evalkit-cache").glob("*.evalkit-tmp")) == [others]
+
+
+def test_reports_are_told_as_json_in_one_document(project, capsys):
+    assert main([*REPORT, "--json"]) == 0
+
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert (told["study"], told["fresh"], told["failed"]) == ("lite", 4, 0)
+    by_name = {report["municipality"]: report for report in told["reports"]}
+    assert by_name["3801 Horten"] == {
+        "municipality": "3801 Horten",
+        "error": "",
+        "html": "reports/lite/_kommune/kommune-horten.html",
+        "pdf": "reports/lite/_kommune/kommune-horten.pdf",
+        "engine": "embedded",
+        "pages": by_name["3801 Horten"]["pages"],
+        "unchanged": False,
+        "warnings": [],
+    }
+    assert sorted(by_name) == ["0301 Oslo", "3801 Horten"]
+    assert "2 short reports made" in said.err
 
 
 @pytest.mark.parametrize("damage", ["not JSON", "no right to read", "not UTF-8"])
