@@ -114,6 +114,19 @@ def test_output_that_a_killed_build_set_aside_is_brought_back(tmp_path):
 # Nothing is rendered again ------------------------------------------------------------------
 
 
+def test_what_killed_builds_left_half_made_is_removed(tmp_path):
+    book = small_book(tmp_path / "book")
+    (book / "._book-x1y2").mkdir()
+    (book / "._book-x1y2" / "index.html").write_text("halv", encoding="utf-8")
+    (book / ".evalkit-cache").mkdir()
+    (book / ".evalkit-cache" / "._book.json.00ff.evalkit-tmp").write_text("half")
+
+    render_book(book, formats=("html",), engine="embedded")
+
+    assert list(book.glob("._book*")) == []
+    assert list((book / ".evalkit-cache").glob("*.evalkit-tmp")) == []
+
+
 def test_a_book_that_has_not_changed_is_not_rendered_again(tmp_path):
     book = small_book(tmp_path / "book")
     said = []

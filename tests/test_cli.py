@@ -178,3 +178,80 @@ def test_a_file_that_cannot_be_read_is_one_line_that_names_it(tmp_path, monkeypa
         "Error: data/raw/lite/goals.csv does not match GoalsTable:\n"
         "  cannot be read: a folder, not a file\n"
     )
+
+
+def document(capsys):
+    """The one JSON document on standard output, and what was said besides."""
+    said = capsys.readouterr()
+    return json.loads(said.out), said.err
+
+
+def test_a_run_can_be_told_as_json(project, capsys):
+    assert main(["run", "lite", "--dry-run", "--json"]) == 0
+    told, besides = document(capsys)
+    assert (told["study"], told["would_run"]) == ("lite", 2)
+    assert told["notebooks"][0] == {
+        "municipality": "0301 Oslo",
+        "notebook": "06-attainment-oslo",
+        "state": "never",
+        "reason": "never run",
+    }
+    assert "2 of 2 notebooks would run" in besides
+
+    assert main(["run", "lite", "--json", "--municipality", "Oslo"]) == 0
+    told, besides = document(capsys)
+    assert (told["made"], told["failed"], told["fresh"]) == (1, 0, 0)
+    assert [(row["notebook"], row["state"]) for row in told["notebooks"]] == [
+        ("06-attainment-oslo", "made")
+    ]
+    assert besides.startswith("[1/1] 0301 Oslo  reports/lite/notebooks/06-attainment-oslo.ipynb  ")
+    assert besides.endswith("1 notebook made\n")
+
+
+def test_a_run_that_fails_is_told_as_json_with_the_same_exit_code(project, capsys):
+    path = project / "notebooks" / "06-attainment.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook["cells"][-1] = {**notebook["cells"][2], "source": "1 / 0", "id": "broken"}
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+    assert main(["run", "lite", "--json", "--municipality", "Oslo"]) == 1
+    told, _ = document(capsys)
+    assert told["failed"] == 1
+    assert told["notebooks"][0]["reason"] == "ZeroDivisionError: division by zero"
+
+
+def test_check_can_be_told_as_json(project, capsys):
+    assert main(["check", "lite", "--json"]) == 0
+    told, _ = document(capsys)
+    assert told["tables"] == ["events", "facts", "goals", "municipalities", "regions"]
+    assert (told["conflicts"], told["findings"], told["to_mend"]) == (0, [], [])
+
+    write_study(project, goals=[TABLES["goals"][0] | {"kind": "aim"}])
+    assert main(["check", "lite", "--json"]) == 1
+    told, besides = document(capsys)
+    assert told["error"].startswith("data/raw/lite/goals.csv does not match GoalsTable:")
+    assert besides == f"Error: {told['error']}\n"
+
+
+def test_a_render_that_is_refused_is_told_as_json(project, capsys):
+    assert main(["render", "lite", "--json"]) == 1
+    told, _ = document(capsys)
+    assert told["error"].startswith("2 notebooks behind the book are not up to date")
+
+
+@pytest.mark.parametrize("engine", ["papermill", "auto"])
+def test_the_engine_that_runs_notebooks_can_be_chosen(project, capsys, monkeypatch, engine):
+    from evalkit import studies
+    from evalkit.runs import ENGINES, RunSummary
+
+    asked = []
+    monkeypatch.setattr(
+        studies, "run_jobs", lambda jobs, **options: asked.append(options) or RunSummary(())
+    )
+    assert main(["run", "lite", "--engine", engine]) == 0
+    assert asked[0]["engine"] == engine
+
+    with pytest.raises(SystemExit):
+        main(["run", "lite", "--engine", "quarto"])
+    known = capsys.readouterr().err.partition("choose from ")[2]
+    assert sorted(known.strip(" )\n").replace("'", "").split(", ")) == sorted(ENGINES)

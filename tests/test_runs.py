@@ -1,19 +1,22 @@
 """Running a study's notebooks: what is made, what fails alone, what is left as it is."""
 
+import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
-from runs_study import FRESH, SmallStudy, kept_zygote, outputs_of
+from runs_study import FRESH, TABLE, SmallStudy, kept_zygote, outputs_of
 
 from evalkit.errors import ConfigError, RunError
 from evalkit.runs import RunSummary, progress_bar
-from evalkit.runs.progress import JobResult
+from evalkit.runs.progress import JobResult, RunEvent, pace_text
 from evalkit.runs.zygote import can_fork
 
 ENGINES = ["papermill", *(["fork", "kernel"] if can_fork() else [])]
@@ -209,6 +212,53 @@ def test_one_failure_is_its_own(study):
     assert study.states(bad) == [("failed", "ValueError: no answers")]
     kept = study.runs_dir / "05-anchoring-oslo.failed.ipynb"
     assert [output["output_type"] for output in outputs_of(kept)] == ["stream", "error"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "cell", "reason"),
+    [
+        ("fork", "import os\nos._exit(3)", "its process ended itself with exit code 3"),
+        ("fork", "import os\nos.abort()", "its process was ended by the signal SIGABRT"),
+        ("fork", "import time\nprint('begun')\ntime.sleep(60)", "took longer than 3 seconds"),
+        ("kernel", "import os\nos._exit(3)", "its kernel died"),
+        ("papermill", "import os\nos._exit(3)", "its kernel died"),
+        (
+            "papermill",
+            "import os\nos.kill(os.getppid(), 9)",
+            "its process was ended by the signal SIGKILL, as when memory runs out",
+        ),
+    ],
+)
+def test_a_notebook_whose_process_died_is_kept_and_shows_where_and_why(study, engine, cell, reason):
+    if engine not in ENGINES:
+        pytest.skip("this system cannot fork")
+    job = study.job(sources=(TABLE, cell, "print('after')"))
+    limit = 3 if "sleep" in cell else 60
+    (result,) = study.run(job, engine=engine, timeout_seconds=limit).results
+
+    assert result.reason == reason
+    kept = study.runs_dir / "01-table-oslo.failed.ipynb"
+    notebook = nbformat.read(kept, as_version=4)
+    nbformat.validate(notebook)
+    _, injected, table, stopped, after = notebook.cells
+    assert 'municipality_code = "0301"' in injected.source
+    assert "#| label: tbl-table-oslo" in table.source
+    assert table.outputs[0].data["text/markdown"].endswith("| 0301 | 100 |")
+    assert (stopped.outputs[-1].output_type, stopped.outputs[-1].evalue) == ("error", reason)
+    assert after.outputs == []
+    assert str(study.root) not in kept.read_text(encoding="utf-8")
+
+
+def test_a_process_that_dies_before_it_says_anything_leaves_the_notebook_as_it_would_run(study):
+    from evalkit.runs.execute import stopped_notebook, task_of
+
+    task = task_of(study.job(), root=study.root, engine=None, timeout_seconds=1, memory_mb=1)
+    notebook = json.loads(stopped_notebook(task, [], "every worker that tried it died"))
+
+    first, injected, table = notebook["cells"]
+    assert 'municipality_code = "0301"' in injected["source"]
+    assert first["outputs"][0]["evalue"] == "every worker that tried it died"
+    assert table["outputs"] == []
 
 
 def test_an_earlier_result_outlives_a_failure_and_the_failure_is_forgotten_when_mended(study):
@@ -407,10 +457,42 @@ def test_without_a_terminal_every_finished_notebook_is_a_line(study, capsys):
         study.events = Tee(progress)
         study.run(*jobs, workers=1)
 
-    assert capsys.readouterr().out.splitlines() == [
-        "[1/2] 0301 Oslo    reports/demo/notebooks/01-table-oslo.ipynb",
-        "[2/2] 4010 Siljan  failed in 05-anchoring: ValueError: x",
-    ]
+    first, last = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"\[1/2\] 0301 Oslo    reports/demo/notebooks/01-table-oslo.ipynb  [0-9.]+/(s|min)(, \d+ s left)?",
+        first,
+    )
+    assert re.fullmatch(
+        r"\[2/2\] 4010 Siljan  failed in 05-anchoring: ValueError: x  [0-9.]+/(s|min)", last
+    )
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_bar_names_what_is_done_where_a_cluster_tells_no_starts(study):
+    job, terminal = study.job(title="4010 Siljan"), Terminal()
+    with progress_bar([job], project_dir=study.root, stream=terminal) as progress:
+        progress(RunEvent("begun", total_count=2))
+        progress(RunEvent("finished", job=job, result=JobResult(job, "made"), done_count=1))
+
+    assert "4010 Siljan 01-table:  50%" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("rate", "left", "said"),
+    [
+        (None, None, ""),
+        (2.06, 0.0, "2.1/s"),
+        (2.06, 41.4, "2.1/s, 41 s left"),
+        (3.8, 180.0, "3.8/s, 3 min left"),
+        (0.25, 6_000.0, "15.0/min, 1 h 40 min left"),
+    ],
+)
+def test_the_pace_is_told_in_few_words(rate, left, said):
+    assert pace_text(rate, left) == said
 
 
 class Tee:
@@ -422,12 +504,34 @@ def test_the_log_has_a_line_per_notebook_and_no_data(study):
     job = study.job("05-anchoring", sources=("print('secret answer')", "raise KeyError('item')"))
     log = study.root / "run.log"
     study.run(study.job(), job, log=log)
-    lines = [line.split("\t") for line in log.read_text(encoding="utf-8").splitlines()]
+    text = log.read_text(encoding="utf-8")
+    lines = [line.split("\t")[1:] for line in text.splitlines()]
 
-    assert [line[1:4] for line in lines if len(line) > 2 and line[1] == "failed"] == [
-        ["failed", "05-anchoring", "Oslo"]
+    assert lines[0] == ["begun", f"2 to run, process {os.getpid()}"]
+    assert sorted(line for line in lines if line[0] == "started") == [
+        ["started", "01-table-oslo", "Oslo"],
+        ["started", "05-anchoring-oslo", "Oslo"],
     ]
-    assert "secret" not in log.read_text(encoding="utf-8")
+    assert [line[:3] for line in lines if line[0] == "failed"] == [
+        ["failed", "05-anchoring-oslo", "Oslo"]
+    ]
+    assert lines[-1][0] == "ended"
+    assert lines[-1][1].startswith("1 notebook made, 1 failed, ")
+    assert "secret" not in text
+
+
+def test_a_run_with_nothing_to_do_makes_no_new_log(study):
+    study.run(study.job())
+    (log,) = (study.runs_dir / "logs").iterdir()
+    before = log.read_text(encoding="utf-8")
+    study.run(study.job())
+    study.run(study.job(), log=study.root / "own.log")
+
+    assert [path.read_text(encoding="utf-8") for path in (study.runs_dir / "logs").iterdir()] == [
+        before
+    ]
+    (line,) = (study.root / "own.log").read_text(encoding="utf-8").splitlines()
+    assert "\tended\t0 notebooks made, 1 up to date, " in line
 
 
 def test_no_jobs_is_no_work(study):

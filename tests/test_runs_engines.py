@@ -226,6 +226,21 @@ def test_a_kernel_that_dies_is_an_error(tmp_path, engine, cell):
     assert ours.cells[4].outputs == []
 
 
+def test_after_its_warmed_process_was_killed_papermill_gets_another(tmp_path):
+    from evalkit.runs import forked
+
+    path = write_notebook(tmp_path / "again.ipynb", ["print(1)"])
+    run(path, "evalkit")
+    killed = forked._zygotes[os.getpid()]._process
+    killed.kill()
+    killed.wait()
+    ours, error = run(path, "evalkit")
+
+    assert error is None
+    assert ours.cells[2].outputs[0].text == "1\n"
+    assert forked._zygotes[os.getpid()]._process.pid != killed.pid
+
+
 def test_another_language_is_left_to_papermill_and_said_once(tmp_path, capsys):
     from evalkit.runs.forked import ENGINES as FORKED
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from runs_study import SmallStudy
 study = SmallStudy(Path(sys.argv[2]))
 print("begun", flush=True)
 summary = study.run(*all_jobs(study), preload=("json",))
+print(*(event.text + "\\n" for event in study.events if event.kind == "notice"), sep="", end="")
 print(summary)
 """
 
@@ -121,7 +123,87 @@ def test_an_interrupted_run_stops_its_processes_and_goes_on_later(tmp_path, undi
     process.communicate()
 
     assert process.returncode != 0
+    (log,) = (study.runs_dir / "logs").iterdir()
+    last = log.read_text(encoding="utf-8").splitlines()[-1]
+    assert re.search(r"\tbroken off\t\d of 6 done\tKeyboardInterrupt$", last)
     _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []
     assert begin(study).communicate()[0].startswith(("5", "4", "3", "2", "1"))
     assert contents(study) == undisturbed[0]
+
+
+def test_the_log_of_a_killed_run_says_what_was_being_run(tmp_path):
+    study = SmallStudy(tmp_path)
+    all_jobs(study)
+    process = begin(study)
+    while not contents(study):
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+
+    (log,) = (study.runs_dir / "logs").iterdir()
+    lines = [line.split("\t")[1:] for line in log.read_text(encoding="utf-8").splitlines()]
+    started = {line[1] for line in lines if line[0] == "started"}
+    ended = {line[1] for line in lines if line[0] in ("made", "failed")}
+    assert started - ended
+    assert lines[-1][0] != "ended"
+    assert lines[0] == ["begun", f"{len(PLACES)} to run, process {process.pid}"]
+
+
+def zygotes(process):
+    """The warmed process of a run, where it has one just now."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [
+            child
+            for child in psutil.Process(process.pid).children()
+            if any("evalkit.runs.zygote" in word for word in child.cmdline())
+        ]
+    return []
+
+
+def kill(victims):
+    for victim in victims:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            victim.kill()
+
+
+def test_a_warmed_process_may_be_killed_again_and_again(tmp_path, undisturbed):
+    """Killed each time when notebooks run in it, so that none of them is left in peace twice."""
+    study = SmallStudy(tmp_path)
+    all_jobs(study)
+    process = begin(study)
+    killed = set()
+    while process.poll() is None and len(killed) < 4:
+        for zygote in zygotes(process):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if zygote.pid not in killed and zygote.children():
+                    killed.add(zygote.pid)
+                    zygote.kill()
+        time.sleep(0.01)
+    said = process.communicate()[0]
+
+    assert len(killed) == 4
+    assert said.endswith(f"{len(PLACES)} notebooks made\n")
+    assert contents(study) == undisturbed[0]
+
+
+def test_a_warmed_process_that_cannot_live_gives_way_to_papermill_and_it_is_said_once(
+    tmp_path, undisturbed
+):
+    study = SmallStudy(tmp_path)
+    all_jobs(study)
+    process = begin(study)
+    while not victims(process, "notebook"):
+        time.sleep(0.01)
+    while process.poll() is None:
+        kill(zygotes(process))
+        time.sleep(0.01)
+    said = process.communicate()[0]
+
+    assert said == (
+        "using papermill's own engine, which is slower: "
+        f"it ended while it was being warmed, 3 times\n{len(PLACES)} notebooks made\n"
+    )
+    assert contents(study) == undisturbed[0]
+    again = begin(study)
+    assert again.communicate()[0] == f"0 notebooks made, {len(PLACES)} up to date\n"

@@ -1,5 +1,7 @@
 """From a study's folder to its book, on a study of two municipalities and a book of two chapters."""
 
+import json
+
 import pytest
 from small_project import JUDGED, write_small_project
 from studies import SETTINGS, TABLES, write_study
@@ -34,6 +36,22 @@ def test_a_report_is_made_and_made_again_only_when_something_has_changed(project
 
     assert report() == 0
     assert "nothing has changed since the book was rendered" in capsys.readouterr().out
+
+
+def test_a_report_is_told_as_one_json_document(project, capsys):
+    assert report("--json", "--to", "html") == 0
+
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert (told["study"], told["made"], told["failed"]) == ("lite", 2, 0)
+    assert told["book"]["html"] == "reports/lite/_book/index.html"
+    assert told["book"]["unchanged"] is False
+    assert "2 notebooks made" in said.err
+
+    assert main(["render", "lite", "--engine", "embedded", "--to", "html", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["book"]["unchanged"] is True
+    assert "notebooks" not in told
 
 
 def test_after_a_run_the_book_has_all_that_quarto_needs(project):

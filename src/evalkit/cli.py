@@ -17,15 +17,19 @@ from evalkit.errors import ConfigError, EvalkitError
 
 __all__ = ["main"]
 
+TELLING = ("check", "run", "render", "report")  # with --json: one document, errors in it too
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 if all is well, 1 if something is wrong with the study, 2 if with the call."""
     parsed = _parser().parse_args(arguments)
+    parsed.told = {}  # what a command with --json tells in the end, where it does not print it itself
     try:
-        return parsed.run(parsed)
+        code = parsed.run(parsed)
+        _print_told(parsed)
+        return code
     except EvalkitError as error:
-        print(f"Error: {str(error).replace(f'{Path.cwd()}/', '')}", file=sys.stderr)
-        return 1
+        return _failed(parsed, str(error))
     except KeyboardInterrupt:
         print("Interrupted; run the same command again to go on.", file=sys.stderr)
         return 130
@@ -37,8 +41,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         where = f"{error.filename}: " if error.filename else ""
         told = "; ".join(part for part in (says_why(error), what_to_do(error)) if part)
-        print(f"Error: {where}{told}".replace(f"{Path.cwd()}/", ""), file=sys.stderr)
-        return 1
+        return _failed(parsed, f"{where}{told}")
+
+
+def _failed(parsed, message: str) -> int:
+    message = message.replace(f"{Path.cwd()}/", "")
+    print(f"Error: {message}", file=sys.stderr)
+    if parsed.command in TELLING:
+        parsed.told["error"] = message
+        _print_told(parsed)
+    return 1
+
+
+def _print_told(parsed) -> None:
+    if parsed.told and parsed.json:
+        print(json.dumps({"study": parsed.study, **parsed.told}, ensure_ascii=False, indent=1))
+
+
+def _say(parsed, text: str) -> None:
+    """A line for people; beside JSON it goes where it does not disturb."""
+    print(text, file=sys.stderr if parsed.json else sys.stdout)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,6 +93,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ADDRESS",
         help="run notebooks on a dask scheduler, such as tcp://10.0.0.1:8786, or local:2 here",
     )
+    telling = argparse.ArgumentParser(add_help=False)
+    telling.add_argument(
+        "--json", action="store_true", help="as JSON on standard output; the rest on standard error"
+    )
     rendering = argparse.ArgumentParser(add_help=False)
     rendering.add_argument(
         "--to",
@@ -102,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         _check,
         "Check all tables of a study at once.",
         ["evalkit check pilot", "evalkit check pilot --findings"],
-        [study],
+        [study, telling],
     )
     check.add_argument(
         "--findings", action="store_true", help="list the gaps in the study's logic models"
@@ -126,7 +152,13 @@ def _parser() -> argparse.ArgumentParser:
             "evalkit run pilot --municipality Horten --municipality 3812",
             "evalkit run pilot --cluster tcp://10.0.0.1:8786",
         ],
-        [study, chosen, working],
+        [study, chosen, working, telling],
+    )
+    run.add_argument(
+        "--engine",
+        choices=["auto", "fork", "kernel", "papermill"],
+        default="auto",
+        help="how notebooks are executed (default: fork where it can, otherwise papermill)",
     )
     run.add_argument("--dry-run", action="store_true", help="say what would run, and why")
     add(
@@ -134,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
         _render,
         "Render the study's book.",
         ["evalkit render pilot", "evalkit render pilot --to pdf --engine embedded"],
-        [study, rendering],
+        [study, rendering, telling],
     )
     report = add(
         "report",
@@ -145,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
             "evalkit report pilot --municipality Larvik --to html,pdf,docx",
             "evalkit report pilot --all",
         ],
-        [study, working, rendering],
+        [study, working, rendering, telling],
     )
     short = report.add_mutually_exclusive_group()
     short.add_argument(
@@ -274,12 +306,25 @@ def _check(parsed) -> int:
     every = claims(read.tables)
     disagreeing = conflicts(every)
     rows = sum(len(table) for table in read.tables.values())
-    print(
+    _say(
+        parsed,
         f"{project.shown(read.folder)} is as it should be: {len(read.tables)} tables, {rows} rows, "
         f"{len(every)} claims, {len(read.sources)} sources, "
-        f"{disagreeing['key'].nunique()} conflicts, all resolved"
+        f"{disagreeing['key'].nunique()} conflicts, all resolved",
     )
     findings = study_findings(read)
+    to_mend = study_plan_findings(read)
+    parsed.told |= {
+        "tables": sorted(read.tables),
+        "rows": rows,
+        "claims": len(every),
+        "sources": len(read.sources),
+        "conflicts": int(disagreeing["key"].nunique()),
+        "findings": _records(findings),
+        "to_mend": _records(to_mend),
+    }
+    if parsed.json:
+        return 0
     accepted = findings["accepted_reason"].notna()
     if parsed.findings:
         for row in findings.itertuples():
@@ -289,7 +334,6 @@ def _check(parsed) -> int:
         hint = "" if parsed.findings else f"; list them: evalkit check {parsed.study} --findings"
         chain = "logic models" if "logic_models" in read.tables else "goals and indicators"
         print(f"{len(findings)} gaps in its {chain}, {accepted.sum()} accepted{hint}")
-    to_mend = study_plan_findings(read)
     if parsed.findings:
         for number, row in enumerate(to_mend.itertuples(), start=1):
             place = f"{row.source}, {row.locator}" if isinstance(row.source, str) else "whole plan"
@@ -298,6 +342,10 @@ def _check(parsed) -> int:
         hint = "" if parsed.findings else f"; list them: evalkit check {parsed.study} --findings"
         print(f"{len(to_mend)} things to mend in its plan{hint}")
     return 0
+
+
+def _records(table: pd.DataFrame) -> list[dict]:
+    return json.loads(table.to_json(orient="records", force_ascii=False))
 
 
 def _facts(parsed) -> int:
@@ -345,14 +393,21 @@ def _run(parsed) -> int:
     if not parsed.dry_run:
         with study_held(project, parsed.study, _tell) as read:
             jobs = study_jobs(project, read, _codes(parsed.municipality, read))
-            return _summarised(_run_with_progress(parsed, project, read, jobs))
+            return _summarised(parsed, _run_with_progress(parsed, project, read, jobs))
     read = current_study(project.files(parsed.study))
     states = study_states(project, read, _codes(parsed.municipality, read))
     waiting = [state for state in states if state.state != "fresh"]
     for state in waiting:
-        print(f"{state.job.output.stem}: {state.reason}")
-    print(f"{len(waiting)} of {len(states)} notebooks would run")
+        _say(parsed, f"{state.job.output.stem}: {state.reason}")
+    _say(parsed, f"{len(waiting)} of {len(states)} notebooks would run")
+    parsed.told |= {"would_run": len(waiting), "notebooks": [_notebook(s) for s in states]}
     return 0
+
+
+def _notebook(of) -> dict:
+    """A job's state or result for JSON."""
+    named = {"municipality": of.job.title, "notebook": of.job.output.stem}
+    return {**named, "state": of.state, "reason": of.reason}
 
 
 def _tell(text: str) -> None:
@@ -370,11 +425,17 @@ def _run_with_progress(parsed, project, read, jobs):
             jobs=jobs,
             workers=parsed.workers,
             cluster=parsed.cluster,
+            engine=parsed.engine if parsed.command == "run" else "auto",
             progress=progress,
         )
 
 
-def _summarised(summary) -> int:
+def _summarised(parsed, summary) -> int:
+    parsed.told |= {state: summary.count(state) for state in ("made", "failed", "fresh")}
+    parsed.told["seconds"] = round(summary.seconds, 2)
+    parsed.told["notebooks"] = [
+        {**_notebook(result), "seconds": round(result.seconds, 2)} for result in summary.results
+    ]
     for result in summary.failed:
         print(
             f"{result.job.output.stem}: failed in {result.job.name}: {result.reason}",
@@ -383,7 +444,7 @@ def _summarised(summary) -> int:
     if summary.failed:
         folder = f"data/processed/{summary.failed[0].job.parameters['study']}/runs"
         print(f"What ran is kept with its error: {folder}/NAME.failed.ipynb", file=sys.stderr)
-    print(summary)
+    _say(parsed, str(summary))
     return 1 if summary.failed else 0
 
 
@@ -406,17 +467,21 @@ def _rendered(parsed, project, read) -> int:
         allow_incomplete=parsed.allow_incomplete,
     )
     if book.unchanged:
-        print("nothing has changed since the book was rendered")
-    _print_output(project, book.warnings, (book.html, book.pdf))
+        _say(parsed, "nothing has changed since the book was rendered")
+    parsed.told["book"] = _print_output(parsed, project, book, ("html", "pdf"))
     return 0
 
 
-def _print_output(project, warnings, paths) -> None:
-    for warning in warnings:
+def _print_output(parsed, project, made, formats) -> dict:
+    """Print warnings and where files lie, and give what was made for JSON."""
+    for warning in made.warnings:
         print(f"Note: {warning}", file=sys.stderr)
-    for path in paths:
-        if path:
-            print(project.shown(path))
+    paths = {name: getattr(made, name) for name in formats}
+    shown = {name: project.shown(path) for name, path in paths.items() if path}
+    for path in shown.values():
+        _say(parsed, path)
+    details = {name: getattr(made, name) for name in ("engine", "pages", "unchanged")}
+    return {**shown, **details, "warnings": list(made.warnings)}
 
 
 def _formats(parsed) -> tuple[str, ...]:
@@ -448,7 +513,7 @@ def _report(parsed) -> int:
         if parsed.municipality or parsed.all:
             return _short_reports(parsed, project, read)
         jobs = study_jobs(project, read)
-        failed = _summarised(_run_with_progress(parsed, project, read, jobs))
+        failed = _summarised(parsed, _run_with_progress(parsed, project, read, jobs))
         if failed and not parsed.allow_incomplete:
             return failed
         return _rendered(parsed, project, read) or failed
@@ -457,11 +522,12 @@ def _report(parsed) -> int:
 def _short_reports(parsed, project, read) -> int:
     """Each municipality's report by itself: what fails for one stops that one only."""
     from evalkit.municipality_reports import render_short_reports, short_report_jobs
+    from evalkit.runs import pace_text
 
     formats = _short_formats(parsed)
     codes = _codes(parsed.municipality, read) or list(read.settings.municipality_codes)
     jobs = short_report_jobs(project, read, codes)
-    failed_runs = _summarised(_run_with_progress(parsed, project, read, jobs))
+    failed_runs = _summarised(parsed, _run_with_progress(parsed, project, read, jobs))
     made = unchanged = 0
     begun = time.monotonic()
     reports = render_short_reports(
@@ -473,21 +539,25 @@ def _short_reports(parsed, project, read) -> int:
         allow_incomplete=parsed.allow_incomplete,
         workers=parsed.workers,
     )
+    told = parsed.told["reports"] = []
     for done, report in enumerate(reports, start=1):
-        left = (time.monotonic() - begun) / done * (len(codes) - done)
-        place = f"[{done}/{len(codes)}] {report.municipality.code} {report.municipality.name}"
-        print(f"{place}, {left:.0f} s left" if done < len(codes) else place, file=sys.stderr)
+        rate = done / max(time.monotonic() - begun, 1e-9)
+        place = f"[{done:>{len(str(len(codes)))}}/{len(codes)}]"
+        named = f"{report.municipality.code} {report.municipality.name}"
+        pace = pace_text(rate, (len(codes) - done) / rate)
+        print(f"{place} {named}  {pace}", file=sys.stderr)
+        error = report.error.replace(f"{Path.cwd()}/", "")
+        told.append({"municipality": named, "error": error})
         if report.document is None:
-            print(f"Error: {report.error.replace(f'{Path.cwd()}/', '')}", file=sys.stderr)
+            print(f"Error: {error}", file=sys.stderr)
             continue
-        document = report.document
-        _print_output(project, document.warnings, (document.html, document.pdf, document.docx))
+        told[-1] |= _print_output(parsed, project, report.document, ("html", "pdf", "docx"))
         made += 1
-        unchanged += document.unchanged
+        unchanged += report.document.unchanged
     failed = len(codes) - made
     noun = "short report" if made == 1 else "short reports"
     same = f", {unchanged} of them unchanged" if unchanged else ""
-    print(f"{made} {noun} made{same}" + (f", {failed} failed" if failed else ""))
+    _say(parsed, f"{made} {noun} made{same}" + (f", {failed} failed" if failed else ""))
     return 1 if failed or failed_runs else 0
 
 

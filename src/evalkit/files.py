@@ -97,9 +97,12 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files that a killed run left in a folder. Only under the study's lock."""
-    for path in folder.glob(f".*{TEMPORARY_ENDING}"):
+def remove_leftovers(folder: Path, *, of: str = "") -> None:
+    """Remove temporary files that a killed run left in a folder. Only under the study's lock.
+
+    With ``of``, only those of files whose names begin so.
+    """
+    for path in folder.glob(f".{of}*{TEMPORARY_ENDING}"):
         with contextlib.suppress(OSError):
             path.unlink()
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.book import RenderedDocument, install_extension, render_document
+from evalkit.book.cache import remove_half_made
 from evalkit.book.config import read_settings as read_book_settings
 from evalkit.book.notebooks import read_notebook
 from evalkit.book.render import checked_engine
 from evalkit.errors import ConfigError, EvalkitError, RunError
-from evalkit.files import replace_text
+from evalkit.files import remove_leftovers, replace_text, says_why
 from evalkit.municipalities import Municipality, find_municipality
 from evalkit.readers import Study
 from evalkit.runs import Job, JobState, job_states
+from evalkit.runs.lanes import Died, results_side_by_side
 from evalkit.short_report import (
+    OUTPUT,
     PROFILE,
     cells_to_show,
     chapter_of,
@@ -89,14 +90,23 @@ def _chapter(project: Project, read: Study, code: str) -> str:
         for name in (f"{municipality.slug}.qmd", TEMPLATE)
     )
     if own.is_file():
-        return own.read_text(encoding="utf-8")
+        return _text_of(project, own)
     if template.is_file():
-        text = template.read_text(encoding="utf-8")
+        text = _text_of(project, template)
         return chapter_of(text, name=municipality.name, slug=municipality.slug)
     raise ConfigError(
         f"neither {project.shown(own)} nor {template.name} beside it is there; a short report is "
         "made from the municipality's chapter in the book, or from one text for all of them"
     )
+
+
+def _text_of(project: Project, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{project.shown(path)}: byte {error.start + 1} is not UTF-8; save it as UTF-8"
+        ) from error
 
 
 def render_short_reports(
@@ -122,13 +132,14 @@ def render_short_reports(
     allow_incomplete
         Render although notebooks behind a report are not up to date; every page says so.
     workers
-        Reports at a time; by default as many as there are processors. Quarto, which keeps its
-        notes in the book's folder, renders one at a time.
+        Reports at a time, each in a process of its own; by default as many as there are
+        processors. Quarto, which keeps its notes in the book's folder, renders one at a time.
 
     Yields
     ------
     ShortReport
-        One for each municipality, as they are done. What stops one stops that one only.
+        One for each municipality, as they are done. What stops one stops that one only: a
+        report whose process is killed is made in another one, and given up the second time.
 
     Raises
     ------
@@ -138,6 +149,8 @@ def render_short_reports(
     engine = checked_engine(engine)
     book_dir = project.report(read.settings.study)
     states = _states(project, read, codes)
+    remove_half_made(book_dir, OUTPUT)
+    remove_leftovers(book_dir)
     install_extension(book_dir)
     replace_text(book_dir / f"_quarto-{PROFILE}.yml", profile_text())
     asked: list[tuple[Municipality, dict]] = []
@@ -150,29 +163,26 @@ def render_short_reports(
         if wrong and not allow_incomplete:
             yield ShortReport(municipality, None, _out_of_date(read, municipality, wrong))
             continue
-        _write_text(project, read, municipality, [state.job for state in states[code]])
+        try:
+            _write_text(project, read, municipality, [state.job for state in states[code]])
+        except Exception as problem:  # its own alone: the others are made
+            yield ShortReport(municipality, None, _told_of(problem))
+            continue
         options = {"formats": formats, "engine": engine, "banner": INCOMPLETE if wrong else None}
         asked.append((municipality, options))
-    count = 1 if engine == "quarto" else min(workers or os.cpu_count() or 1, len(asked))
-    if count <= 1:
-        for municipality, options in asked:
-            yield ShortReport(municipality, *_rendered(book_dir, municipality.slug, options))
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context) as pool:
-        waiting = {
-            pool.submit(_rendered, book_dir, municipality.slug, options): municipality
-            for municipality, options in asked
-        }
-        try:
-            for future in as_completed(waiting):
-                try:
-                    made = future.result()
-                except BrokenExecutor:
-                    made = (None, "its process died", 0.0)
-                yield ShortReport(waiting[future], *made)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    calls = [(book_dir, municipality.slug, options) for municipality, options in asked]
+    if engine == "quarto" or len(calls) < 2:
+        results = ((number, _rendered(*call)) for number, call in enumerate(calls))
+    else:
+        count = workers or os.cpu_count() or 1
+        results = results_side_by_side(_rendered, calls, workers=count)
+    for number, result in results:
+        municipality, _ = asked[number]
+        if isinstance(result, Died):
+            reason = f"{document_name(municipality.slug)}: {result} while it was rendered"
+            yield ShortReport(municipality, None, reason)
+        else:
+            yield ShortReport(municipality, *result)
 
 
 def _states(project: Project, read: Study, codes: list[str]) -> dict[str, list[JobState]]:
@@ -231,6 +241,16 @@ def _rendered(
     start = time.monotonic()
     try:
         made, error = render_document(book_dir, document_name(slug), profile=PROFILE, **options), ""
-    except (EvalkitError, OSError) as problem:  # its own alone: the others are made
-        made, error = None, str(problem)
+    except Exception as problem:  # its own alone: the others are made
+        made, error = None, _told_of(problem)
     return made, error, time.monotonic() - start
+
+
+def _told_of(problem: Exception) -> str:
+    """What stopped a report, in one line where evalkit itself did not say it."""
+    if isinstance(problem, EvalkitError):
+        return str(problem)
+    if isinstance(problem, OSError):
+        where = f"{problem.filename}: " if problem.filename else ""
+        return f"{where}{says_why(problem)}"
+    return f"{type(problem).__name__}: {problem}"

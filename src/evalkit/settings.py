@@ -9,8 +9,10 @@ from pathlib import Path
 
 from evalkit.errors import ConfigError
 
-__all__ = ["Part", "StudySettings", "read_settings"]
+__all__ = ["MEMORY_MB", "TIMEOUT_SECONDS", "Part", "StudySettings", "read_settings"]
 
+TIMEOUT_SECONDS = 600  # for one notebook
+MEMORY_MB = 4000  # for one notebook, beyond what its libraries take
 REPORTS = ("plan", "status", "final", "effect")
 
 
@@ -27,7 +29,7 @@ class StudySettings:
     """What a study is about and how its report is made.
 
     ``smallest_count`` is the smallest number of persons shown; ``period`` the first and last
-    year; ``status_date`` the day a status report tells of; ``tables_from`` the study whose tables
+    year; ``timeout_seconds`` and ``memory_mb`` are the limits of one notebook; ``status_date`` the day a status report tells of; ``tables_from`` the study whose tables
     and sources it reads, where it is another report on the same ones; ``plan_version`` the plan in
     the tables that is judged, where it is not the study's own;
     ``notebooks`` those it runs (01 to 09, if none is named); ``accepted`` names findings of the
@@ -43,8 +45,8 @@ class StudySettings:
     report: str = "final"
     smallest_count: int = 5
     synthetic: bool = False
-    timeout_seconds: int = 600
-    memory_mb: int = 4000
+    timeout_seconds: int = TIMEOUT_SECONDS
+    memory_mb: int = MEMORY_MB
     status_date: str = ""
     tables_from: str = ""
     plan_version: str = ""
@@ -85,7 +87,7 @@ def read_settings(study_dir: Path) -> StudySettings:
     ------
     ConfigError
         With every problem of the file: unknown or missing settings, wrong types, municipality
-        codes that are not four digits in quotes.
+        codes that are not four digits in quotes. A file that cannot be read is one, too.
     """
     path = study_dir / "study.toml"
     if not path.is_file():
@@ -93,7 +95,17 @@ def read_settings(study_dir: Path) -> StudySettings:
         known = ", ".join(others) or "none yet"
         raise ConfigError(f"{path} is not there; studies in {study_dir.parent}: {known}")
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}; see who may read it and its folder"
+        ) from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}: line {line} holds a byte that is not UTF-8 "
+            f"(0x{error.object[error.start]:02x}); save the file as UTF-8"
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
             f'{path}: {error}; a municipality code is text, in quotes: "0301"'
@@ -137,19 +149,28 @@ def _contents(given: dict) -> list[str]:
         problems.append("period holds something else than first and last year, as [2019, 2023]")
     if given.get("report", "final") not in REPORTS:
         problems.append(f"report is {given['report']!r}; expected {', '.join(REPORTS)}")
-    if not re.fullmatch(r"(?:\d{4}-\d{2}-\d{2})?", given.get("status_date", "")):
+    if not re.fullmatch(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2})?", given.get("status_date", "")):
         problems.append(
             f"status_date is {given['status_date']!r}; expected a day, such as '2021-12-01'"
         )
     if given.get("smallest_count", 5) < 1:
         problems.append("smallest_count is below 1; expected the smallest number of persons shown")
+    problems += [
+        f"{name} is {given[name]}; expected {unit} for each notebook, more than 0"
+        for name, unit in (("timeout_seconds", "seconds"), ("memory_mb", "megabytes"))
+        if given.get(name, 1) < 1
+    ]
     for number, part in enumerate(given.get("parts", []), start=1):
-        if not isinstance(part, dict) or set(part) != {"title", "municipalities"}:
+        if (
+            not isinstance(part, dict)
+            or set(part) != {"title", "municipalities"}
+            or not isinstance(part["municipalities"], list)
+        ):
             problems.append(f"part {number} holds something else than title and municipalities")
             continue
         problems += [
             f"municipality {code!r} in part {number}; expected four digits, kept as text"
             for code in part["municipalities"]
-            if not (isinstance(code, str) and re.fullmatch(r"\d{4}", code))
+            if not (isinstance(code, str) and re.fullmatch(r"[0-9]{4}", code))
         ]
     return problems

@@ -12,6 +12,7 @@ from evalkit.book.notebooks import Cell
 from evalkit.norwegian import joined_text
 
 __all__ = [
+    "OUTPUT",
     "PROFILE",
     "cells_to_show",
     "chapter_of",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 PROFILE = "kommune"
+OUTPUT = f"_{PROFILE}"  # the folder of the rendered reports, beside the book
 FULL_REPORT = "hovedrapporten"
 
 LABEL = r"(?:[Tt]bl|[Ff]ig|[Ss]ec|[Ee]q)-[\w-]*\w"
@@ -141,7 +143,7 @@ def profile_text() -> str:
     """The Quarto profile that renders short reports beside the book, for every municipality."""
     return (
         "# Made by evalkit report --municipality; changes here are lost.\n"
-        'project: {type: default, output-dir: _kommune, render: ["kommune-*.qmd"]}\n'
+        f'project: {{type: default, output-dir: {OUTPUT}, render: ["kommune-*.qmd"]}}\n'
         "crossref: {chapters: true}\n"
         'facts-page: ""\n'
     )

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from evalkit.book.check import BIB_KEY, Survey
 from evalkit.book.extension import EXTENSION
+from evalkit.files import remove_leftovers, write_whole
 
-__all__ = ["book_key", "is_current", "remember"]
+__all__ = ["book_key", "is_current", "remember", "remove_half_made"]
 
 FOLDER = ".evalkit-cache"
 TOOLS = ("pypandoc_binary", "typst", "lxml")
@@ -161,11 +162,21 @@ def remember(
         "files": earlier["files"] | made,
     }
     path = _record(book_dir, output)
-    path.parent.mkdir(exist_ok=True)
-    (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
-    os.replace(part, path)
+    write_whole(path, json.dumps(record, ensure_ascii=False, indent=1).encode())
+    ignored = path.parent / ".gitignore"
+    if not ignored.is_file():
+        ignored.write_text("*\n", encoding="utf-8")
+
+
+def remove_half_made(book_dir: Path, output: str) -> None:
+    """Remove what killed renders into an output folder left beside it, and half-written records.
+
+    Only for one who knows that nobody else renders into that folder at the time: a render begins
+    with it under the study's lock, so that what is found is nobody's.
+    """
+    for folder in book_dir.glob(f".{output}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+    remove_leftovers(book_dir / FOLDER, of=output)
 
 
 def _record(book_dir: Path, output: str) -> Path:

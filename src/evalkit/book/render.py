@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.book.cache import book_key, is_current, remember
+from evalkit.book.cache import book_key, is_current, remember, remove_half_made
 from evalkit.book.check import raise_breaches, survey_book
 from evalkit.book.config import BookSettings, read_settings
 from evalkit.book.embedded import render_embedded
@@ -172,6 +172,7 @@ def _recover(book_dir: Path) -> None:
     if old.is_dir() and not target.exists():
         os.replace(old, target)
     shutil.rmtree(old, ignore_errors=True)
+    remove_half_made(book_dir, OUTPUT)
 
 
 def _rendered(

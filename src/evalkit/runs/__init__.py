@@ -6,7 +6,7 @@ its own bytes.
 """
 
 from evalkit.runs.jobs import Job
-from evalkit.runs.progress import JobResult, RunEvent, RunSummary, progress_bar
+from evalkit.runs.progress import JobResult, RunEvent, RunSummary, pace_text, progress_bar
 from evalkit.runs.record import JobState, default_code_paths
 from evalkit.runs.run import ENGINES, job_states, run_jobs
 from evalkit.runs.status import status_lines
@@ -20,6 +20,7 @@ __all__ = [
     "RunSummary",
     "default_code_paths",
     "job_states",
+    "pace_text",
     "progress_bar",
     "run_jobs",
     "status_lines",

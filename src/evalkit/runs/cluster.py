@@ -22,7 +22,7 @@ from typing import Any
 
 from evalkit.errors import ConfigError, RunError
 from evalkit.runs.environment import run_environment
-from evalkit.runs.execute import Outcome, Task
+from evalkit.runs.execute import Outcome, Task, stopped_notebook
 from evalkit.runs.record import (
     Hashes,
     default_code_paths,
@@ -101,10 +101,11 @@ def outcomes_from_cluster(
         ]
         index_of = {future.key: index for index, future in enumerate(futures)}
         for count, future in enumerate(as_completed(futures)):
-            yield index_of[future.key], _outcome_of(future, address, count)
+            index = index_of[future.key]
+            yield index, _outcome_of(future, tasks[index].task, address, count)
 
 
-def _outcome_of(future: Any, address: str, count: int) -> Outcome:
+def _outcome_of(future: Any, task: Task, address: str, count: int) -> Outcome:
     from distributed import KilledWorker
 
     if future.status in ("cancelled", "lost"):
@@ -115,7 +116,8 @@ def _outcome_of(future: Any, address: str, count: int) -> Outcome:
     try:
         return Outcome.from_json(future.result())
     except KilledWorker:
-        return Outcome(False, "every worker that tried it died", None, 0.0)
+        reason = "every worker that tried it died"
+        return Outcome(False, reason, stopped_notebook(task, (), reason), 0.0)
     except Exception as error:
         return Outcome(False, f"on a worker: {type(error).__name__}: {error}", None, 0.0)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,15 @@ from typing import Any
 from evalkit.runs.clean import cleaned_notebook, missing_outputs, path_cleaner
 from evalkit.runs.jobs import Job, Value, read_source
 
-__all__ = ["Outcome", "Task", "execute_task", "is_python", "task_of"]
+__all__ = [
+    "Outcome",
+    "Task",
+    "execute_task",
+    "how_it_ended",
+    "is_python",
+    "stopped_notebook",
+    "task_of",
+]
 
 OWN_ERRORS = ("EvalkitError", "DataError", "ConfigError", "RunError", "BookError")
 LONGEST_REASON = 500
@@ -78,26 +88,86 @@ def is_python(source: dict[str, Any]) -> bool:
     return source["metadata"]["kernelspec"].get("name") in ("python3", "python")
 
 
-def execute_task(task: Task) -> Outcome:
+def execute_task(task: Task, tell: Callable[[bytes], None] | None = None) -> Outcome:
     """Run a task's notebook with papermill and clean what it left.
 
     Whatever happens in the notebook comes back as an `Outcome`; nothing is raised for it.
+
+    Parameters
+    ----------
+    task
+        What to run.
+    tell
+        Given the notebook, then each cell as it begins and what it left, each as JSON on one
+        line: what `stopped_notebook` needs where this process does not live to its end.
     """
     start = time.monotonic()
     clean_text = path_cleaner(Path(task.root))
-    notebook = None
+    told = _Told(tell)
     try:
-        notebook, reason = _papermill_run(task)
+        stopped = _papermill_run(task, told)
     except Exception as error:  # whatever it is, it is this notebook's alone
-        reason = _one_line(f"{type(error).__name__}: {error}", clean_text)
-    text = None
-    if notebook is not None:
-        plain = json.loads(json.dumps(notebook))
-        reason = _one_line(reason or problem_of(plain) or "", clean_text)
-        text = notebook_text(
-            cleaned_notebook(plain, label_suffix=task.label_suffix, clean_text=clean_text)
-        )
+        stopped = f"{type(error).__name__}: {error}"
+    stopped = _one_line(stopped, clean_text)
+    if told.notebook is None:
+        return Outcome(False, stopped, None, time.monotonic() - start)
+    plain = json.loads(json.dumps(told.notebook))
+    if stopped:
+        _put_error(plain, told.begun, stopped)
+    reason = stopped or _one_line(problem_of(plain) or "", clean_text)
+    text = _cleaned_text(task, plain, clean_text)
     return Outcome(not reason, reason, text, time.monotonic() - start)
+
+
+def stopped_notebook(task: Task, told: Sequence[bytes], reason: str) -> str | None:
+    """The notebook of a run whose process ended before it could hand it over.
+
+    Parameters
+    ----------
+    task
+        What was run.
+    told
+        What `execute_task` told until then. With nothing told, it is the notebook as it would
+        have been run.
+    reason
+        Why the process ended: it stands as an error in the cell that was being run.
+
+    Returns
+    -------
+    str or None
+        The cleaned notebook's text, with what the cells had left when they were done; None if
+        the notebook cannot be read.
+    """
+    notebook, begun = None, None
+    for event in map(json.loads, told):
+        if "notebook" in event:
+            notebook = event["notebook"]
+        elif "done" in event:
+            notebook["cells"][event["done"]] |= event["left"]
+        else:
+            begun = event["begun"]
+    try:
+        if notebook is None:
+            notebook = json.loads(json.dumps(_parameterised(task)))
+    except Exception:  # then there is nothing to show it in
+        return None
+    _put_error(notebook, begun, reason)
+    return _cleaned_text(task, notebook, path_cleaner(Path(task.root)))
+
+
+def _put_error(notebook: dict[str, Any], index: int | None, reason: str) -> None:
+    """Say in a cell, by default the first of code, why the run stopped there."""
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    cell = notebook["cells"][index] if index is not None else next(iter(code), None)
+    if cell is not None:
+        error = {"output_type": "error", "ename": "RunError", "evalue": reason}
+        cell["outputs"] = [*cell["outputs"], {**error, "traceback": [f"RunError: {reason}"]}]
+
+
+def _cleaned_text(task: Task, notebook: dict[str, Any], clean_text: Callable[[str], str]) -> str:
+    return notebook_text(
+        cleaned_notebook(notebook, label_suffix=task.label_suffix, clean_text=clean_text)
+    )
 
 
 def notebook_text(notebook: dict[str, Any]) -> str:
@@ -105,30 +175,80 @@ def notebook_text(notebook: dict[str, Any]) -> str:
     return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
-def _papermill_run(task: Task) -> tuple[Any, str]:
-    """The executed notebook, and why it stopped where that is not an error in a cell."""
+class _Told:
+    """What is known of a run while it goes: its notebook, and the cell begun last."""
+
+    def __init__(self, tell: Callable[[bytes], None] | None) -> None:
+        self._tell = tell
+        self.notebook: Any = None
+        self.begun: int | None = None
+
+    def take(self, notebook: Any) -> None:
+        self.notebook = notebook
+        self._say({"notebook": notebook})
+
+    def follow(self, manager: Any) -> None:
+        """Hear of each cell from papermill's manager of the notebook."""
+        start, complete = manager.cell_start, manager.cell_complete
+
+        def cell_start(cell: Any, cell_index: int | None = None, **details: Any) -> None:
+            start(cell, cell_index, **details)
+            if cell["cell_type"] == "code":
+                self.begun = cell_index
+                self._say({"begun": cell_index})
+
+        def cell_complete(cell: Any, cell_index: int | None = None, **details: Any) -> None:
+            complete(cell, cell_index, **details)
+            if cell["cell_type"] == "code":
+                left = {key: cell.get(key) for key in ("outputs", "execution_count")}
+                self._say({"done": cell_index, "left": left})
+
+        manager.cell_start, manager.cell_complete = cell_start, cell_complete
+
+    def _say(self, event: dict[str, Any]) -> None:
+        if self._tell is not None:
+            with contextlib.suppress(Exception):  # short of memory, say: the run goes on
+                self._tell(json.dumps(event).encode())
+
+
+def _parameterised(task: Task) -> Any:
+    """The notebook that a task runs, with its parameters."""
     import papermill.iorw
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from nbformat import from_dict
-    from papermill.engines import papermill_engines
     from papermill.execute import prepare_notebook_metadata
     from papermill.parameterize import parameterize_notebook
+
+    source = from_dict(read_source(Path(task.notebook)))
+    notebook = papermill.iorw.load_notebook_node(source)
+    if task.parameters:
+        kernel = notebook.metadata.kernelspec.name
+        notebook = parameterize_notebook(notebook, task.parameters, kernel_name=kernel)
+    return prepare_notebook_metadata(notebook, None, None, report_mode=False)
+
+
+def _papermill_run(task: Task, told: _Told) -> str:
+    """Run the notebook; why it stopped where that is not an error in a cell."""
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.engines import papermill_engines
     from papermill.utils import chdir
 
     deadline = time.monotonic() + task.timeout_seconds
-    source = from_dict(read_source(Path(task.notebook)))
-    notebook = papermill.iorw.load_notebook_node(source)
-    kernel = notebook.metadata.kernelspec.name
-    if task.parameters:
-        notebook = parameterize_notebook(notebook, task.parameters, kernel_name=kernel)
-    notebook = prepare_notebook_metadata(notebook, None, None, report_mode=False)
-    reason = ""
+    notebook = _parameterised(task)
+    told.take(notebook)
+
+    class Followed(papermill_engines.get_engine(task.engine)):
+        """The engine asked for, followed cell by cell."""
+
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+            told.follow(nb_man)
+            return super().execute_managed_notebook(nb_man, kernel_name, **options)
+
     with chdir(str(Path(task.notebook).parent)):
         try:
-            papermill_engines.execute_notebook_with_engine(
-                task.engine,
+            Followed.execute_notebook(
                 notebook,
-                kernel_name=kernel,
+                notebook.metadata.kernelspec.name,
                 progress_bar=False,
                 timeout_func=lambda cell: max(1, math.ceil(deadline - time.monotonic())),
                 coalesce_streams=True,
@@ -136,10 +256,19 @@ def _papermill_run(task: Task) -> tuple[Any, str]:
                 record_timing=False,
             )
         except CellTimeoutError:
-            reason = time_is_up(task.timeout_seconds)
+            return time_is_up(task.timeout_seconds)
         except DeadKernelError:
-            reason = "its kernel died"
-    return notebook, reason
+            return "its kernel died"
+    return ""
+
+
+def how_it_ended(code: int) -> str:
+    """How a process ended, in words, from its exit code as `Popen` has it."""
+    if code == -signal.SIGKILL:
+        return "its process was ended by the signal SIGKILL, as when memory runs out"
+    if code < 0:
+        return f"its process was ended by the signal {signal.Signals(-code).name}"
+    return f"its process ended itself with exit code {code}"
 
 
 def time_is_up(seconds: float) -> str:

@@ -16,7 +16,8 @@ from papermill.engines import Engine, NBClientEngine, papermill_engines
 from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
 
-from evalkit.runs.zygote import EVENT, HERE, NoZygote, Zygote, how_it_ended
+from evalkit.runs.execute import how_it_ended
+from evalkit.runs.zygote import EVENT, HERE, NoZygote, Zygote
 
 __all__ = ["ENGINES", "execute_for_owner", "register_here"]
 
@@ -117,7 +118,9 @@ def _zygote() -> Zygote:
         if os.getpid() not in _zygotes:
             _zygotes.clear()
             _zygotes[os.getpid()] = Zygote(os.environ)
-        return _zygotes[os.getpid()]
+        zygote = _zygotes[os.getpid()]
+    zygote.revive()
+    return zygote
 
 
 class _ByFork(Engine):

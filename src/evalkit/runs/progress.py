@@ -11,7 +11,7 @@ from typing import Literal, TextIO
 
 from evalkit.runs.jobs import Job, relative_name
 
-__all__ = ["JobResult", "RunEvent", "RunSummary", "progress_bar"]
+__all__ = ["JobResult", "RunEvent", "RunSummary", "pace_text", "progress_bar"]
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,36 @@ class RunEvent:
     left_seconds: float | None = None
 
 
+def pace_text(rate: float | None, left_seconds: float | None) -> str:
+    """Rate and time left in few words: ``2.1/s, 3 min left``.
+
+    Parameters
+    ----------
+    rate
+        Per second; told per minute where it is slower than one in two seconds. None: not known.
+    left_seconds
+        None where it is not known; below half a second, nothing is said of it.
+    """
+    if rate is None:
+        return ""
+    pace = f"{rate:.1f}/s" if rate >= 0.5 else f"{rate * 60:.1f}/min"
+    if left_seconds is None or left_seconds < 0.5:
+        return pace
+    if left_seconds < 90:
+        return f"{pace}, {left_seconds:.0f} s left"
+    minutes = round(left_seconds / 60)
+    if minutes < 90:
+        return f"{pace}, {minutes} min left"
+    return f"{pace}, {minutes // 60} h {minutes % 60} min left"
+
+
 @contextlib.contextmanager
 def progress_bar(
     jobs: Sequence[Job], *, project_dir: Path, stream: TextIO | None = None
 ) -> Iterator[Callable[[RunEvent], None]]:
     """Show a run's events: a bar on a terminal, one line per finished job elsewhere.
+
+    A line names the municipality and the notebook, and ends with the rate and the time left.
 
     Parameters
     ----------
@@ -114,11 +139,16 @@ def _line(event: RunEvent, jobs: Sequence[Job], root: Path) -> str:
     return f"{place} {result.job.title or result.job.name:<{width}}  {what}"
 
 
+def _named(job: Job) -> str:
+    return f"{job.title} {job.name}".strip()
+
+
 def _print_line(event: RunEvent, jobs: Sequence[Job], root: Path, stream: TextIO) -> None:
     if event.kind == "notice":
         print(event.text, file=stream, flush=True)
     elif event.kind == "finished":
-        print(_line(event, jobs, root), file=stream, flush=True)
+        pace = pace_text(event.rate, event.left_seconds)
+        print(f"{_line(event, jobs, root)}  {pace}".rstrip(), file=stream, flush=True)
 
 
 def _move_bar(event: RunEvent, bar, jobs: Sequence[Job], root: Path) -> None:
@@ -127,8 +157,9 @@ def _move_bar(event: RunEvent, bar, jobs: Sequence[Job], root: Path) -> None:
     elif event.kind == "begun":
         bar.reset(total=event.total_count)
     elif event.kind == "started":
-        bar.set_description_str(f"{event.job.title} {event.job.name}".strip())
+        bar.set_description_str(_named(event.job))
     elif event.kind == "finished":
         if event.result.state == "failed":
             bar.write(_line(event, jobs, root), file=bar.fp)
         bar.update(1)
+        bar.set_description_str(_named(event.job))  # a cluster tells of no start

@@ -29,12 +29,11 @@ from evalkit.runs.record import (
     write_record,
 )
 from evalkit.runs.runners import Runners
+from evalkit.settings import MEMORY_MB, TIMEOUT_SECONDS
 
 __all__ = ["ENGINES", "job_states", "run_jobs"]
 
 ENGINES = ("auto", "fork", "kernel", "papermill")
-TIMEOUT_SECONDS = 600.0
-MEMORY_MB = 2048
 
 
 def job_states(
@@ -108,7 +107,9 @@ def run_jobs(
     timeout_seconds, memory_mb
         Limits for one notebook: seconds, and megabytes beyond the libraries' own.
     log
-        The run's log file; by default one per run under ``data/processed/<study>/runs/logs``.
+        The run's log file; by default a new one under ``data/processed/<study>/runs/logs``
+        for each run that has something to do. A line tells each start and each end; a log
+        without a last line ``ended`` is of a run that was killed while it ran what it started.
     cluster
         Address of a dask scheduler, or ``"local:N"`` for one with N processes here.
     code_paths
@@ -152,22 +153,27 @@ def run_jobs(
         states = states_of(checked, place, hashes, made_from)
         results = {s.job.output: JobResult(s.job, "fresh") for s in states if s.state == "fresh"}
         left = [state.job for state in states if state.state != "fresh"]
-        if left:
-            _remove_leftovers(place, left)
-            keeper = _Keeper(place, hashes, made_from)
-            limits = {"timeout_seconds": float(timeout_seconds), "memory_mb": memory_mb}
-            log_path = log or place.runs_dir / "logs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
-            with _log_file(log_path) as log_stream:
-                teller.begin(len(left), log_stream)
-                if cluster is None:
-                    count = min(workers or os.cpu_count() or 1, len(left))
-                    _run_here(left, keeper, teller, engine, count, limits, preload)
-                else:
-                    _run_on_cluster(left, keeper, teller, engine, cluster, limits, preload)
-            results |= {result.job.output: result for result in teller.results}
-    return RunSummary(
-        tuple(results[job.output] for job in checked), seconds=time.monotonic() - started
-    )
+        log_path = log or (_new_log(place) if left else None)
+        with _log_file(log_path) as teller.log:
+            if left:
+                _remove_leftovers(place, left)
+                keeper = _Keeper(place, hashes, made_from)
+                limits = {"timeout_seconds": float(timeout_seconds), "memory_mb": memory_mb}
+                with teller.telling(len(left)):
+                    if cluster is None:
+                        count = min(workers or os.cpu_count() or 1, len(left))
+                        _run_here(left, keeper, teller, engine, count, limits, preload)
+                    else:
+                        _run_on_cluster(left, keeper, teller, engine, cluster, limits, preload)
+                results |= {result.job.output: result for result in teller.results}
+            in_order = tuple(results[job.output] for job in checked)
+            summary = RunSummary(in_order, seconds=time.monotonic() - started)
+            teller.write("ended", f"{summary}, {summary.seconds:.2f} s")
+    return summary
+
+
+def _new_log(place: Place) -> Path:
+    return place.runs_dir / "logs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
 
 
 def _remove_leftovers(place: Place, jobs: Iterable[Job]) -> None:
@@ -176,8 +182,11 @@ def _remove_leftovers(place: Place, jobs: Iterable[Job]) -> None:
 
 
 @contextlib.contextmanager
-def _log_file(path: Path) -> Iterator[TextIO | None]:
+def _log_file(path: Path | None) -> Iterator[TextIO | None]:
     """The run's log; a log that cannot be written is no reason not to run."""
+    if path is None:
+        yield None
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
@@ -196,29 +205,38 @@ class _Teller:
 
     def __init__(self, progress: Callable[[RunEvent], None] | None) -> None:
         self._progress = progress
-        self._log: TextIO | None = None
         self._total_count = 0
         self._begun = time.monotonic()
+        self.log: TextIO | None = None
         self.results: list[JobResult] = []
 
     def notice(self, text: str) -> None:
         self._tell("notice", text=text)
-        self._write(text)
+        self.write(text)
 
-    def begin(self, total_count: int, log: TextIO | None) -> None:
-        self._total_count, self._log = total_count, log
+    @contextlib.contextmanager
+    def telling(self, total_count: int) -> Iterator[None]:
+        """Around the work: how much there is, and how far it came if it is broken off."""
+        self._total_count = total_count
         self._begun = time.monotonic()
         self._tell("begun")
-        self._write(f"begun: {total_count} to run")
+        self.write("begun", f"{total_count} to run, process {os.getpid()}")
+        try:
+            yield
+        except BaseException as error:
+            done = f"{len(self.results)} of {total_count} done"
+            self.write("broken off", done, type(error).__name__)
+            raise
 
     def start(self, job: Job) -> None:
         self._tell("started", job=job)
+        self.write("started", job.output.stem, job.title)
 
     def finish(self, result: JobResult) -> None:
         self.results.append(result)
         self._tell("finished", job=result.job, result=result)
-        said = [result.state, result.job.name, result.job.title, f"{result.seconds:.2f} s"]
-        self._write("\t".join([*said, result.reason]).rstrip())
+        named = (result.job.output.stem, result.job.title)
+        self.write(result.state, *named, f"{result.seconds:.2f} s", result.reason)
 
     def _tell(self, kind: str, **details: Any) -> None:
         if self._progress is None:
@@ -236,10 +254,12 @@ class _Teller:
         )
         self._progress(event)
 
-    def _write(self, text: str) -> None:
-        if self._log is not None:
+    def write(self, *said: str) -> None:
+        """A line in the log: when, what, and about what, with tabs between."""
+        if self.log is not None:
+            line = "\t".join([f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", *said]).rstrip()
             with contextlib.suppress(OSError):
-                self._log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\t{text}\n")
+                self.log.write(line + "\n")
 
 
 class _Keeper:
@@ -408,6 +428,7 @@ def _run_on_cluster(
         )
         for job in able
     ]
+    teller.write("sent", f"{len(able)} to the dask scheduler at {address}")
     try:
         for index, outcome in outcomes_from_cluster(tasks, address, notice=teller.notice):
             teller.finish(keeper.keep(able[index], outcome))

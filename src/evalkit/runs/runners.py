@@ -31,13 +31,14 @@ class Runners:
         self._lock = threading.Lock()
         self._workers: list[KernelWorker] = []
         self._forkable: dict[str, bool] = {}
+        self._said = False
         self._zygote: Zygote | None = None
         if engine != "papermill":
             try:
                 mode = "kernel" if engine == "kernel" else "fork"
                 self._zygote = Zygote(environment, mode=mode, preload=preload)
             except NoZygote as reason:
-                notice(f"using papermill's own engine, which is slower: {reason}")
+                self._say_once(reason)
 
     @contextlib.contextmanager
     def for_one_thread(self) -> Iterator[Callable[[Task], Outcome]]:
@@ -48,13 +49,23 @@ class Runners:
 
         def run(task: Task) -> Outcome:
             if self._zygote is not None and self._can_fork(task.notebook):
-                return self._zygote.run(task)
+                try:
+                    return self._zygote.run(task)
+                except NoZygote as reason:
+                    self._say_once(reason)
             return worker.run(task)
 
         try:
             yield run
         finally:
             worker.stop()
+
+    def _say_once(self, reason: NoZygote) -> None:
+        with self._lock:
+            if self._said:
+                return
+            self._said = True
+        self._notice(f"using papermill's own engine, which is slower: {reason}")
 
     def _can_fork(self, notebook: str) -> bool:
         with self._lock:

@@ -7,16 +7,25 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 
 from evalkit.runs.environment import limit_memory
-from evalkit.runs.execute import Outcome, Task, execute_task, time_is_up
+from evalkit.runs.execute import (
+    Outcome,
+    Task,
+    execute_task,
+    how_it_ended,
+    stopped_notebook,
+    time_is_up,
+)
 
 __all__ = ["KernelWorker"]
 
 GRACE_SECONDS = 10  # for a kernel to start, to be stopped and for its notebook to be cleaned
 KERNEL_ITSELF_MB = 1024  # a worker and a kernel before the notebook's first line
-DIED = "its process died"
+LAST_SECONDS = 5  # for a process whose pipe has closed to be gone
+TOLD, OUTCOME = b"T", b"O"  # how a line of a worker begins
 
 
 class KernelWorker:
@@ -42,16 +51,23 @@ class KernelWorker:
         timer = threading.Timer(task.timeout_seconds + GRACE_SECONDS, end)
         timer.daemon = True
         timer.start()
+        begun = time.monotonic()
+        told: list[bytes] = []
         try:
             process.stdin.write(task.as_json() + b"\n")
             process.stdin.flush()
-            line = process.stdout.readline()
-            return Outcome.from_json(line)
+            while (line := process.stdout.readline()).startswith(TOLD):
+                told.append(line.removeprefix(TOLD))
+            return Outcome.from_json(line.removeprefix(OUTCOME))
         except (OSError, ValueError):
             self._process = None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LAST_SECONDS)
             _kill_tree(process)
-            reason = time_is_up(task.timeout_seconds) if too_late.is_set() else DIED
-            return Outcome(False, reason, None, 0.0)
+            late = too_late.is_set()
+            reason = time_is_up(task.timeout_seconds) if late else how_it_ended(process.returncode)
+            notebook = None if self._stopped else stopped_notebook(task, told, reason)
+            return Outcome(False, reason, notebook, time.monotonic() - begun)
         finally:
             timer.cancel()
 
@@ -98,13 +114,17 @@ def _serve() -> None:
     os.dup2(2, 1)  # whatever a library prints is not an answer
     tasks = os.fdopen(os.dup(0), "rb")
     limited = False
+
+    def answer(kind: bytes, content: bytes) -> None:
+        answers.write(kind + content + b"\n")
+        answers.flush()
+
     for line in _lines_while_owner_lives(tasks):
         task = Task.from_json(line)
         if not limited:
             limit_memory(task.memory_mb, already_mb=KERNEL_ITSELF_MB)
             limited = True
-        answers.write(execute_task(task).as_json() + b"\n")
-        answers.flush()
+        answer(OUTCOME, execute_task(task, lambda event: answer(TOLD, event)).as_json())
 
 
 def _lines_while_owner_lives(tasks):

@@ -33,7 +33,14 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.runs.environment import MATPLOTLIB_BACKEND, ONE_THREAD
-from evalkit.runs.execute import Outcome, Task, execute_task, time_is_up
+from evalkit.runs.execute import (
+    Outcome,
+    Task,
+    execute_task,
+    how_it_ended,
+    stopped_notebook,
+    time_is_up,
+)
 from evalkit.runs.record import default_code_paths
 
 __all__ = ["HERE", "NoZygote", "Zygote", "can_fork"]
@@ -58,6 +65,9 @@ HEADER = struct.Struct("!cI")
 TRAILER = struct.Struct("!8si")
 TRAILER_MARK = b"\xffended\xff\xff"
 START_SECONDS = 180
+START_TRIES = 3  # to warm another process in the place of a dead one
+RUN_TRIES = 3  # of a task, while each zygote it is begun in dies
+ENDED_WHILE_WARMED = b"it ended while it was being warmed"
 GRACE_SECONDS = 10
 LAST_WORDS_SECONDS = 5
 
@@ -95,7 +105,8 @@ class Zygote:
         self._mode = mode
         self._preload = json.dumps(None if preload is None else list(preload))
         self._lock = threading.Lock()
-        self._stopped = False
+        self._stopped = self._warming = False
+        self._given_up = ""
         self._process: subprocess.Popen | None = None
         self._control: socket.socket | None = None
         self._start()
@@ -112,11 +123,16 @@ class Zygote:
                 env=self.environment,
                 start_new_session=True,
             )
+        self._warming = True
         ours.settimeout(START_SECONDS)
         try:
-            kind, content = next(_frames(ours), (b"", b"it ended while it was being warmed"))
+            kind, content = next(_frames(ours), (b"", ENDED_WHILE_WARMED))
         except TimeoutError:
             kind, content = b"", b"it was not warm in time"
+        except OSError:
+            kind, content = b"", ENDED_WHILE_WARMED
+        finally:
+            self._warming = False
         ours.settimeout(None)
         if kind != READY or content:
             ours.close()
@@ -126,12 +142,36 @@ class Zygote:
         self._control = ours
 
     def _restart(self, dead: subprocess.Popen) -> None:
+        """Put another process in the place of a dead one, unless somebody already has."""
         with self._lock:
-            if self._process is dead and not self._stopped:
-                self._control.close()
-                dead.kill()
-                dead.wait()
-                self._start()
+            if self._process is not dead or self._stopped:
+                return
+            self._control.close()
+            dead.kill()
+            dead.wait()
+            for left in reversed(range(START_TRIES)):
+                try:
+                    return self._start()
+                except NoZygote as reason:
+                    if self._stopped:
+                        return
+                    if not left:
+                        self._given_up = f"{reason}, {START_TRIES} times"
+                        raise NoZygote(self._given_up) from None
+
+    def revive(self) -> None:
+        """Start another process where this one is gone.
+
+        Raises
+        ------
+        NoZygote
+            If none gets warm, though it was tried a few times.
+        """
+        process = self._process
+        if self._given_up:
+            raise NoZygote(self._given_up)
+        if process.poll() is not None:
+            self._restart(process)
 
     @contextlib.contextmanager
     def child(self, request: Mapping[str, Any]) -> Iterator[Child]:
@@ -151,39 +191,56 @@ class Zygote:
             self._control.sendall(frame(ADOPT, handed_over))
 
     def run(self, task: Task) -> Outcome:
-        """Run a task in a child; where the zygote itself was killed, once more in another."""
-        for _ in range(2):
+        """Run a task in a child; where the zygote itself was killed, in a child of another.
+
+        Raises
+        ------
+        NoZygote
+            If no other zygote gets warm, or each of a few dies while this task is run.
+        """
+        for _ in range(RUN_TRIES):
+            if self._given_up:
+                raise NoZygote(self._given_up)
             process = self._process
+            if not self._stopped:
+                with contextlib.suppress(OSError):
+                    outcome = self._run_once(replace(task, engine=HERE[self._mode]))
+                    if outcome is not None:
+                        return outcome
             if self._stopped:
-                break
-            with contextlib.suppress(OSError):
-                outcome = self._run_once(replace(task, engine=HERE[self._mode]))
-                if outcome is not None:
-                    return outcome
+                return Outcome(False, "its process died", None, 0.0)
             self._restart(process)
-        return Outcome(False, "its process died", None, 0.0)
+        raise NoZygote(f"the warmed process died {RUN_TRIES} times")
 
     def _run_once(self, task: Task) -> Outcome | None:
+        """How it went; None where the zygote died of something else than this task."""
         begun = time.monotonic()
         deadline = begun + task.timeout_seconds + GRACE_SECONDS
+        told: list[bytes] = []
         with self.child({"task": task.as_json().decode()}) as child:
             try:
                 for kind, content in child.frames(deadline):
                     if kind == ADOPT:
                         self.adopt(content)
+                    elif kind == EVENT:
+                        told.append(content)
                     elif kind == OUTCOME:
                         return Outcome.from_json(content)
             except TimeoutError:
                 reason = time_is_up(task.timeout_seconds)
-                return Outcome(False, reason, None, time.monotonic() - begun)
-        if child.ended is None:
-            return None
-        return Outcome(False, how_it_ended(child.ended), None, time.monotonic() - begun)
+            else:
+                if child.ended is None:
+                    return None
+                reason = how_it_ended(child.ended)
+        notebook = None if self._stopped else stopped_notebook(task, told, reason)
+        return Outcome(False, reason, notebook, time.monotonic() - begun)
 
     def stop(self) -> None:
         """End the zygote and every child of it."""
+        self._stopped = True
+        if self._warming:  # who warms it holds the lock
+            self._process.kill()
         with self._lock:
-            self._stopped = True
             self._control.close()
             try:
                 self._process.wait(LAST_WORDS_SECONDS)
@@ -214,12 +271,6 @@ class Child:
             mark, status = TRAILER.unpack(received[-TRAILER.size :])
             if mark == TRAILER_MARK:
                 self.ended = status
-
-
-def how_it_ended(code: int) -> str:
-    if code < 0:
-        return f"its process was ended by the signal {signal.Signals(-code).name}"
-    return f"its process ended itself with exit code {code}"
 
 
 def _whole_frames(received: bytearray) -> Iterator[tuple[bytes, bytes]]:
@@ -372,7 +423,7 @@ def _do(request: Mapping[str, Any], connection: socket.socket) -> None:
         if "task" in request:
             task = Task.from_json(request["task"])
             limit_memory(task.memory_mb)
-            outcome = execute_task(task)
+            outcome = execute_task(task, lambda event: send(EVENT, event))
             lift_memory_limit()
             _say_goodbye()
             send(OUTCOME, outcome.as_json())
