@@ -8,23 +8,21 @@ done again.
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import re
 from collections.abc import Mapping
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from evalkit.errors import RunError
 from evalkit.files import remove_leftovers, write_whole
 from evalkit.municipalities import owners_of
 from evalkit.readers import Study, read_study, tables_folder
-from evalkit.runs.linux import end_with_parent
+from evalkit.runs.lanes import Died, results_side_by_side
 from evalkit.runs.lock import study_lock
 from evalkit.runs.record import Hashes, environment_versions, hash_of_bytes, sealed, unsealed
 from evalkit.settings import read_settings
@@ -34,6 +32,7 @@ __all__ = ["StudyFiles", "current_study", "process_files", "row_hashes"]
 
 RECORD = "processed.json"
 HIDDEN_BY_OTHERS = "observations"  # whose counts may be hidden for another municipality's sake
+ROWS_AT_ONCE = 100_000
 LARGE = 20_000_000  # bytes of tables; checking them takes several times as much memory
 SOURCES, FACTS, SETTINGS = "sources.bib", "facts.json", "study.toml"
 
@@ -193,17 +192,12 @@ def _make(files: StudyFiles) -> None:
 
 def _make_elsewhere(files: StudyFiles) -> None:
     """Make a large study in a process of its own, whose memory is free when it has ended."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        1, mp_context=context, initializer=end_with_parent, initargs=(os.getpid(),)
-    ) as pool:
-        try:
-            pool.submit(_make, files).result()
-        except BrokenExecutor as error:
+    for _, made in results_side_by_side(_make, [(files,)], workers=1):
+        if isinstance(made, Died):
             raise RunError(
-                f"the process that checked {files.raw} was killed, perhaps for want of memory; "
+                f"{files.raw} could not be checked: {made}, perhaps for want of memory; "
                 "run the same command again"
-            ) from error
+            )
 
 
 def current_study(files: StudyFiles, *, between_tables: bool = True) -> Study:
@@ -301,12 +295,23 @@ def _owners(name: str, table: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) 
 
 
 def _hashes_by_owner(table: pd.DataFrame, owners: pd.Series) -> dict[str, str]:
-    plain = table.astype({c: "str" for c in table if table[c].dtype.kind != "f"})
-    rows = pd.util.hash_pandas_object(plain, index=False)
-    return {
-        str(owner): hash_of_bytes(part.to_numpy().tobytes())
-        for owner, part in rows.groupby(owners.to_numpy(), sort=True)
-    }
+    rows = _row_hashes(table)
+    codes, names = pd.factorize(owners, sort=True)
+    parts = pd.Series(rows).groupby(codes, sort=True)
+    return {str(names[code]): hash_of_bytes(part.to_numpy().tobytes()) for code, part in parts}
+
+
+def _row_hashes(table: pd.DataFrame) -> np.ndarray:
+    """A hash of each row, worked out some rows at a time, for tables that are large in memory."""
+    text = {c: "str" for c in table if table[c].dtype.kind != "f"}
+    return np.concatenate(
+        [
+            pd.util.hash_pandas_object(
+                table.iloc[first : first + ROWS_AT_ONCE].astype(text), index=False
+            ).to_numpy()
+            for first in range(0, max(len(table), 1), ROWS_AT_ONCE)
+        ]
+    )
 
 
 def _write(files: StudyFiles, read: Study, unchanged: list[str]) -> None:
