@@ -278,3 +278,11 @@ def test_a_study_where_all_have_the_measure_has_no_synthetic_control_and_says_so
 
     assert path.empty
     assert "Ingen kommune uten tiltaket" in figure.alt
+
+
+def test_no_more_users_wrote_a_comment_than_answered_the_survey(demo):
+    comments = demo["codings"].groupby("municipality_code")["document"].nunique()
+    users = demo["surveys"].loc[demo["surveys"]["kind"] == "user_survey"]
+    answered = users.set_index("municipality_code")["answered_count"]
+
+    assert (comments <= answered.loc[comments.index]).all()

@@ -88,7 +88,7 @@ def test_the_table_of_what_is_hidden_says_how_well_it_is_hidden():
     summary = ek.hidden_summary(published, ek.audit_publication(published))
     table = ek.hidden_table(summary, **SURVEYS)
 
-    assert "| Antall svar | 8 | 0 | 4 | 4 |" in table.markdown
+    assert "| Antall svar fra ansatte | 8 | 0 | 4 | 4 |" in table.markdown
     assert "kan hvert skjulte antall ha minst 5 ulike verdier" in table.markdown
 
 
@@ -586,3 +586,85 @@ def test_a_target_path_without_a_target_shows_the_values_alone():
 
     assert "9,0\u00a0% i 2023" in figure.alt
     assert "mål" not in figure.alt.split(": ")[-1]
+
+
+ITEMS_OF_USERS = pd.DataFrame({"item": ["tilgang"], "position": [1], "text": ["Lett å få hjelp"]})
+
+
+def user_shares():
+    """One municipality with a share, and one where it is hidden."""
+    return pd.DataFrame(
+        {
+            "municipality_code": ["0991", "9901"],
+            "wave": 0,
+            "item": "tilgang",
+            "service": TOTAL,
+            "count": [None, 20.0],
+            "base": [None, 40.0],
+            "value": [None, 0.5],
+            "lower": [None, 0.352],
+            "upper": [None, 0.648],
+            "confidence_level": 0.95,
+            "method": "Wilson",
+            "reason": ["base_too_small", None],
+        }
+    )
+
+
+def test_what_users_answered_stands_by_municipality_in_their_order_and_what_is_hidden_says_why():
+    table = ek.user_shares_table(
+        user_shares(),
+        items=ITEMS_OF_USERS,
+        municipalities=MUNICIPALITIES,
+        surveys=SOURCES,
+        synthetic=True,
+    )
+
+    assert "(syntetisk)" in table.caption
+    assert "35–65" in table.markdown
+    assert "for lite grunnlag" in " ".join(table.markdown.split())
+    assert table.markdown.index("Regnbuvik") < table.markdown.index("Vantenes")
+
+
+def test_a_municipalitys_users_are_counted_beside_what_they_answered():
+    responses = pd.DataFrame(
+        {
+            "municipality_code": ["9901", "0991"],
+            "service": TOTAL,
+            "base": [90.0, None],
+            "count": [41.0, None],
+            "value": [41 / 90, None],
+            "lower": [0.36, None],
+            "upper": [0.56, None],
+            "reason": [None, "base_too_small"],
+        }
+    )
+    shown = {"items": ITEMS_OF_USERS, "surveys": SOURCES, "synthetic": True}
+
+    own = ek.user_answers_table(user_shares(), responses, OWN, **shown)
+    all_rates = ek.user_response_table(
+        responses, municipalities=MUNICIPALITIES, surveys=SOURCES, synthetic=True
+    )
+
+    assert "41 av 90 brukere svarte." in own.source
+    assert "Vantenes" not in own.markdown
+    assert "46" in all_rates.markdown
+    assert all_rates.markdown.count("for lite grunnlag") == 3
+
+
+def test_a_share_beside_a_text_is_no_change():
+    display = pd.DataFrame(
+        [("Hørt", 0.5, 0.42, 0.59, 0.95, "Wilson", None, "tid", (), "expands")],
+        columns=[
+            *("finding", "value", "lower", "upper", "confidence_level", "method", "reason"),
+            *("code", "excerpts", "fit"),
+        ],
+    )
+
+    table = ek.joint_display_table(
+        display, fits=ek.FINDING_FITS, codings=SOURCES, synthetic=True, quantity="share"
+    )
+
+    assert "Andel enige" in table.markdown
+    assert "50 % (42–59 %)" in table.markdown.replace("\u00a0", " ")
+    assert "prosentpoeng" not in table.caption

@@ -149,6 +149,7 @@ THEMES = {
     "tillit": ("Jeg stoler på henne", "Nye folk hver gang", "Samme person hele veien"),
 }
 CODERS = ("koder-a", "koder-b")
+WROTE = 0.7  # of the users who answered, the most who wrote a comment
 # By goal: what else could explain the change, how it stands, and what that rests on. Where two
 # statuses are given, the municipality's own material decides.
 RIVALS: dict[str, tuple[tuple[str, tuple[str, ...], str], ...]] = {
@@ -650,8 +651,7 @@ def _survey_tables(
                     services[here],
                 )
             )
-        users = int(size * 0.4)
-        replied = int(users * 0.45)
+        users, replied = _users(size)
         survey_id = f"brukere-{code}"
         surveys.append(
             {
@@ -682,6 +682,12 @@ def _survey_tables(
             )
         )
     return surveys, by_service, pd.concat(answers, ignore_index=True), crosswalk
+
+
+def _users(staff: int) -> tuple[int, int]:
+    """How many users a municipality with so many staff asked, and how many of them answered."""
+    asked = int(staff * 0.4)
+    return asked, int(asked * 0.45)
 
 
 def _status(place: int, wave: int, item: str) -> tuple[str, str | None, float]:
@@ -728,7 +734,9 @@ def _codings(design: _Design) -> list[dict]:
     for place, code in enumerate(design.codes):
         random = design.random(5000 + place)
         weights = random.dirichlet(np.full(len(themes), 4.0))
-        for number in range(45 + int(random.integers(0, 30))):
+        written = 45 + int(random.integers(0, 30))
+        most = int(WROTE * _users(design.staff[place])[1])
+        for number in range(min(written, most)):
             document = f"kommentar-{code}-{number + 1:02d}"
             for part in range(int(random.integers(1, 4))):
                 theme = str(random.choice(themes, p=weights))

@@ -20,7 +20,7 @@ from evalkit.disclosure import (
 )
 from evalkit.errors import DataError
 from evalkit.groups import numbered
-from evalkit.protected_surveys import EVERY
+from evalkit.protected_surveys import EVERY, survey_waves
 from evalkit.reasons import withhold
 from evalkit.synthetic_controls import (
     synthetic_control,
@@ -64,16 +64,16 @@ def answers_by_wave(
     answers
         Rows of ``AnswersTable``.
     surveys
-        Rows of ``SurveysTable``; those without a wave are left out.
+        Rows of ``SurveysTable``; those that ``survey_waves`` leaves out are left out.
     kind
-        Kind of survey.
+        Kind of survey: a code of ``SURVEY_KINDS``.
 
     Returns
     -------
     DataFrame
         The answers with ``wave`` (a whole number; 0 is the baseline), in their order.
     """
-    of_series = surveys.loc[(surveys["kind"] == kind) & surveys["wave"].notna()]
+    of_series = survey_waves(surveys, kind=kind)
     numbers, names = numbered(answers["survey_id"])
     waves = of_series.set_index("survey_id")["wave"].reindex(names).to_numpy(dtype=float)[numbers]
     known = ~np.isnan(waves)
@@ -98,13 +98,11 @@ def crosswalk_by_wave(
     DataFrame
         ``municipality_code``, ``wave``, ``item``, ``status`` and ``variant``.
     """
-    own = surveys.loc[(surveys["kind"] == kind) & surveys["wave"].notna()]
+    own = survey_waves(surveys, kind=kind)
     joined = crosswalk.merge(
         own[["survey_id", "municipality_code", "wave"]], on="survey_id", validate="many_to_one"
     )
-    return joined.assign(wave=joined["wave"].astype(int))[
-        ["municipality_code", "wave", "item", "status", "variant"]
-    ]
+    return joined[["municipality_code", "wave", "item", "status", "variant"]]
 
 
 def protected_shares(protected: pd.DataFrame, *, confidence_level: float = 0.95) -> pd.DataFrame:

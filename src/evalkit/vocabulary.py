@@ -430,8 +430,10 @@ QUANTITIES = {
 
 # Kinds of results that counts may be hidden in.
 RESULT_KINDS = {
-    "responses": "inviterte og svar",
-    "answers": "antall svar",
+    "responses": "inviterte og svar blant ansatte",
+    "answers": "antall svar fra ansatte",
+    "other_responses": "inviterte og svar blant andre",
+    "other_answers": "antall svar fra andre",
     "changes": "endringer",
     "themes": "tema i kommentarer",
     "values": "verdier av indikatorer",

@@ -99,6 +99,11 @@ from evalkit.tables.surveys import (
     survey_results_table,
     surveys_table,
 )
+from evalkit.tables.user_surveys import (
+    user_answers_table,
+    user_response_table,
+    user_shares_table,
+)
 
 __all__ = [
     "all_attainment_table",
@@ -182,6 +187,9 @@ __all__ = [
     "themes_table",
     "topics_table",
     "truth_table",
+    "user_answers_table",
+    "user_response_table",
+    "user_shares_table",
     "wave_comparability_table",
     "wave_response_table",
 ]

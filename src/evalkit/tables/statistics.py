@@ -839,7 +839,12 @@ def coder_agreement_table(
 
 
 def joint_display_table(
-    display: pd.DataFrame, *, fits: Mapping[str, str], codings: pd.DataFrame, synthetic: bool
+    display: pd.DataFrame,
+    *,
+    fits: Mapping[str, str],
+    codings: pd.DataFrame,
+    synthetic: bool,
+    quantity: str = "change",
 ) -> ReportTable:
     """Findings, their numbers and what was said about them; cleared excerpts, coded alike.
 
@@ -853,13 +858,28 @@ def joint_display_table(
         The codings behind, for their sources.
     synthetic
         Whether the study is synthetic.
+    quantity
+        What the numbers are: ``"change"`` of a share, or ``"share"`` (0 to 1).
     """
+    number, head, unit = {
+        "change": (
+            lambda row: f"{change_text(row.value)} ({limits_text(row)})",
+            "Endring",
+            "endring i prosentpoeng",
+        ),
+        "share": (
+            lambda row: (
+                f"{percent_text(100 * row.value, decimals=0)} "
+                f"({interval_text(100 * row.lower, 100 * row.upper) or withheld_text(row.reason)})"
+            ),
+            "Andel enige",
+            "gjennomsnittet av kommunene",
+        ),
+    }[quantity]
     rows = [
         (
             text_of(row.finding),
-            withheld_text(row.reason)
-            if pd.isna(row.value)
-            else f"{change_text(row.value)} ({limits_text(row)})",
+            withheld_text(row.reason) if pd.isna(row.value) else number(row),
             text_of(row.code),
             f"«{'», «'.join(map(text_of, row.excerpts))}»"
             if isinstance(row.excerpts, tuple) and row.excerpts
@@ -871,14 +891,14 @@ def joint_display_table(
     return report_table(
         [
             Column("Funn", 26),
-            Column("Endring", 18),
+            Column(head, 18),
             Column("Tema", 12),
             Column("Utdrag", 30),
             Column("Sammen", 14),
         ],
         rows,
         empty="Ingen funn er knyttet til tema.",
-        caption=labelled("Tall og tekst side om side; endring i prosentpoeng", synthetic=synthetic),
+        caption=labelled(f"Tall og tekst side om side; {unit}", synthetic=synthetic),
         source=source_line(codings),
         note=f"{method_line(display)} Utdragene er klarert og har fått temaet av alle som kodet "
         "teksten.".strip(),
