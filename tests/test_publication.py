@@ -12,6 +12,7 @@ from evalkit.disclosure import TOTAL, protect_shares, require_safe
 from evalkit.errors import DataError
 from evalkit.indicators import yearly_values
 from evalkit.preparation import (
+    baseline_shares,
     protected_changes,
     protected_side_by_side,
     protected_values,
@@ -483,3 +484,15 @@ def test_one_survey_without_a_wave_is_the_baseline_and_of_two_neither_is_shown()
 
     assert survey_waves(once, kind="user_survey")["wave"].tolist() == [0]
     assert survey_waves(twice, kind="user_survey").empty
+
+
+def test_the_baseline_of_a_change_is_of_those_it_counts():
+    """Of eighty who answered twice, forty agreed first; of the others half did."""
+    _, change, shown = linked_changes(
+        followed_pairs(both=30, before_only=10, after_only=20, neither=20)
+    )
+
+    assert baseline_shares(shown)["9901"] == 0.5
+    assert np.isnan(baseline_shares(change.assign(value=np.nan))["9901"])
+    with pytest.raises(DataError, match="same municipality_code more than once"):
+        baseline_shares(pd.concat([change, change]))

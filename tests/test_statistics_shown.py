@@ -331,7 +331,7 @@ def test_a_target_whose_probability_is_refused_says_why():
         **shown,
     )
 
-    assert "Sannsynlig å nå" in table.markdown
+    assert "Sannsynlig å nå i målåret" in table.markdown
     assert "| *for få år* |" in table.markdown
     assert "*mangler*" in unaimed.markdown
     assert "nan" not in unaimed.markdown
@@ -445,6 +445,75 @@ def test_a_finding_without_interval_says_why_beside_its_number():
     assert "ingen klarert og kodet likt" in table
 
 
+def test_a_goal_that_is_reached_says_whether_by_its_level_or_by_its_change():
+    reached = {"lower": -2.0, "upper": -1.0, "reason": None, "judgement": "reached"}
+    shown = {"goals": GOALS, "municipalities": MUNICIPALITIES, "synthetic": True}
+
+    by_change = ek.judgements_table(judged(**reached, target_status="no_target"), **shown)
+    by_level = ek.judgements_table(judged(**reached, target_status="met"), **shown)
+
+    assert "målet er nådd: endringen er stor nok" in " ".join(by_change.markdown.split())
+    assert "målverdien er nådd" in " ".join(by_level.markdown.split())
+
+
+def test_a_level_that_is_not_reached_is_told_where_the_change_itself_cannot_be_judged():
+    short = judged(lower=-2.0, upper=1.0, reason="base_too_small", target_status="not_met")
+
+    table = ek.judgements_table(short, goals=GOALS, municipalities=MUNICIPALITIES, synthetic=True)
+
+    told = table.markdown.replace("|", " ").split()
+    assert "målverdien er ikke nådd" in " ".join(told)
+    assert "for lite grunnlag" not in " ".join(told)
+
+
+def test_goals_stand_against_their_level_with_baseline_need_and_change():
+    changes = ek.goal_changes(
+        {
+            "g1": pd.DataFrame(
+                {
+                    "municipality_code": ["9901", "0991", "9902"],
+                    **{"value": [0.2, 0.02, 0.1], "lower": [0.12, -0.05, 0.02]},
+                    **{"upper": [0.28, 0.09, 0.18], "confidence_level": 0.95},
+                    **{"method": "Newcombe, paired shares", "reason": None},
+                }
+            )
+        },
+        evidence={"g1": "before_and_after"},
+        scale={"g1": 100},
+        baselines={"g1": pd.Series({"9901": 0.4, "0991": 0.3, "9902": 0.55})},
+    )
+    rules = ek.goal_rules(
+        rule_claims(direction="up", target_value="50", minimum_evidence="before_and_after")
+    )
+    names = pd.DataFrame(
+        {"municipality_code": ["9901", "0991", "9902"], "name": ["Regnbuvik", "Vantenes", "Måneby"]}
+    )
+
+    judgements = ek.judge_goal_attainment(changes, rules)
+    table = ek.target_judgements_table(
+        judgements, goals=GOALS, municipalities=names, synthetic=True
+    )
+    lines = [" ".join(line.replace("\\", "").split()) for line in table.markdown.splitlines()]
+
+    assert judgements["target_status"].tolist() == ["met", "not_met", "met"]
+    assert judgements["needed_change"].tolist() == pytest.approx([10, 20, -5])
+    assert any("| 40,0 % | +10,0 | +20,0 | +12,0 til +28,0 | nådd |" in line for line in lines)
+    assert any("| 30,0 % | +20,0 | +2,0 | −5,0 til +9,0 | ikke nådd |" in line for line in lines)
+    assert any("| 55,0 % | ingenting | +10,0 |" in line for line in lines)
+    assert "Målverdi: 50" in " ".join(table.markdown.split())
+
+
+def test_a_goal_without_a_level_is_not_among_those_held_against_one():
+    table = ek.target_judgements_table(
+        judged(target_status="no_target"),
+        goals=GOALS,
+        municipalities=MUNICIPALITIES,
+        synthetic=True,
+    )
+
+    assert table.markdown == "Ingen mål har målverdi."
+
+
 def rule_claims(**given):
     rule = {"direction": "down", "smallest_change": "1", "minimum_evidence": "controlled"} | given
     return pd.DataFrame(
@@ -465,7 +534,7 @@ def test_the_rules_stand_in_a_table_of_their_own():
 
     assert "| Lavere fravær | ned | 1 | sammenlignet med andre | 95\u00a0% |" in without.markdown
     assert "Målverdi" not in without.markdown
-    assert "| 6,5 |" in aimed.markdown
+    assert "| 6,5\u00a0% |" in aimed.markdown
 
 
 def test_shares_side_by_side_tell_their_bases():

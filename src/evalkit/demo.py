@@ -126,13 +126,16 @@ GOALS = {
     "naervaer": "Færre elever har høyt fravær",
     "samarbeid": "Tjenestene samordner hjelpen bedre",
     "deltakelse": "Færre unge står utenfor arbeid og utdanning",
+    "informasjon": "Ansatte får informasjonen de trenger",
 }
 # direction, smallest change that matters (percentage points), weakest evidence that is enough
 RULES = {
     "naervaer": ("down", 1.0, "controlled"),
     "samarbeid": ("up", 5.0, "before_and_after"),
     "deltakelse": ("down", 1.0, "controlled"),
+    "informasjon": ("up", 5.0, "before_and_after"),
 }
+TARGETS = {"samarbeid": 50, "informasjon": 50}  # per cent who agree, where a goal has a level
 THEMES = {
     "samordning": (
         "Jeg slipper å fortelle alt på nytt",
@@ -865,6 +868,10 @@ def _facts(design: _Design) -> list[dict]:
                 f"regel-{goal}", "minimum_evidence", "Svakeste grunnlag", evidence, "text", "regler"
             ),
         ]
+    rows += [
+        claim(f"regel-{goal}", "target_value", "Målverdi", level, "percent", "regler")
+        for goal, level in TARGETS.items()
+    ]
     for one in INDICATORS:
         rows.append(
             claim(

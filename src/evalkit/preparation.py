@@ -19,7 +19,7 @@ from evalkit.disclosure import (
     protect_shares,
 )
 from evalkit.errors import DataError
-from evalkit.groups import numbered
+from evalkit.groups import numbered, require_once
 from evalkit.protected_surveys import EVERY, survey_waves
 from evalkit.reasons import withhold
 from evalkit.synthetic_controls import (
@@ -31,6 +31,7 @@ from evalkit.uncertainty import wilson_interval, z_value
 
 __all__ = [
     "answers_by_wave",
+    "baseline_shares",
     "coded_units",
     "counts_behind",
     "crosswalk_by_wave",
@@ -510,6 +511,7 @@ def goal_changes(
     *,
     evidence: Mapping[str, str],
     scale: Mapping[str, float],
+    baselines: Mapping[str, pd.Series] | None = None,
 ) -> pd.DataFrame:
     """Changes that goals are judged by, as ``judge_goal_attainment`` takes them.
 
@@ -521,18 +523,48 @@ def goal_changes(
     evidence
         By goal, the kind of evidence: a code of ``EVIDENCE_GRADES``.
     scale
-        By goal, what brings its changes into the unit of the rules.
+        By goal, what brings its changes and baselines into the unit of the rules.
+    baselines
+        By goal with a target, the level that its changes are measured from, by municipality, as
+        from ``baseline_shares``; a goal that is not there has none.
     """
     columns = ["municipality_code", "value", "lower", "upper", "confidence_level"]
     parts = []
     for goal, result in results.items():
+        known = (baselines or {}).get(goal, pd.Series(dtype=float))
         part = result[[*columns, "method", "reason"]].assign(
-            goal_id=goal, evidence_grade=evidence[goal], baseline_value=np.nan
+            goal_id=goal,
+            evidence_grade=evidence[goal],
+            baseline_value=result["municipality_code"].map(known).astype(float) * scale[goal],
         )
         numbers = ["value", "lower", "upper"]
         part[numbers] = part[numbers].astype(float) * scale[goal]
         parts.append(part.astype({"reason": object}))
     return pd.concat(parts, ignore_index=True)
+
+
+def baseline_shares(changes: pd.DataFrame) -> pd.Series:
+    """The share who agreed before, among those whom each change counts.
+
+    Parameters
+    ----------
+    changes
+        As from ``protected_changes``, of one item and one pair of waves.
+
+    Returns
+    -------
+    Series
+        0 to 1, by ``municipality_code``; missing where the change is hidden.
+
+    Raises
+    ------
+    DataError
+        If a municipality is there more than once.
+    """
+    require_once(changes, ["municipality_code"], name="changes")
+    before, _ = counts_behind(changes)
+    share = (before["count"] / before["base"]).where(changes["value"].notna())
+    return share.set_axis(changes["municipality_code"])
 
 
 def goal_rules(claims: pd.DataFrame, *, scale: float = 1.0) -> pd.DataFrame:

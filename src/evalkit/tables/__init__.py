@@ -23,6 +23,9 @@ from evalkit.tables.effects import (
     attribution_table,
     indicator_changes_table,
 )
+from evalkit.tables.goal_targets import (
+    target_judgements_table,
+)
 from evalkit.tables.measures import (
     findings_table,
     logic_model_table,
@@ -182,6 +185,7 @@ __all__ = [
     "surveys_table",
     "synthetic_controls_table",
     "target_distance_table",
+    "target_judgements_table",
     "targets_table",
     "theme_matrix_table",
     "themes_table",
