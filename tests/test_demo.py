@@ -26,6 +26,7 @@ from evalkit.preparation import (
 from evalkit.protected_surveys import protected_answers, published_counts
 from evalkit.readers import read_study
 from evalkit.survey import share_change
+from evalkit.tables import goal_targets, survey_methods, user_surveys
 from evalkit.tables import statistics as tables
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
@@ -226,7 +227,12 @@ def public(module):
     return [one for one in made if one.__name__.endswith(("_table", "_figure"))]
 
 
-@pytest.mark.parametrize("function", [*public(tables), *public(figures)], ids=lambda f: f.__name__)
+SHOWN = (tables, goal_targets, survey_methods, user_surveys, figures)
+
+
+@pytest.mark.parametrize(
+    "function", [one for module in SHOWN for one in public(module)], ids=lambda f: f.__name__
+)
 def test_every_table_and_figure_must_be_told_whether_the_data_are_synthetic(function):
     parameter = inspect.signature(function).parameters["synthetic"]
 

@@ -393,6 +393,7 @@ NOTEBOOKS = (
     "15-qualitative",
     "17-rules",
     "18-disclosure",
+    "19-survey-methods",
 )
 BIBLIOGRAPHY = """@misc{evalkit-demo, langid={norsk}, author={{evalkit}},
   title={Syntetiske data til studien demo, laget av generatoren evalkit.demo}, year={2026}}

@@ -22,6 +22,7 @@ from evalkit.errors import DataError
 from evalkit.groups import numbered, require_once
 from evalkit.protected_surveys import EVERY, survey_waves
 from evalkit.reasons import withhold
+from evalkit.survey import AGREES_FROM
 from evalkit.synthetic_controls import (
     synthetic_control,
     synthetic_control_path,
@@ -30,6 +31,7 @@ from evalkit.synthetic_controls import (
 from evalkit.uncertainty import wilson_interval, z_value
 
 __all__ = [
+    "answers_behind",
     "answers_by_wave",
     "baseline_shares",
     "coded_units",
@@ -49,6 +51,9 @@ __all__ = [
     "protected_shares",
     "protected_side_by_side",
     "protected_values",
+    "sample_and_population",
+    "shown_populations",
+    "survey_plan",
     "targets_by_municipality",
     "truth_and_estimates",
     "with_standard_error",
@@ -173,6 +178,137 @@ def protected_side_by_side(
     return rows.assign(reason=reason.where(reason.notna(), None)).sort_values(
         keys, ignore_index=True
     )
+
+
+def answers_behind(
+    answers: pd.DataFrame,
+    shown: pd.DataFrame,
+    *,
+    by: Sequence[str] = ("municipality_code", "item"),
+) -> pd.DataFrame:
+    """The answers that results shown elsewhere rest on, so that a sum of them says nothing new.
+
+    An estimate over all municipalities, beside those of each, would tell of one that is hidden.
+
+    Parameters
+    ----------
+    answers
+        As from ``answers_by_wave``.
+    shown
+        Results with the columns of ``by`` and ``value``, as from ``protected_shares`` or
+        ``protected_changes``; those without a value are hidden.
+    by
+        The columns that say which answers a result rests on.
+    """
+    keys = list(by)
+    kept = pd.MultiIndex.from_frame(shown.loc[shown["value"].notna(), keys])
+    return answers.loc[pd.MultiIndex.from_frame(answers[keys]).isin(kept)]
+
+
+def sample_and_population(
+    answers: pd.DataFrame, shares: pd.DataFrame, responses: pd.DataFrame, *, item: str, wave: int
+) -> tuple[pd.DataFrame, pd.Series]:
+    """The answers to an item from services that are shown, and how many these invited.
+
+    Parameters
+    ----------
+    answers
+        As from ``answers_by_wave``.
+    shares
+        As from ``protected_shares``: only services whose share is shown are taken.
+    responses
+        As from ``protected_survey``: only services whose number of invited is shown are taken.
+    item, wave
+        The item, and the wave.
+
+    Returns
+    -------
+    tuple
+        The answers that are not blank, with ``agreed`` (whether the person agrees) and ``workplace``
+        (the service in its municipality); and the persons invited by ``municipality_code`` and
+        ``service``, of the same services.
+    """
+    keys = ["municipality_code", "service"]
+    own = shares.loc[
+        (shares["item"] == item) & (shares["wave"] == wave) & (shares["service"] != TOTAL)
+    ]
+    invited = responses.loc[
+        (responses["wave"] == wave) & (responses["service"] != TOTAL)
+    ].drop_duplicates(keys)
+    population = invited.dropna(subset=["base"]).set_index(keys)["base"].rename("population_count")
+    of_item = (answers["item"] == item) & (answers["wave"] == wave) & answers["score"].notna()
+    given = answers_behind(answers.loc[of_item], own, by=keys)
+    places = pd.MultiIndex.from_frame(given[keys])
+    known = places.isin(population.index)
+    given, places = given.loc[known], places[known]
+    sample = given.assign(
+        agreed=given["score"] >= AGREES_FROM,
+        workplace=given["municipality_code"] + " " + given["service"],
+    )
+    return sample, population.loc[population.index.isin(places)]
+
+
+def shown_populations(responses: pd.DataFrame) -> pd.DataFrame:
+    """Persons invited to each wave, as ``share_change`` takes a population; those hidden left out.
+
+    Parameters
+    ----------
+    responses
+        As from ``protected_survey``.
+
+    Returns
+    -------
+    DataFrame
+        ``municipality_code``, ``wave`` and ``population_count``.
+    """
+    keys = ["municipality_code", "wave"]
+    whole = responses.loc[(responses["service"] == TOTAL) & responses["base"].notna()]
+    rows = whole.drop_duplicates(keys)
+    return rows[keys].assign(population_count=rows["base"]).reset_index(drop=True)
+
+
+def survey_plan(
+    responses: pd.DataFrame,
+    shares: pd.DataFrame,
+    *,
+    item: str,
+    wave: int,
+    linkage_share: float,
+    correlation: float,
+) -> pd.DataFrame:
+    """A survey to come, planned like the last one, as ``planned_detectable_change`` takes it.
+
+    Parameters
+    ----------
+    responses, shares
+        As from ``protected_survey`` and ``protected_shares``.
+    item, wave
+        What the last one was: its item, and its wave.
+    linkage_share
+        Share of the answers that can be linked to one in the other wave (0 to 1), as hoped for.
+    correlation
+        Between a person's two answers, as expected.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``municipality_code``: ``invited_count``, ``response_share`` and
+        ``before_share`` (missing where they are hidden), ``linkage_share`` and ``correlation``.
+    """
+    asked = responses.loc[(responses["wave"] == wave) & (responses["service"] == TOTAL)]
+    asked = asked.drop_duplicates("municipality_code").set_index("municipality_code")
+    own = shares.loc[
+        (shares["item"] == item) & (shares["wave"] == wave) & (shares["service"] == TOTAL)
+    ].set_index("municipality_code")
+    return pd.DataFrame(
+        {
+            "invited_count": asked["base"].astype(float),
+            "response_share": asked["value"].astype(float),
+            "before_share": own["value"].astype(float).reindex(asked.index),
+            "linkage_share": linkage_share,
+            "correlation": correlation,
+        }
+    ).reset_index()
 
 
 def protected_changes(

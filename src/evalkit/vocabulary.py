@@ -48,7 +48,14 @@ __all__ = [
 
 # What a result's method says, or begins with, and how a reader is told; the first that fits.
 INTERVAL_METHODS = {
+    "Wilson on the effective base": "Wilson på det effektive grunnlaget",
     "Wilson": "Wilson",
+    "Feldt": "Feldt",
+    "Cliff's delta": "Cliff, med Students t",
+    "share up minus share down": "Wald for svar fra de samme personene",
+    "proportional odds, robust": "proporsjonale odds med feil som tåler at svar fra samme arbeidsplass ligner hverandre",
+    "proportional odds": "proporsjonale odds",
+    "linearised, clusters": "lineært tilnærmet, med tjenestene i kommunene som grupper, Students t",
     "Newcombe, paired shares": "Newcombe for svar fra de samme personene",
     "Newcombe, independent shares": "Newcombe for svar fra ulike personer",
     "Newcombe, widest": "Newcombe, de videste grensene som ukjent overlapping gir",

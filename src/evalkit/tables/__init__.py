@@ -97,6 +97,17 @@ from evalkit.tables.statistics import (
     wave_comparability_table,
     wave_response_table,
 )
+from evalkit.tables.survey_methods import (
+    adjusted_tests_table,
+    clusters_table,
+    finite_population_table,
+    linked_tests_table,
+    odds_table,
+    order_table,
+    planned_survey_table,
+    reliability_table,
+    weights_table,
+)
 from evalkit.tables.surveys import (
     comparability_table,
     survey_results_table,
@@ -109,6 +120,7 @@ from evalkit.tables.user_surveys import (
 )
 
 __all__ = [
+    "adjusted_tests_table",
     "all_attainment_table",
     "all_coverage_table",
     "all_grants_table",
@@ -120,6 +132,7 @@ __all__ = [
     "chain_table",
     "claims_list",
     "claims_table",
+    "clusters_table",
     "coder_agreement_table",
     "comparability_table",
     "conflicts_table",
@@ -134,6 +147,7 @@ __all__ = [
     "events_table",
     "facts_table",
     "findings_table",
+    "finite_population_table",
     "gatherings_table",
     "goal_rules_table",
     "goals_table",
@@ -148,6 +162,7 @@ __all__ = [
     "judgements_table",
     "left_out_table",
     "lessons_table",
+    "linked_tests_table",
     "logic_model_table",
     "measurability_table",
     "measure_progress_table",
@@ -157,6 +172,8 @@ __all__ = [
     "milestones_table",
     "municipalities_table",
     "municipality_changes_table",
+    "odds_table",
+    "order_table",
     "organisation_table",
     "original_tables_table",
     "participants_table",
@@ -166,9 +183,11 @@ __all__ = [
     "plan_findings_table",
     "plan_phases_table",
     "plan_versions_table",
+    "planned_survey_table",
     "pooled_table",
     "projects_table",
     "recommendations_table",
+    "reliability_table",
     "resource_groups_table",
     "result_goals_table",
     "risks_table",
@@ -196,4 +215,5 @@ __all__ = [
     "user_shares_table",
     "wave_comparability_table",
     "wave_response_table",
+    "weights_table",
 ]
