@@ -26,7 +26,7 @@ from evalkit.preparation import (
 from evalkit.protected_surveys import protected_answers, published_counts
 from evalkit.readers import read_study
 from evalkit.survey import share_change
-from evalkit.tables import goal_targets, survey_methods, user_surveys
+from evalkit.tables import goal_targets, indicator_methods, survey_methods, user_surveys
 from evalkit.tables import statistics as tables
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
@@ -227,7 +227,7 @@ def public(module):
     return [one for one in made if one.__name__.endswith(("_table", "_figure"))]
 
 
-SHOWN = (tables, goal_targets, survey_methods, user_surveys, figures)
+SHOWN = (tables, goal_targets, indicator_methods, survey_methods, user_surveys, figures)
 
 
 @pytest.mark.parametrize(
@@ -292,3 +292,18 @@ def test_no_more_users_wrote_a_comment_than_answered_the_survey(demo):
     answered = users.set_index("municipality_code")["answered_count"]
 
     assert (comments <= answered.loc[comments.index]).all()
+
+
+def test_the_groups_of_pupils_part_the_whole_and_the_worst_off_have_the_highest_risk(demo):
+    rows = demo["observations"]
+    whole = rows.loc[rows["area"].notna() & rows["indicator_id"].eq("fravaer")]
+    parts = whole.loc[whole["group"].notna()]
+    last = parts.loc[parts["period"] == "2024"].set_index("group")
+    share = last["numerator"] / last["denominator"]
+    total = whole.loc[whole["group"].isna() & whole["period"].eq("2024"), "numerator"].item()
+
+    assert last.filter(like="Femdel", axis=0)["numerator"].sum() == total
+    assert last.filter(like="Trinn", axis=0)["numerator"].sum() == total
+    assert share.filter(like="Femdel").is_monotonic_decreasing
+    assert rows["observation_id"].is_unique
+    assert parts["numerator"].min() >= 5

@@ -40,12 +40,15 @@ __all__ = [
     "funnel_counts",
     "goal_changes",
     "goal_rules",
+    "group_values",
+    "indicator_areas",
     "indicator_effect",
     "indicator_effects",
     "indicator_profiles",
     "indicator_synthetic_controls",
     "indicator_synthetic_path",
     "indicator_totals",
+    "measure_starts",
     "pairs_behind",
     "protected_changes",
     "protected_shares",
@@ -493,17 +496,125 @@ def targets_by_municipality(targets: pd.DataFrame, municipality_codes: list[str]
 
 
 def indicator_totals(observations: pd.DataFrame, *, area: str) -> pd.DataFrame:
-    """Yearly counts of an area that holds all municipalities.
+    """Yearly counts of an area that holds all municipalities; those of its groups are left out.
 
     Returns
     -------
     DataFrame
         ``indicator_id``, ``year``, ``value``, ``numerator`` and ``denominator``.
     """
-    own = observations.loc[observations["area"] == area]
+    own = observations.loc[(observations["area"] == area) & observations["group"].isna()]
     return own.assign(year=own["period"].str.slice(0, 4).astype(int))[
         ["indicator_id", "year", "value", "numerator", "denominator"]
     ]
+
+
+def indicator_areas(totals: pd.DataFrame, municipality_codes: Sequence[str]) -> pd.DataFrame:
+    """The area that holds all municipalities, as ``comparison_with_areas`` takes it.
+
+    Parameters
+    ----------
+    totals
+        As from ``indicator_totals``.
+    municipality_codes
+        The municipalities that are compared with it.
+
+    Returns
+    -------
+    DataFrame
+        The rows of ``totals`` for each municipality, with ``area`` (``"all"``).
+    """
+    codes = pd.DataFrame({"municipality_code": list(municipality_codes)})
+    return codes.merge(totals.assign(area="all"), how="cross")
+
+
+def group_values(
+    observations: pd.DataFrame,
+    *,
+    area: str,
+    groups: Sequence[str],
+    threshold: int = 5,
+) -> pd.DataFrame:
+    """Yearly values of the groups of an area, in their order, safe to show.
+
+    Groups part the whole of the area, so a small count could be found from the others: where one
+    is hidden, all groups of that indicator and year are. Of single municipalities they say nothing
+    that the whole does not.
+
+    Parameters
+    ----------
+    observations
+        Rows of ``ObservationsTable``, with counts.
+    area
+        The area.
+    groups
+        The groups in their order, such as from the worst off to the best off.
+    threshold
+        Smallest count, complement and base that may be shown.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``indicator_id``, ``year`` and ``group``, in that order: ``group_order`` (from
+        1), ``numerator``, ``denominator``, ``value`` (per cent), its ``standard_error`` (binomial)
+        and ``reason``.
+
+    Raises
+    ------
+    DataError
+        If the area has none of the groups, or a group stands twice in a year.
+    """
+    own = observations.loc[(observations["area"] == area) & observations["group"].isin(groups)]
+    if own.empty:
+        raise DataError(f"no observations of {area!r} by group; expected: {', '.join(groups)}")
+    keys = ["indicator_id", "year"]
+    rows = own.assign(
+        year=own["period"].str.slice(0, 4).astype(int),
+        group_order=own["group"].map({group: n for n, group in enumerate(groups, start=1)}),
+    )
+    require_once(rows, [*keys, "group"], name="observations")
+    rows = rows.sort_values([*keys, "group_order"], ignore_index=True)
+    count, base = rows["numerator"].astype(float), rows["denominator"].astype(float)
+    small = primary_reasons(count, base, threshold=threshold)
+    beside = small.notna().groupby([rows[key] for key in keys]).transform("any") & small.isna()
+    reason = small.mask(beside, "can_be_derived")
+    share = count / base
+    shown = rows[[*keys, "group", "group_order"]].assign(
+        numerator=count,
+        denominator=base,
+        value=100 * share,
+        standard_error=100 * np.sqrt(share * (1 - share) / base),
+        reason=reason.where(reason.notna(), None),
+    )
+    numbers = ["numerator", "denominator", "value", "standard_error"]
+    shown[numbers] = shown[numbers].mask(reason.notna())
+    return shown
+
+
+def measure_starts(
+    values: pd.DataFrame, *, treated: Sequence[str], treated_from: int
+) -> pd.DataFrame:
+    """When each municipality got the measure, as ``staggered_effects`` takes it.
+
+    Parameters
+    ----------
+    values
+        As from ``protected_values``.
+    treated, treated_from
+        As for ``indicator_effect``.
+
+    Returns
+    -------
+    DataFrame
+        ``municipality_code`` and ``first_treated_year``, missing for those without.
+    """
+    codes = np.sort(values["municipality_code"].unique())
+    return pd.DataFrame(
+        {
+            "municipality_code": codes,
+            "first_treated_year": np.where(np.isin(codes, list(treated)), treated_from, np.nan),
+        }
+    )
 
 
 def indicator_profiles(values: pd.DataFrame, *, year: int) -> pd.DataFrame:

@@ -26,6 +26,14 @@ from evalkit.tables.effects import (
 from evalkit.tables.goal_targets import (
     target_judgements_table,
 )
+from evalkit.tables.indicator_methods import (
+    area_comparison_table,
+    designs_table,
+    inequality_table,
+    moderators_table,
+    standardised_rates_table,
+    trends_table,
+)
 from evalkit.tables.measures import (
     findings_table,
     logic_model_table,
@@ -125,6 +133,7 @@ __all__ = [
     "all_coverage_table",
     "all_grants_table",
     "area_changes_table",
+    "area_comparison_table",
     "attainment_table",
     "attribution_table",
     "budget_table",
@@ -141,6 +150,7 @@ __all__ = [
     "coverage_table",
     "criteria_table",
     "decisions_table",
+    "designs_table",
     "detectable_table",
     "effects_table",
     "evaluation_plan_table",
@@ -155,6 +165,7 @@ __all__ = [
     "hidden_table",
     "indicator_changes_table",
     "indicators_table",
+    "inequality_table",
     "item_changes_table",
     "item_shares_table",
     "items_side_by_side_table",
@@ -170,6 +181,7 @@ __all__ = [
     "measures_table",
     "meetings_table",
     "milestones_table",
+    "moderators_table",
     "municipalities_table",
     "municipality_changes_table",
     "odds_table",
@@ -197,6 +209,7 @@ __all__ = [
     "services_table",
     "source_sections",
     "stakeholders_table",
+    "standardised_rates_table",
     "status_overview_table",
     "success_criteria_table",
     "survey_comparison_table",
@@ -209,6 +222,7 @@ __all__ = [
     "theme_matrix_table",
     "themes_table",
     "topics_table",
+    "trends_table",
     "truth_table",
     "user_answers_table",
     "user_response_table",
