@@ -16,7 +16,9 @@ LEVEL = {"confidence_levels": (0.95,)}
 
 def text(table):
     """What a reader sees, without the width of the columns."""
-    return " ".join(f"{table.markdown} {table.source}".replace("\u00a0", " ").split())
+    return " ".join(
+        f"{table.markdown} {table.source}".replace("\u00a0", " ").replace("\u2060", "").split()
+    )
 
 
 def observations(*rows):

@@ -21,7 +21,9 @@ SHOWN = {"items": ITEMS, "surveys": SOURCES, "synthetic": True}
 
 def text(table):
     """What a reader sees, without the width of the columns."""
-    return " ".join(f"{table.markdown} {table.source}".replace("\u00a0", " ").split())
+    return " ".join(
+        f"{table.markdown} {table.source}".replace("\u00a0", " ").replace("\u2060", "").split()
+    )
 
 
 def answers(*groups):

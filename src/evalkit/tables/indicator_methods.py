@@ -188,7 +188,7 @@ def inequality_table(
             withheld_text(ratio["reason"])
             if pd.isna(ratio["value"])
             else number_text(ratio["value"], decimals=2),
-            "–".join(number_text(ratio[end], decimals=2) for end in ("lower", "upper"))
+            "–\u2060".join(number_text(ratio[end], decimals=2) for end in ("lower", "upper"))
             if pd.notna(ratio["lower"])
             else "",
         )

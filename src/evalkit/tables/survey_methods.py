@@ -322,7 +322,7 @@ def _odds_limits(row: pd.Series) -> str:
     if pd.isna(row["lower"]):
         return ""
     ends = (number_text(np.exp(row[end]), decimals=2) for end in ("lower", "upper"))
-    return "–".join(ends)
+    return "–\u2060".join(ends)
 
 
 def weights_table(
@@ -571,7 +571,7 @@ def _between_text(row) -> str:
     """Limits on a scale from 0 to 1, or why there are none."""
     if pd.isna(row.lower):
         return "" if pd.isna(row.value) else withheld_text(row.reason)
-    return "–".join(number_text(end, decimals=2) for end in (row.lower, row.upper))
+    return "–\u2060".join(number_text(end, decimals=2) for end in (row.lower, row.upper))
 
 
 def _the(wave: int) -> str:
