@@ -737,3 +737,42 @@ def test_a_share_beside_a_text_is_no_change():
     assert "Andel enige" in table.markdown
     assert "50 % (42–59 %)" in table.markdown.replace("\u00a0", " ")
     assert "prosentpoeng" not in table.caption
+
+
+def test_a_municipality_whose_users_were_not_asked_says_so():
+    staff = pd.DataFrame(
+        {
+            "survey_id": ["ansatte"],
+            "municipality_code": "9901",
+            "kind": "staff_survey",
+            "wave": 0.0,
+            "invited_count": 50.0,
+            "answered_count": 40.0,
+        }
+    )
+    given = pd.DataFrame(
+        {
+            "survey_id": "ansatte",
+            "municipality_code": "9901",
+            "respondent_id": ["a", "b"],
+            "service": None,
+            "item": "tilgang",
+            "score": [4.0, 5.0],
+        }
+    )
+    services = pd.DataFrame(columns=["survey_id", "service", "invited_count", "answered_count"])
+
+    shown, rates = ek.protected_survey(
+        ek.answers_by_wave(given, staff, kind="user_survey"),
+        ek.respondents_by_service(staff, services, kind="user_survey"),
+    )
+    table = ek.user_answers_table(
+        ek.protected_shares(shown),
+        rates,
+        OWN,
+        items=ITEMS_OF_USERS,
+        surveys=SOURCES,
+        synthetic=True,
+    )
+
+    assert table.markdown == "Brukerne i Regnbuvik er ikke spurt."
