@@ -26,6 +26,7 @@ from evalkit.preparation import (
 from evalkit.protected_surveys import protected_answers, published_counts
 from evalkit.readers import read_study
 from evalkit.survey import share_change
+from evalkit.tables import goal_targets, indicator_methods, survey_methods, user_surveys
 from evalkit.tables import statistics as tables
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
@@ -226,7 +227,12 @@ def public(module):
     return [one for one in made if one.__name__.endswith(("_table", "_figure"))]
 
 
-@pytest.mark.parametrize("function", [*public(tables), *public(figures)], ids=lambda f: f.__name__)
+SHOWN = (tables, goal_targets, indicator_methods, survey_methods, user_surveys, figures)
+
+
+@pytest.mark.parametrize(
+    "function", [one for module in SHOWN for one in public(module)], ids=lambda f: f.__name__
+)
 def test_every_table_and_figure_must_be_told_whether_the_data_are_synthetic(function):
     parameter = inspect.signature(function).parameters["synthetic"]
 
@@ -278,3 +284,26 @@ def test_a_study_where_all_have_the_measure_has_no_synthetic_control_and_says_so
 
     assert path.empty
     assert "Ingen kommune uten tiltaket" in figure.alt
+
+
+def test_no_more_users_wrote_a_comment_than_answered_the_survey(demo):
+    comments = demo["codings"].groupby("municipality_code")["document"].nunique()
+    users = demo["surveys"].loc[demo["surveys"]["kind"] == "user_survey"]
+    answered = users.set_index("municipality_code")["answered_count"]
+
+    assert (comments <= answered.loc[comments.index]).all()
+
+
+def test_the_groups_of_pupils_part_the_whole_and_the_worst_off_have_the_highest_risk(demo):
+    rows = demo["observations"]
+    whole = rows.loc[rows["area"].notna() & rows["indicator_id"].eq("fravaer")]
+    parts = whole.loc[whole["group"].notna()]
+    last = parts.loc[parts["period"] == "2024"].set_index("group")
+    share = last["numerator"] / last["denominator"]
+    total = whole.loc[whole["group"].isna() & whole["period"].eq("2024"), "numerator"].item()
+
+    assert last.filter(like="Femdel", axis=0)["numerator"].sum() == total
+    assert last.filter(like="Trinn", axis=0)["numerator"].sum() == total
+    assert share.filter(like="Femdel").is_monotonic_decreasing
+    assert rows["observation_id"].is_unique
+    assert parts["numerator"].min() >= 5

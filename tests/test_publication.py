@@ -12,11 +12,12 @@ from evalkit.disclosure import TOTAL, protect_shares, require_safe
 from evalkit.errors import DataError
 from evalkit.indicators import yearly_values
 from evalkit.preparation import (
+    baseline_shares,
     protected_changes,
     protected_side_by_side,
     protected_values,
 )
-from evalkit.protected_surveys import protected_answers, protected_survey
+from evalkit.protected_surveys import protected_answers, protected_survey, survey_waves
 from evalkit.publication import (
     Publication,
     audit_publication,
@@ -402,3 +403,96 @@ def test_those_invited_to_a_service_are_hidden_in_all_waves_or_in_none(published
 
     assert services.nunique().eq(1).all()
     assert hidden["hidden"].any()
+
+
+def asked_once(*agreed, kind="user_survey"):
+    """Surveys made once, one per municipality, of 40 users each: so many agree, ten disagree."""
+    codes = [f"99{place:02d}" for place in range(1, len(agreed) + 1)]
+    surveys = pd.DataFrame(
+        {
+            "survey_id": [f"brukere-{code}" for code in codes],
+            "municipality_code": codes,
+            "kind": kind,
+            "wave": np.nan,
+            "invited_count": 90.0,
+            "answered_count": 40.0,
+        }
+    )
+    given = answers(
+        *[(code, 0, None, 5, 0, yes) for code, yes in zip(codes, agreed, strict=True)],
+        *[(code, 0, None, 3, yes, 30) for code, yes in zip(codes, agreed, strict=True)],
+        *[(code, 0, None, 1, 30, 40) for code in codes],
+    ).drop(columns="wave")
+    crosswalk = surveys[["survey_id"]].assign(item="plan", status="same", variant=None)
+    return {
+        "surveys": surveys,
+        "services": pd.DataFrame(
+            columns=["survey_id", "service", "invited_count", "answered_count"]
+        ),
+        "crosswalk": crosswalk,
+        "answers": [given.assign(survey_id="brukere-" + given["municipality_code"])],
+    }
+
+
+def test_a_survey_of_users_is_protected_and_audited_like_one_of_staff():
+    """Three of forty agree in the second municipality; the others would tell, so one is hidden."""
+    shown = survey_publication(**asked_once(20, 3))
+    users = shown.others["user_survey"]
+    counts = users.answers.set_index(["municipality_code", "answer_class"])
+    audited = audit_publication(shown)
+
+    assert shown.answers.empty
+    assert counts.loc[("9901", "agree"), "count"] == 20
+    assert counts.loc[("9902", "agree"), "reason"] == "too_few"
+    assert counts.loc["9902", "reason"].eq("can_be_derived").any()
+    assert users.responses["value"].tolist() == pytest.approx([40 / 90, 40 / 90])
+    assert users.side_by_side[0]["reason"].tolist() == [None, "too_few"]
+    assert audited["cell"].str.startswith("user_survey: ").all()
+    require_safe(audited)
+
+
+def test_a_run_is_caught_that_shows_what_three_users_answered():
+    shown = survey_publication(**asked_once(20, 3))
+    users = shown.others["user_survey"]
+    beside = users.answers["reason"].eq("can_be_derived")
+    true = users.answers["answer_class"].map({"neither": 27.0, "disagree": 10.0})
+    careless = users.answers.assign(count=users.answers["count"].mask(beside, true))
+
+    with pytest.raises(DataError, match=r"user_survey: answers.*9902"):
+        require_safe(
+            audit_publication(
+                replace(shown, others={"user_survey": replace(users, answers=careless)})
+            )
+        )
+
+
+def test_the_demo_shows_its_users_and_audits_them(published):
+    users = published.others["user_survey"]
+    summary = hidden_summary(published, audit_publication(published)).set_index("kind")
+
+    assert users.responses["count"].notna().all()
+    assert set(users.answers["item"]) == {"bruker-tilgang", "bruker-medvirkning"}
+    assert (
+        summary.loc["other_answers", "shown_count"].max() == 48
+    )  # 6 x 2 items x 3 answers and all
+    assert not published.answers["item"].str.startswith("bruker").any()
+
+
+def test_one_survey_without_a_wave_is_the_baseline_and_of_two_neither_is_shown():
+    once = asked_once(20)["surveys"]
+    twice = pd.concat([once, once.assign(survey_id="brukere-igjen")])
+
+    assert survey_waves(once, kind="user_survey")["wave"].tolist() == [0]
+    assert survey_waves(twice, kind="user_survey").empty
+
+
+def test_the_baseline_of_a_change_is_of_those_it_counts():
+    """Of eighty who answered twice, forty agreed first; of the others half did."""
+    _, change, shown = linked_changes(
+        followed_pairs(both=30, before_only=10, after_only=20, neither=20)
+    )
+
+    assert baseline_shares(shown)["9901"] == 0.5
+    assert np.isnan(baseline_shares(change.assign(value=np.nan))["9901"])
+    with pytest.raises(DataError, match="same municipality_code more than once"):
+        baseline_shares(pd.concat([change, change]))

@@ -88,7 +88,7 @@ def test_the_table_of_what_is_hidden_says_how_well_it_is_hidden():
     summary = ek.hidden_summary(published, ek.audit_publication(published))
     table = ek.hidden_table(summary, **SURVEYS)
 
-    assert "| Antall svar | 8 | 0 | 4 | 4 |" in table.markdown
+    assert "| Antall svar fra ansatte | 8 | 0 | 4 | 4 |" in table.markdown
     assert "kan hvert skjulte antall ha minst 5 ulike verdier" in table.markdown
 
 
@@ -331,7 +331,7 @@ def test_a_target_whose_probability_is_refused_says_why():
         **shown,
     )
 
-    assert "Sannsynlig å nå" in table.markdown
+    assert "Sannsynlig å nå i målåret" in table.markdown
     assert "| *for få år* |" in table.markdown
     assert "*mangler*" in unaimed.markdown
     assert "nan" not in unaimed.markdown
@@ -445,6 +445,75 @@ def test_a_finding_without_interval_says_why_beside_its_number():
     assert "ingen klarert og kodet likt" in table
 
 
+def test_a_goal_that_is_reached_says_whether_by_its_level_or_by_its_change():
+    reached = {"lower": -2.0, "upper": -1.0, "reason": None, "judgement": "reached"}
+    shown = {"goals": GOALS, "municipalities": MUNICIPALITIES, "synthetic": True}
+
+    by_change = ek.judgements_table(judged(**reached, target_status="no_target"), **shown)
+    by_level = ek.judgements_table(judged(**reached, target_status="met"), **shown)
+
+    assert "målet er nådd: endringen er stor nok" in " ".join(by_change.markdown.split())
+    assert "målverdien er nådd" in " ".join(by_level.markdown.split())
+
+
+def test_a_level_that_is_not_reached_is_told_where_the_change_itself_cannot_be_judged():
+    short = judged(lower=-2.0, upper=1.0, reason="base_too_small", target_status="not_met")
+
+    table = ek.judgements_table(short, goals=GOALS, municipalities=MUNICIPALITIES, synthetic=True)
+
+    told = table.markdown.replace("|", " ").split()
+    assert "målverdien er ikke nådd" in " ".join(told)
+    assert "for lite grunnlag" not in " ".join(told)
+
+
+def test_goals_stand_against_their_level_with_baseline_need_and_change():
+    changes = ek.goal_changes(
+        {
+            "g1": pd.DataFrame(
+                {
+                    "municipality_code": ["9901", "0991", "9902"],
+                    **{"value": [0.2, 0.02, 0.1], "lower": [0.12, -0.05, 0.02]},
+                    **{"upper": [0.28, 0.09, 0.18], "confidence_level": 0.95},
+                    **{"method": "Newcombe, paired shares", "reason": None},
+                }
+            )
+        },
+        evidence={"g1": "before_and_after"},
+        scale={"g1": 100},
+        baselines={"g1": pd.Series({"9901": 0.4, "0991": 0.3, "9902": 0.55})},
+    )
+    rules = ek.goal_rules(
+        rule_claims(direction="up", target_value="50", minimum_evidence="before_and_after")
+    )
+    names = pd.DataFrame(
+        {"municipality_code": ["9901", "0991", "9902"], "name": ["Regnbuvik", "Vantenes", "Måneby"]}
+    )
+
+    judgements = ek.judge_goal_attainment(changes, rules)
+    table = ek.target_judgements_table(
+        judgements, goals=GOALS, municipalities=names, synthetic=True
+    )
+    lines = [" ".join(line.replace("\\", "").split()) for line in table.markdown.splitlines()]
+
+    assert judgements["target_status"].tolist() == ["met", "not_met", "met"]
+    assert judgements["needed_change"].tolist() == pytest.approx([10, 20, -5])
+    assert any("| 40,0 % | +10,0 | +20,0 | +12,0 til +28,0 | nådd |" in line for line in lines)
+    assert any("| 30,0 % | +20,0 | +2,0 | −5,0 til +9,0 | ikke nådd |" in line for line in lines)
+    assert any("| 55,0 % | ingenting | +10,0 |" in line for line in lines)
+    assert "Målverdi: 50" in " ".join(table.markdown.split())
+
+
+def test_a_goal_without_a_level_is_not_among_those_held_against_one():
+    table = ek.target_judgements_table(
+        judged(target_status="no_target"),
+        goals=GOALS,
+        municipalities=MUNICIPALITIES,
+        synthetic=True,
+    )
+
+    assert table.markdown == "Ingen mål har målverdi."
+
+
 def rule_claims(**given):
     rule = {"direction": "down", "smallest_change": "1", "minimum_evidence": "controlled"} | given
     return pd.DataFrame(
@@ -465,7 +534,7 @@ def test_the_rules_stand_in_a_table_of_their_own():
 
     assert "| Lavere fravær | ned | 1 | sammenlignet med andre | 95\u00a0% |" in without.markdown
     assert "Målverdi" not in without.markdown
-    assert "| 6,5 |" in aimed.markdown
+    assert "| 6,5\u00a0% |" in aimed.markdown
 
 
 def test_shares_side_by_side_tell_their_bases():
@@ -586,3 +655,124 @@ def test_a_target_path_without_a_target_shows_the_values_alone():
 
     assert "9,0\u00a0% i 2023" in figure.alt
     assert "mål" not in figure.alt.split(": ")[-1]
+
+
+ITEMS_OF_USERS = pd.DataFrame({"item": ["tilgang"], "position": [1], "text": ["Lett å få hjelp"]})
+
+
+def user_shares():
+    """One municipality with a share, and one where it is hidden."""
+    return pd.DataFrame(
+        {
+            "municipality_code": ["0991", "9901"],
+            "wave": 0,
+            "item": "tilgang",
+            "service": TOTAL,
+            "count": [None, 20.0],
+            "base": [None, 40.0],
+            "value": [None, 0.5],
+            "lower": [None, 0.352],
+            "upper": [None, 0.648],
+            "confidence_level": 0.95,
+            "method": "Wilson",
+            "reason": ["base_too_small", None],
+        }
+    )
+
+
+def test_what_users_answered_stands_by_municipality_in_their_order_and_what_is_hidden_says_why():
+    table = ek.user_shares_table(
+        user_shares(),
+        items=ITEMS_OF_USERS,
+        municipalities=MUNICIPALITIES,
+        surveys=SOURCES,
+        synthetic=True,
+    )
+
+    assert "(syntetisk)" in table.caption
+    assert "35–65" in table.markdown
+    assert "for lite grunnlag" in " ".join(table.markdown.split())
+    assert table.markdown.index("Regnbuvik") < table.markdown.index("Vantenes")
+
+
+def test_a_municipalitys_users_are_counted_beside_what_they_answered():
+    responses = pd.DataFrame(
+        {
+            "municipality_code": ["9901", "0991"],
+            "service": TOTAL,
+            "base": [90.0, None],
+            "count": [41.0, None],
+            "value": [41 / 90, None],
+            "lower": [0.36, None],
+            "upper": [0.56, None],
+            "reason": [None, "base_too_small"],
+        }
+    )
+    shown = {"items": ITEMS_OF_USERS, "surveys": SOURCES, "synthetic": True}
+
+    own = ek.user_answers_table(user_shares(), responses, OWN, **shown)
+    all_rates = ek.user_response_table(
+        responses, municipalities=MUNICIPALITIES, surveys=SOURCES, synthetic=True
+    )
+
+    assert "41 av 90 brukere svarte." in own.source
+    assert "Vantenes" not in own.markdown
+    assert "46" in all_rates.markdown
+    assert all_rates.markdown.count("for lite grunnlag") == 3
+
+
+def test_a_share_beside_a_text_is_no_change():
+    display = pd.DataFrame(
+        [("Hørt", 0.5, 0.42, 0.59, 0.95, "Wilson", None, "tid", (), "expands")],
+        columns=[
+            *("finding", "value", "lower", "upper", "confidence_level", "method", "reason"),
+            *("code", "excerpts", "fit"),
+        ],
+    )
+
+    table = ek.joint_display_table(
+        display, fits=ek.FINDING_FITS, codings=SOURCES, synthetic=True, quantity="share"
+    )
+
+    assert "Andel enige" in table.markdown
+    assert "50 % (42–59 %)" in table.markdown.replace("\u00a0", " ")
+    assert "prosentpoeng" not in table.caption
+
+
+def test_a_municipality_whose_users_were_not_asked_says_so():
+    staff = pd.DataFrame(
+        {
+            "survey_id": ["ansatte"],
+            "municipality_code": "9901",
+            "kind": "staff_survey",
+            "wave": 0.0,
+            "invited_count": 50.0,
+            "answered_count": 40.0,
+        }
+    )
+    given = pd.DataFrame(
+        {
+            "survey_id": "ansatte",
+            "municipality_code": "9901",
+            "respondent_id": ["a", "b"],
+            "service": None,
+            "item": "tilgang",
+            "score": [4.0, 5.0],
+        }
+    )
+    services = pd.DataFrame(columns=["survey_id", "service", "invited_count", "answered_count"])
+
+    shown, rates = ek.protected_survey(
+        ek.answers_by_wave(given, staff, kind="user_survey"),
+        ek.respondents_by_service(staff, services, kind="user_survey"),
+    )
+    table = ek.user_answers_table(
+        ek.protected_shares(shown),
+        rates,
+        OWN,
+        items=ITEMS_OF_USERS,
+        surveys=SOURCES,
+        synthetic=True,
+    )
+
+    assert table.markdown == "Brukerne i Regnbuvik er ikke spurt."

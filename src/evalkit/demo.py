@@ -51,6 +51,7 @@ PERSON_SHARE = 0.5  # of the variance of an answer that follows the person
 CUTS = (-1.35, -0.55, 0.2, 1.15)  # steps of the scale on the latent answer
 AGREES_AT = CUTS[2]
 WITHOUT_MEASURE = 54  # areas that the municipalities of the study are compared with
+WHOLE_AREA = "Alle demokommunene"  # holds all municipalities
 FIRST_YEAR, YEAR_COUNT, STARTED = 2010, 15, 2020
 SHARED_SHOCK = (0.0, 0.9, 0.6, 0.3, 0.2)  # percentage points, everywhere, from the start year
 WANDERING, ROUGHNESS = 0.6, 0.35  # yearly noise of an area: correlation, standard deviation
@@ -82,6 +83,17 @@ USER_ITEMS = (
     Question("bruker-tilgang", "Tilgjengelighet", "Det var lett å få hjelp", (0, 0, 0.2)),
     Question("bruker-medvirkning", "Medvirkning", "Jeg ble hørt", (0, 0, 0.1)),
 )
+# Groups of pupils in all municipalities together, and the risk of high absence in each against all.
+EDUCATION = {
+    "Femdel 1: foreldre med kortest utdanning": 1.5,
+    "Femdel 2": 1.2,
+    "Femdel 3": 1.0,
+    "Femdel 4": 0.75,
+    "Femdel 5: foreldre med lengst utdanning": 0.55,
+}
+GRADES = {"Trinn 1–4": 0.6, "Trinn 5–7": 0.9, "Trinn 8–10": 1.6}
+GRADE_SHARES = ((0.42, 0.30, 0.28), (0.37, 0.29, 0.34))  # of the pupils, first year and last
+GROUPED = "fravaer"
 # (municipality's place, wave, item): status, wording used, and how the wording moves the answer.
 EXCEPTIONS: dict[tuple[int, int, str], tuple[str, str | None, float]] = {
     (1, 0, "medvirkning"): ("reworded", "Barn og unge blir spurt om hva de mener", -0.4),
@@ -126,13 +138,16 @@ GOALS = {
     "naervaer": "Færre elever har høyt fravær",
     "samarbeid": "Tjenestene samordner hjelpen bedre",
     "deltakelse": "Færre unge står utenfor arbeid og utdanning",
+    "informasjon": "Ansatte får informasjonen de trenger",
 }
 # direction, smallest change that matters (percentage points), weakest evidence that is enough
 RULES = {
     "naervaer": ("down", 1.0, "controlled"),
     "samarbeid": ("up", 5.0, "before_and_after"),
     "deltakelse": ("down", 1.0, "controlled"),
+    "informasjon": ("up", 5.0, "before_and_after"),
 }
+TARGETS = {"samarbeid": 50, "informasjon": 50}  # per cent who agree, where a goal has a level
 THEMES = {
     "samordning": (
         "Jeg slipper å fortelle alt på nytt",
@@ -149,6 +164,7 @@ THEMES = {
     "tillit": ("Jeg stoler på henne", "Nye folk hver gang", "Samme person hele veien"),
 }
 CODERS = ("koder-a", "koder-b")
+WROTE = 0.7  # of the users who answered, the most who wrote a comment
 # By goal: what else could explain the change, how it stands, and what that rests on. Where two
 # statuses are given, the municipality's own material decides.
 RIVALS: dict[str, tuple[tuple[str, tuple[str, ...], str], ...]] = {
@@ -315,8 +331,9 @@ def demo_truth(
     dict
         ``indicator_effect`` (percentage points) by indicator; ``item_change_wave_1`` and
         ``item_change_wave_2``: change since the baseline in the share who agree (-1 to 1), by
-        ``<municipality_code>.<item>``, were the bank's wording used throughout; and
-        ``mean_item_change_wave_1``, their mean over the municipalities, by item.
+        ``<municipality_code>.<item>``, were the bank's wording used throughout;
+        ``mean_item_change_wave_1``, their mean over the municipalities, by item; and
+        ``relative_risk`` of high absence, by group of pupils.
     """
     design = _design(seed, municipality_count, area_count)
     truth: dict[str, dict[str, float]] = {
@@ -335,6 +352,7 @@ def demo_truth(
         one.item: float(np.mean([changes[f"{code}.{one.item}"] for code in design.codes]))
         for one in STAFF_ITEMS
     }
+    truth["relative_risk"] = EDUCATION | GRADES
     return truth
 
 
@@ -389,6 +407,8 @@ NOTEBOOKS = (
     "15-qualitative",
     "17-rules",
     "18-disclosure",
+    "19-survey-methods",
+    "26-groups",
 )
 BIBLIOGRAPHY = """@misc{evalkit-demo, langid={norsk}, author={{evalkit}},
   title={Syntetiske data til studien demo, laget av generatoren evalkit.demo}, year={2026}}
@@ -568,13 +588,45 @@ def _observations(design: _Design) -> pd.DataFrame:
         whole = frame.groupby(["indicator_id", "period"], as_index=False)[
             ["numerator", "denominator"]
         ].sum()
-        parts += [frame, whole.assign(area="Alle demokommunene")]
+        parts += [frame, whole.assign(area=WHOLE_AREA)]
+        if one.indicator_id == GROUPED:
+            parts.append(_group_observations(design, whole))
     table = pd.concat(parts, ignore_index=True)
-    where = table["municipality_code"].fillna("alle")
+    where = table["municipality_code"].fillna(table["group_id"]).fillna("alle")
     return table.assign(
         observation_id=table["indicator_id"] + "-" + where + "-" + table["period"].astype(str),
         value=(100 * table["numerator"] / table["denominator"]).round(2),
     )
+
+
+def _group_observations(design: _Design, whole: pd.DataFrame) -> pd.DataFrame:
+    """The pupils of all municipalities by parents' education and by grade, as counts of the whole."""
+    random = design.random(60_000)
+    first, last = (np.array(shares) for shares in GRADE_SHARES)
+    fifths = np.full(len(EDUCATION), 1 / len(EDUCATION))
+    rows = []
+    for place, row in enumerate(whole.itertuples(index=False)):
+        grades = first + (last - first) * place / (YEAR_COUNT - 1)
+        for kind, risks, shares in (("utd", EDUCATION, fifths), ("trinn", GRADES, grades)):
+            bases = np.floor(shares * row.denominator).astype(int)
+            bases[-1] = row.denominator - bases[:-1].sum()
+            chance = bases * np.array(list(risks.values()))
+            counts = random.multinomial(row.numerator, chance / chance.sum())
+            rows += [
+                {
+                    "indicator_id": row.indicator_id,
+                    "area": WHOLE_AREA,
+                    "group": group,
+                    "group_id": f"{kind}{number}",
+                    "period": row.period,
+                    "numerator": int(count),
+                    "denominator": int(base),
+                }
+                for number, (group, count, base) in enumerate(
+                    zip(risks, counts, bases, strict=True), start=1
+                )
+            ]
+    return pd.DataFrame(rows)
 
 
 def _survey_tables(
@@ -650,8 +702,7 @@ def _survey_tables(
                     services[here],
                 )
             )
-        users = int(size * 0.4)
-        replied = int(users * 0.45)
+        users, replied = _users(size)
         survey_id = f"brukere-{code}"
         surveys.append(
             {
@@ -682,6 +733,12 @@ def _survey_tables(
             )
         )
     return surveys, by_service, pd.concat(answers, ignore_index=True), crosswalk
+
+
+def _users(staff: int) -> tuple[int, int]:
+    """How many users a municipality with so many staff asked, and how many of them answered."""
+    asked = int(staff * 0.4)
+    return asked, int(asked * 0.45)
 
 
 def _status(place: int, wave: int, item: str) -> tuple[str, str | None, float]:
@@ -728,7 +785,9 @@ def _codings(design: _Design) -> list[dict]:
     for place, code in enumerate(design.codes):
         random = design.random(5000 + place)
         weights = random.dirichlet(np.full(len(themes), 4.0))
-        for number in range(45 + int(random.integers(0, 30))):
+        written = 45 + int(random.integers(0, 30))
+        most = int(WROTE * _users(design.staff[place])[1])
+        for number in range(min(written, most)):
             document = f"kommentar-{code}-{number + 1:02d}"
             for part in range(int(random.integers(1, 4))):
                 theme = str(random.choice(themes, p=weights))
@@ -857,6 +916,10 @@ def _facts(design: _Design) -> list[dict]:
                 f"regel-{goal}", "minimum_evidence", "Svakeste grunnlag", evidence, "text", "regler"
             ),
         ]
+    rows += [
+        claim(f"regel-{goal}", "target_value", "Målverdi", level, "percent", "regler")
+        for goal, level in TARGETS.items()
+    ]
     for one in INDICATORS:
         rows.append(
             claim(

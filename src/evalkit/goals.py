@@ -18,6 +18,7 @@ __all__ = [
     "CLAIM_STRENGTHS",
     "EVIDENCE_ORDER",
     "RULE_JUDGEMENTS",
+    "TARGET_STATUS",
     "contribution_claims",
     "judge_goal_attainment",
     "rival_explanation_summary",
@@ -25,6 +26,12 @@ __all__ = [
     "strongest_evidence",
 ]
 
+TARGET_STATUS = {
+    "met": "nådd",
+    "not_met": "ikke nådd",
+    "unclear": "kan ikke bedømmes",
+    "no_target": "ingen målverdi",
+}
 RULE_JUDGEMENTS = {
     "reached": "målet er nådd",
     "improved": "bedring, men målet er ikke vist nådd",
@@ -95,7 +102,7 @@ def judge_goal_attainment(
     ``no_change_that_matters`` when the whole interval is smaller than the smallest change that
     matters; otherwise ``cannot_be_judged``, because the interval holds both nothing and
     something. Evidence weaker than the rule asks for cannot be judged either, nor a target without
-    the baseline it is measured from, nor an interval without width.
+    the baseline it is measured from, nor an interval without width; the same holds for the target.
 
     Parameters
     ----------
@@ -117,7 +124,8 @@ def judge_goal_attainment(
     -------
     DataFrame
         One row per judged row of ``changes``: ``municipality_code``, ``goal_id``,
-        ``evidence_grade``, ``direction``, ``target_value``, ``smallest_change``, ``value``,
+        ``evidence_grade``, ``direction``, ``target_value``, ``baseline_value``, ``needed_change``
+        (from the baseline to the target; missing without either), ``smallest_change``, ``value``,
         ``lower``, ``upper``, ``confidence_level``, ``method``, ``target_status`` (``met``,
         ``not_met``, ``unclear`` or ``no_target``), ``judgement`` (a code of
         ``RULE_JUDGEMENTS``), ``smallest_detectable_change``, ``reason``. The reason says why a
@@ -165,7 +173,7 @@ def judge_goal_attainment(
         "cannot_be_judged",
     )
     target_status = np.select(
-        [~has_target, blank | unmeasured | flat, low >= needed, high < needed],
+        [~has_target, weak | blank | unmeasured | flat, low >= needed, high < needed],
         ["no_target", "unclear", "met", "not_met"],
         "unclear",
     )
@@ -182,6 +190,7 @@ def judge_goal_attainment(
         smallest_detectable_change=smallest_detectable_change(
             rows["lower"], rows["upper"], rows["confidence_level"], power=power
         ),
+        needed_change=rows["target_value"] - rows["baseline_value"],
         reason=reason.where(reason.notna(), None),
     )[
         [
@@ -189,6 +198,8 @@ def judge_goal_attainment(
             "evidence_grade",
             "direction",
             "target_value",
+            "baseline_value",
+            "needed_change",
             "smallest_change",
             "value",
             "lower",

@@ -19,9 +19,10 @@ from evalkit.disclosure import (
     protect_shares,
 )
 from evalkit.errors import DataError
-from evalkit.groups import numbered
-from evalkit.protected_surveys import EVERY
+from evalkit.groups import numbered, require_once
+from evalkit.protected_surveys import EVERY, survey_waves
 from evalkit.reasons import withhold
+from evalkit.survey import AGREES_FROM
 from evalkit.synthetic_controls import (
     synthetic_control,
     synthetic_control_path,
@@ -30,24 +31,32 @@ from evalkit.synthetic_controls import (
 from evalkit.uncertainty import wilson_interval, z_value
 
 __all__ = [
+    "answers_behind",
     "answers_by_wave",
+    "baseline_shares",
     "coded_units",
     "counts_behind",
     "crosswalk_by_wave",
     "funnel_counts",
     "goal_changes",
     "goal_rules",
+    "group_values",
+    "indicator_areas",
     "indicator_effect",
     "indicator_effects",
     "indicator_profiles",
     "indicator_synthetic_controls",
     "indicator_synthetic_path",
     "indicator_totals",
+    "measure_starts",
     "pairs_behind",
     "protected_changes",
     "protected_shares",
     "protected_side_by_side",
     "protected_values",
+    "sample_and_population",
+    "shown_populations",
+    "survey_plan",
     "targets_by_municipality",
     "truth_and_estimates",
     "with_standard_error",
@@ -64,16 +73,16 @@ def answers_by_wave(
     answers
         Rows of ``AnswersTable``.
     surveys
-        Rows of ``SurveysTable``; those without a wave are left out.
+        Rows of ``SurveysTable``; those that ``survey_waves`` leaves out are left out.
     kind
-        Kind of survey.
+        Kind of survey: a code of ``SURVEY_KINDS``.
 
     Returns
     -------
     DataFrame
         The answers with ``wave`` (a whole number; 0 is the baseline), in their order.
     """
-    of_series = surveys.loc[(surveys["kind"] == kind) & surveys["wave"].notna()]
+    of_series = survey_waves(surveys, kind=kind)
     numbers, names = numbered(answers["survey_id"])
     waves = of_series.set_index("survey_id")["wave"].reindex(names).to_numpy(dtype=float)[numbers]
     known = ~np.isnan(waves)
@@ -98,13 +107,11 @@ def crosswalk_by_wave(
     DataFrame
         ``municipality_code``, ``wave``, ``item``, ``status`` and ``variant``.
     """
-    own = surveys.loc[(surveys["kind"] == kind) & surveys["wave"].notna()]
+    own = survey_waves(surveys, kind=kind)
     joined = crosswalk.merge(
         own[["survey_id", "municipality_code", "wave"]], on="survey_id", validate="many_to_one"
     )
-    return joined.assign(wave=joined["wave"].astype(int))[
-        ["municipality_code", "wave", "item", "status", "variant"]
-    ]
+    return joined[["municipality_code", "wave", "item", "status", "variant"]]
 
 
 def protected_shares(protected: pd.DataFrame, *, confidence_level: float = 0.95) -> pd.DataFrame:
@@ -174,6 +181,137 @@ def protected_side_by_side(
     return rows.assign(reason=reason.where(reason.notna(), None)).sort_values(
         keys, ignore_index=True
     )
+
+
+def answers_behind(
+    answers: pd.DataFrame,
+    shown: pd.DataFrame,
+    *,
+    by: Sequence[str] = ("municipality_code", "item"),
+) -> pd.DataFrame:
+    """The answers that results shown elsewhere rest on, so that a sum of them says nothing new.
+
+    An estimate over all municipalities, beside those of each, would tell of one that is hidden.
+
+    Parameters
+    ----------
+    answers
+        As from ``answers_by_wave``.
+    shown
+        Results with the columns of ``by`` and ``value``, as from ``protected_shares`` or
+        ``protected_changes``; those without a value are hidden.
+    by
+        The columns that say which answers a result rests on.
+    """
+    keys = list(by)
+    kept = pd.MultiIndex.from_frame(shown.loc[shown["value"].notna(), keys])
+    return answers.loc[pd.MultiIndex.from_frame(answers[keys]).isin(kept)]
+
+
+def sample_and_population(
+    answers: pd.DataFrame, shares: pd.DataFrame, responses: pd.DataFrame, *, item: str, wave: int
+) -> tuple[pd.DataFrame, pd.Series]:
+    """The answers to an item from services that are shown, and how many these invited.
+
+    Parameters
+    ----------
+    answers
+        As from ``answers_by_wave``.
+    shares
+        As from ``protected_shares``: only services whose share is shown are taken.
+    responses
+        As from ``protected_survey``: only services whose number of invited is shown are taken.
+    item, wave
+        The item, and the wave.
+
+    Returns
+    -------
+    tuple
+        The answers that are not blank, with ``agreed`` (whether the person agrees) and ``workplace``
+        (the service in its municipality); and the persons invited by ``municipality_code`` and
+        ``service``, of the same services.
+    """
+    keys = ["municipality_code", "service"]
+    own = shares.loc[
+        (shares["item"] == item) & (shares["wave"] == wave) & (shares["service"] != TOTAL)
+    ]
+    invited = responses.loc[
+        (responses["wave"] == wave) & (responses["service"] != TOTAL)
+    ].drop_duplicates(keys)
+    population = invited.dropna(subset=["base"]).set_index(keys)["base"].rename("population_count")
+    of_item = (answers["item"] == item) & (answers["wave"] == wave) & answers["score"].notna()
+    given = answers_behind(answers.loc[of_item], own, by=keys)
+    places = pd.MultiIndex.from_frame(given[keys])
+    known = places.isin(population.index)
+    given, places = given.loc[known], places[known]
+    sample = given.assign(
+        agreed=given["score"] >= AGREES_FROM,
+        workplace=given["municipality_code"] + " " + given["service"],
+    )
+    return sample, population.loc[population.index.isin(places)]
+
+
+def shown_populations(responses: pd.DataFrame) -> pd.DataFrame:
+    """Persons invited to each wave, as ``share_change`` takes a population; those hidden left out.
+
+    Parameters
+    ----------
+    responses
+        As from ``protected_survey``.
+
+    Returns
+    -------
+    DataFrame
+        ``municipality_code``, ``wave`` and ``population_count``.
+    """
+    keys = ["municipality_code", "wave"]
+    whole = responses.loc[(responses["service"] == TOTAL) & responses["base"].notna()]
+    rows = whole.drop_duplicates(keys)
+    return rows[keys].assign(population_count=rows["base"]).reset_index(drop=True)
+
+
+def survey_plan(
+    responses: pd.DataFrame,
+    shares: pd.DataFrame,
+    *,
+    item: str,
+    wave: int,
+    linkage_share: float,
+    correlation: float,
+) -> pd.DataFrame:
+    """A survey to come, planned like the last one, as ``planned_detectable_change`` takes it.
+
+    Parameters
+    ----------
+    responses, shares
+        As from ``protected_survey`` and ``protected_shares``.
+    item, wave
+        What the last one was: its item, and its wave.
+    linkage_share
+        Share of the answers that can be linked to one in the other wave (0 to 1), as hoped for.
+    correlation
+        Between a person's two answers, as expected.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``municipality_code``: ``invited_count``, ``response_share`` and
+        ``before_share`` (missing where they are hidden), ``linkage_share`` and ``correlation``.
+    """
+    asked = responses.loc[(responses["wave"] == wave) & (responses["service"] == TOTAL)]
+    asked = asked.drop_duplicates("municipality_code").set_index("municipality_code")
+    own = shares.loc[
+        (shares["item"] == item) & (shares["wave"] == wave) & (shares["service"] == TOTAL)
+    ].set_index("municipality_code")
+    return pd.DataFrame(
+        {
+            "invited_count": asked["base"].astype(float),
+            "response_share": asked["value"].astype(float),
+            "before_share": own["value"].astype(float).reindex(asked.index),
+            "linkage_share": linkage_share,
+            "correlation": correlation,
+        }
+    ).reset_index()
 
 
 def protected_changes(
@@ -358,17 +496,125 @@ def targets_by_municipality(targets: pd.DataFrame, municipality_codes: list[str]
 
 
 def indicator_totals(observations: pd.DataFrame, *, area: str) -> pd.DataFrame:
-    """Yearly counts of an area that holds all municipalities.
+    """Yearly counts of an area that holds all municipalities; those of its groups are left out.
 
     Returns
     -------
     DataFrame
         ``indicator_id``, ``year``, ``value``, ``numerator`` and ``denominator``.
     """
-    own = observations.loc[observations["area"] == area]
+    own = observations.loc[(observations["area"] == area) & observations["group"].isna()]
     return own.assign(year=own["period"].str.slice(0, 4).astype(int))[
         ["indicator_id", "year", "value", "numerator", "denominator"]
     ]
+
+
+def indicator_areas(totals: pd.DataFrame, municipality_codes: Sequence[str]) -> pd.DataFrame:
+    """The area that holds all municipalities, as ``comparison_with_areas`` takes it.
+
+    Parameters
+    ----------
+    totals
+        As from ``indicator_totals``.
+    municipality_codes
+        The municipalities that are compared with it.
+
+    Returns
+    -------
+    DataFrame
+        The rows of ``totals`` for each municipality, with ``area`` (``"all"``).
+    """
+    codes = pd.DataFrame({"municipality_code": list(municipality_codes)})
+    return codes.merge(totals.assign(area="all"), how="cross")
+
+
+def group_values(
+    observations: pd.DataFrame,
+    *,
+    area: str,
+    groups: Sequence[str],
+    threshold: int = 5,
+) -> pd.DataFrame:
+    """Yearly values of the groups of an area, in their order, safe to show.
+
+    Groups part the whole of the area, so a small count could be found from the others: where one
+    is hidden, all groups of that indicator and year are. Of single municipalities they say nothing
+    that the whole does not.
+
+    Parameters
+    ----------
+    observations
+        Rows of ``ObservationsTable``, with counts.
+    area
+        The area.
+    groups
+        The groups in their order, such as from the worst off to the best off.
+    threshold
+        Smallest count, complement and base that may be shown.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``indicator_id``, ``year`` and ``group``, in that order: ``group_order`` (from
+        1), ``numerator``, ``denominator``, ``value`` (per cent), its ``standard_error`` (binomial)
+        and ``reason``.
+
+    Raises
+    ------
+    DataError
+        If the area has none of the groups, or a group stands twice in a year.
+    """
+    own = observations.loc[(observations["area"] == area) & observations["group"].isin(groups)]
+    if own.empty:
+        raise DataError(f"no observations of {area!r} by group; expected: {', '.join(groups)}")
+    keys = ["indicator_id", "year"]
+    rows = own.assign(
+        year=own["period"].str.slice(0, 4).astype(int),
+        group_order=own["group"].map({group: n for n, group in enumerate(groups, start=1)}),
+    )
+    require_once(rows, [*keys, "group"], name="observations")
+    rows = rows.sort_values([*keys, "group_order"], ignore_index=True)
+    count, base = rows["numerator"].astype(float), rows["denominator"].astype(float)
+    small = primary_reasons(count, base, threshold=threshold)
+    beside = small.notna().groupby([rows[key] for key in keys]).transform("any") & small.isna()
+    reason = small.mask(beside, "can_be_derived")
+    share = count / base
+    shown = rows[[*keys, "group", "group_order"]].assign(
+        numerator=count,
+        denominator=base,
+        value=100 * share,
+        standard_error=100 * np.sqrt(share * (1 - share) / base),
+        reason=reason.where(reason.notna(), None),
+    )
+    numbers = ["numerator", "denominator", "value", "standard_error"]
+    shown[numbers] = shown[numbers].mask(reason.notna())
+    return shown
+
+
+def measure_starts(
+    values: pd.DataFrame, *, treated: Sequence[str], treated_from: int
+) -> pd.DataFrame:
+    """When each municipality got the measure, as ``staggered_effects`` takes it.
+
+    Parameters
+    ----------
+    values
+        As from ``protected_values``.
+    treated, treated_from
+        As for ``indicator_effect``.
+
+    Returns
+    -------
+    DataFrame
+        ``municipality_code`` and ``first_treated_year``, missing for those without.
+    """
+    codes = np.sort(values["municipality_code"].unique())
+    return pd.DataFrame(
+        {
+            "municipality_code": codes,
+            "first_treated_year": np.where(np.isin(codes, list(treated)), treated_from, np.nan),
+        }
+    )
 
 
 def indicator_profiles(values: pd.DataFrame, *, year: int) -> pd.DataFrame:
@@ -512,6 +758,7 @@ def goal_changes(
     *,
     evidence: Mapping[str, str],
     scale: Mapping[str, float],
+    baselines: Mapping[str, pd.Series] | None = None,
 ) -> pd.DataFrame:
     """Changes that goals are judged by, as ``judge_goal_attainment`` takes them.
 
@@ -523,18 +770,48 @@ def goal_changes(
     evidence
         By goal, the kind of evidence: a code of ``EVIDENCE_GRADES``.
     scale
-        By goal, what brings its changes into the unit of the rules.
+        By goal, what brings its changes and baselines into the unit of the rules.
+    baselines
+        By goal with a target, the level that its changes are measured from, by municipality, as
+        from ``baseline_shares``; a goal that is not there has none.
     """
     columns = ["municipality_code", "value", "lower", "upper", "confidence_level"]
     parts = []
     for goal, result in results.items():
+        known = (baselines or {}).get(goal, pd.Series(dtype=float))
         part = result[[*columns, "method", "reason"]].assign(
-            goal_id=goal, evidence_grade=evidence[goal], baseline_value=np.nan
+            goal_id=goal,
+            evidence_grade=evidence[goal],
+            baseline_value=result["municipality_code"].map(known).astype(float) * scale[goal],
         )
         numbers = ["value", "lower", "upper"]
         part[numbers] = part[numbers].astype(float) * scale[goal]
         parts.append(part.astype({"reason": object}))
     return pd.concat(parts, ignore_index=True)
+
+
+def baseline_shares(changes: pd.DataFrame) -> pd.Series:
+    """The share who agreed before, among those whom each change counts.
+
+    Parameters
+    ----------
+    changes
+        As from ``protected_changes``, of one item and one pair of waves.
+
+    Returns
+    -------
+    Series
+        0 to 1, by ``municipality_code``; missing where the change is hidden.
+
+    Raises
+    ------
+    DataError
+        If a municipality is there more than once.
+    """
+    require_once(changes, ["municipality_code"], name="changes")
+    before, _ = counts_behind(changes)
+    share = (before["count"] / before["base"]).where(changes["value"].notna())
+    return share.set_axis(changes["municipality_code"])
 
 
 def goal_rules(claims: pd.DataFrame, *, scale: float = 1.0) -> pd.DataFrame:

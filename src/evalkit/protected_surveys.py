@@ -30,6 +30,7 @@ __all__ = [
     "published_counts",
     "respondents_by_service",
     "response_counts",
+    "survey_waves",
 ]
 
 CLASSES = ("disagree", "neither", "agree")  # scores 1-2, 3 and 4-5
@@ -39,13 +40,39 @@ RESPONDENTS = ["municipality_code", "wave", "service"]
 MUNICIPALITIES_AT_ONCE = 20  # whose answers are counted; more takes more memory
 
 
-def respondents_by_service(surveys: pd.DataFrame, services: pd.DataFrame) -> pd.DataFrame:
-    """Who was invited and who responded to the staff surveys of a series, in all and by service.
+def survey_waves(surveys: pd.DataFrame, *, kind: str = "staff_survey") -> pd.DataFrame:
+    """The surveys of a kind whose answers belong together, each with its wave.
 
     Parameters
     ----------
     surveys
-        Rows of ``SurveysTable``; staff surveys that belong to a series count.
+        Rows of ``SurveysTable``.
+    kind
+        Kind of survey: a code of ``SURVEY_KINDS``.
+
+    Returns
+    -------
+    DataFrame
+        The surveys that have a wave (a whole number; 0 is the baseline). One without a wave that is
+        its municipality's only survey of the kind counts as wave 0, so that what was asked once
+        is protected like a series; others without a wave are left out.
+    """
+    own = surveys.loc[surveys["kind"] == kind]
+    alone = own.groupby("municipality_code")["survey_id"].transform("size") == 1
+    waves = own["wave"].astype(float).mask(own["wave"].isna() & alone, 0.0)
+    known = waves.notna()
+    return own.loc[known].assign(wave=waves[known].astype(int))
+
+
+def respondents_by_service(
+    surveys: pd.DataFrame, services: pd.DataFrame, *, kind: str = "staff_survey"
+) -> pd.DataFrame:
+    """Who was invited and who responded to surveys of a kind, in all and by service.
+
+    Parameters
+    ----------
+    surveys, kind
+        As for ``survey_waves``.
     services
         Rows of ``SurveyServicesTable``; none where a study does not know.
 
@@ -55,11 +82,10 @@ def respondents_by_service(surveys: pd.DataFrame, services: pd.DataFrame) -> pd.
         One row per municipality, wave and ``service`` (``TOTAL`` for all): ``invited_count`` and
         ``answered_count``. Those of no service in the table are a group of their own.
     """
-    staff = surveys.loc[(surveys["kind"] == "staff_survey") & surveys["wave"].notna()]
-    staff = staff.assign(wave=staff["wave"].astype(int))
+    own = survey_waves(surveys, kind=kind)
     numbers = ["invited_count", "answered_count"]
-    whole = staff.groupby(RESPONDENTS[:2])[numbers].sum(min_count=1)
-    parted = services.merge(staff[["survey_id", *RESPONDENTS[:2]]], on="survey_id")
+    whole = own.groupby(RESPONDENTS[:2])[numbers].sum(min_count=1)
+    parted = services.merge(own[["survey_id", *RESPONDENTS[:2]]], on="survey_id")
     rest = whole - parted.groupby(RESPONDENTS[:2])[numbers].sum()
     rest = rest.loc[rest["invited_count"] > 0].reset_index().assign(service=NO_SERVICE)
     columns = [*RESPONDENTS, *numbers]

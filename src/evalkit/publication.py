@@ -50,6 +50,7 @@ __all__ = [
 ]
 
 Waves = tuple[int, int]
+STAFF = "staff_survey"
 HIDING = ("too_few", "base_too_small", "can_be_derived")
 ASKED = ["municipality_code", "item"]
 
@@ -74,6 +75,9 @@ class Publication:
         As from ``protected_values``.
     totals
         As from ``indicator_totals``: counts of the area that holds all municipalities.
+    others
+        By kind of survey other than the staff survey, what is shown of it: answers, response
+        rates, comparisons and changes.
     """
 
     answers: pd.DataFrame | None = None
@@ -83,6 +87,7 @@ class Publication:
     themes: pd.DataFrame | None = None
     values: pd.DataFrame | None = None
     totals: pd.DataFrame | None = None
+    others: Mapping[str, Publication] = field(default_factory=dict)
 
 
 def survey_publication(
@@ -93,7 +98,7 @@ def survey_publication(
     crosswalk: pd.DataFrame,
     threshold: int = THRESHOLD,
 ) -> Publication:
-    """All that a study may show of its staff surveys, protected.
+    """All that a study may show of its surveys, protected.
 
     Parameters
     ----------
@@ -110,37 +115,59 @@ def survey_publication(
     Publication
         Every wave side by side; from the first wave to every other the change among those who
         could be followed, and among all, told apart by ``linkage``: no report shows more than this.
+        So of the staff surveys and, in ``others``, of every other kind of survey with answers.
     """
-    asked = crosswalk_by_wave(crosswalk, surveys)
-    waves = sorted(asked["wave"].unique())
-    pairs = [(waves[0], after) for after in waves[1:]]
-    invited = respondents_by_service(surveys, services)
-    protected, responses, changed = [], [], {pair: [] for pair in pairs}
+    kinds = [STAFF, *sorted(set(surveys["kind"]) - {STAFF})]
+    invited = {kind: respondents_by_service(surveys, services, kind=kind) for kind in kinds}
+    asked = {kind: crosswalk_by_wave(crosswalk, surveys, kind=kind) for kind in kinds}
+    protected: dict[str, list[Publication]] = {kind: [] for kind in kinds}
     for part in answers:
-        given = answers_by_wave(part, surveys)
-        own = invited.loc[invited["municipality_code"].isin(part["municipality_code"].unique())]
-        shown, rates = protected_survey(given, own, threshold=threshold)
-        protected.append(shown)
-        responses.append(rates)
-        for pair in pairs:
-            changed[pair] += _changes(given, protected[-1], asked, pair, threshold)
-    every = pd.concat(protected, ignore_index=True)
+        codes = part["municipality_code"].unique()
+        for kind in kinds:
+            given = answers_by_wave(part, surveys, kind=kind)
+            if len(given) or kind == STAFF:
+                own = invited[kind].loc[invited[kind]["municipality_code"].isin(codes)]
+                protected[kind].append(_protected_part(given, own, asked[kind], threshold))
+    shown = {kind: _together(parts, asked[kind]) for kind, parts in protected.items() if parts}
+    return replace(shown.pop(STAFF), others=shown)
+
+
+def _protected_part(
+    given: pd.DataFrame, invited: pd.DataFrame, asked: pd.DataFrame, threshold: int
+) -> Publication:
+    """What is shown of some municipalities' surveys of a kind."""
+    shown, rates = protected_survey(given, invited, threshold=threshold)
+    waves = sorted(asked["wave"].unique())
+    changes = {
+        (waves[0], after): _changes(given, shown, asked, (waves[0], after), threshold)
+        for after in waves[1:]
+    }
+    return Publication(answers=shown, responses=rates, changes=changes)
+
+
+def _together(parts: Sequence[Publication], asked: pd.DataFrame) -> Publication:
+    """All municipalities' surveys of a kind, every wave side by side."""
+    every = pd.concat([part.answers for part in parts], ignore_index=True)
     return Publication(
         answers=every,
-        responses=pd.concat(responses, ignore_index=True),
+        responses=pd.concat([part.responses for part in parts], ignore_index=True),
         side_by_side={
-            wave: protected_side_by_side(every, crosswalk=asked, wave=wave) for wave in waves
+            wave: protected_side_by_side(every, crosswalk=asked, wave=wave)
+            for wave in sorted(asked["wave"].unique())
         },
-        changes={pair: pd.concat(parts, ignore_index=True) for pair, parts in changed.items()},
+        changes={
+            pair: pd.concat([part.changes[pair] for part in parts], ignore_index=True)
+            for pair in parts[0].changes
+        },
     )
 
 
 def _changes(
     given: pd.DataFrame, protected: pd.DataFrame, asked: pd.DataFrame, pair: Waves, threshold: int
-) -> list[pd.DataFrame]:
+) -> pd.DataFrame:
     before, after = pair
     own = asked.loc[asked["municipality_code"].isin(given["municipality_code"].unique())]
-    return [
+    told = [
         protected_changes(
             share_change(given, linkage=linkage, before=before, after=after, crosswalk=own),
             protected,
@@ -150,6 +177,7 @@ def _changes(
         ).assign(linkage=linkage)
         for linkage in ("linked", "unlinked")
     ]
+    return pd.concat(told, ignore_index=True)
 
 
 def study_publication(
@@ -206,7 +234,7 @@ def publication_tables(
     Parameters
     ----------
     published
-        The results.
+        The results; those of ``others`` are tables of their own, which no sum joins to these.
     threshold
         Smallest count that may be shown. Of indicators, only years with a hidden or smaller count
         are taken along: the others have nothing to find out.
@@ -264,9 +292,14 @@ def audit_publication(published: Publication, *, threshold: int = THRESHOLD) -> 
     -------
     DataFrame
         As from ``audit``, for ``require_safe``: one row per hidden count, and one, unsafe, per
-        count under the threshold that is shown.
+        count under the threshold that is shown. A cell of another survey than the staff survey
+        begins with its kind.
     """
-    found = []
+    found = [
+        rows.assign(cell=kind + ": " + rows["cell"].astype(str))
+        for kind, other in published.others.items()
+        for rows in [audit_publication(other, threshold=threshold)]
+    ]
     for part in _apart(published):
         tables, relations = publication_tables(part, threshold=threshold)
         found.append(audit(tables, threshold=threshold, relations=relations))
@@ -276,7 +309,7 @@ def audit_publication(published: Publication, *, threshold: int = THRESHOLD) -> 
 
 def _apart(published: Publication) -> Iterator[Publication]:
     """Parts that no sum connects: answers are never summed over municipalities."""
-    yield replace(published, answers=None, responses=None, side_by_side={}, changes={})
+    yield replace(published, answers=None, responses=None, side_by_side={}, changes={}, others={})
     if published.answers is None:
         return
     for block in in_blocks(published.answers, "municipality_code", size=MUNICIPALITIES_AT_ONCE):
@@ -312,15 +345,21 @@ def hidden_summary(published: Publication, audited: pd.DataFrame) -> pd.DataFram
     Returns
     -------
     DataFrame
-        One row per ``kind`` (``responses``, ``answers``, ``changes``, ``themes`` or ``values``) and ``reason``
-        of hiding: ``hidden_count``; with ``shown_count`` of the kind and, of all kinds together,
+        One row per ``kind`` (``responses``, ``answers``, ``changes``, ``themes`` or ``values``; of
+        surveys of others than staff ``other_responses`` and ``other_answers``) and ``reason`` of hiding: ``hidden_count``; with ``shown_count`` of the kind and, of all kinds together,
         ``audited_count`` and ``fewest_values``: how many values even the least well hidden
         count may have (missing where nothing is hidden).
     """
     blocks = {
         "responses": [published.responses],
         "answers": [published.answers],
-        "changes": [*published.changes.values()],
+        "other_responses": [other.responses for other in published.others.values()],
+        "other_answers": [other.answers for other in published.others.values()],
+        "changes": [
+            changes
+            for one in (published, *published.others.values())
+            for changes in one.changes.values()
+        ],
         "themes": [published.themes],
         "values": [published.values],
     }

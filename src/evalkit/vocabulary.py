@@ -48,10 +48,24 @@ __all__ = [
 
 # What a result's method says, or begins with, and how a reader is told; the first that fits.
 INTERVAL_METHODS = {
+    "Wilson on the effective base": "Wilson på det effektive grunnlaget",
     "Wilson": "Wilson",
+    "Feldt": "Feldt",
+    "Cliff's delta": "Cliff, med Students t",
+    "share up minus share down": "Wald for svar fra de samme personene",
+    "proportional odds, robust": "proporsjonale odds med feil som tåler at svar fra samme arbeidsplass ligner hverandre",
+    "proportional odds": "proporsjonale odds",
+    "linearised, clusters": "lineært tilnærmet, med tjenestene i kommunene som grupper, Students t",
     "Newcombe, paired shares": "Newcombe for svar fra de samme personene",
     "Newcombe, independent shares": "Newcombe for svar fra ulike personer",
     "Newcombe, widest": "Newcombe, de videste grensene som ukjent overlapping gir",
+    "Callaway and Sant'Anna, averaged over all, permutation": "permutasjon av hvem som begynte når",
+    "difference of shares, Newcombe": "Newcombe for andeler av ulike personer",
+    "population-weighted line": "linje vektet etter gruppenes størrelse, normalfordeling",
+    "Dobson": "Dobson",
+    "Byar": "Byar",
+    "exact Poisson": "eksakt (Poisson)",
+    "segmented regression": "Newey og West, tilpasset korte serier",
     "bootstrap": "gjentatt trekking (bootstrap)",
     "permutation": "permutasjon av hvilke kommuner som har tiltaket",
     "gaps not scaled": "placebotest på avvikene selv, fordi noen ble kopiert nøyaktig i årene før",
@@ -430,8 +444,10 @@ QUANTITIES = {
 
 # Kinds of results that counts may be hidden in.
 RESULT_KINDS = {
-    "responses": "inviterte og svar",
-    "answers": "antall svar",
+    "responses": "inviterte og svar blant ansatte",
+    "answers": "antall svar fra ansatte",
+    "other_responses": "inviterte og svar blant andre",
+    "other_answers": "antall svar fra andre",
     "changes": "endringer",
     "themes": "tema i kommentarer",
     "values": "verdier av indikatorer",

@@ -452,7 +452,7 @@ def target_distance_table(
     observations: pd.DataFrame,
     synthetic: bool,
 ) -> ReportTable:
-    """Latest value, target, what is needed per year and how likely the target is.
+    """Latest value, target, what is needed per year and how likely the target is in its year.
 
     Parameters
     ----------
@@ -490,7 +490,7 @@ def target_distance_table(
             else percent_text(row.target_value, decimals=1)
             + (f" ({row.target_year:.0f})" if pd.notna(row.target_year) else ""),
             change_text(row.achieved_per_year, scale=1, decimals=2),
-            "målet er nådd"
+            f"på målverdien i {row.latest_year:.0f}"
             if pd.notna(row.reached) and row.reached
             else change_text(row.needed_per_year, scale=1, decimals=2),
             percent_text(100 * row.reach_probability, decimals=0)
@@ -502,19 +502,20 @@ def target_distance_table(
         [
             Column("Indikator", 24),
             Column("Siste verdi", 16, "r"),
-            Column("Mål", 16, "r"),
+            Column("Målverdi", 16, "r"),
             Column("Endring per år", 14, "r"),
             Column("Trengs per år", 14, "r"),
-            Column("Sannsynlig å nå", 14, "r"),
+            Column("Sannsynlig å nå i målåret", 14, "r"),
         ],
         rows,
         empty="Ingen indikator har både verdi og mål.",
         caption=labelled(
-            f"Avstand til målene i {municipality.name}; endring i prosentpoeng",
+            f"Avstand til målverdiene i {municipality.name}; endring i prosentpoeng",
             synthetic=synthetic,
         ),
         source=source_line(observations),
-        note="Sannsynligheten gjelder bare om trenden fortsetter som før.",
+        note="Siste verdi er ett år. Sannsynligheten gjelder målåret, og bare om trenden i alle årene "
+        "fortsetter som før. En kommune kan derfor ligge på målverdien nå og likevel ventes over den da.",
     )
 
 
@@ -839,7 +840,12 @@ def coder_agreement_table(
 
 
 def joint_display_table(
-    display: pd.DataFrame, *, fits: Mapping[str, str], codings: pd.DataFrame, synthetic: bool
+    display: pd.DataFrame,
+    *,
+    fits: Mapping[str, str],
+    codings: pd.DataFrame,
+    synthetic: bool,
+    quantity: str = "change",
 ) -> ReportTable:
     """Findings, their numbers and what was said about them; cleared excerpts, coded alike.
 
@@ -853,13 +859,28 @@ def joint_display_table(
         The codings behind, for their sources.
     synthetic
         Whether the study is synthetic.
+    quantity
+        What the numbers are: ``"change"`` of a share, or ``"share"`` (0 to 1).
     """
+    number, head, unit = {
+        "change": (
+            lambda row: f"{change_text(row.value)} ({limits_text(row)})",
+            "Endring",
+            "endring i prosentpoeng",
+        ),
+        "share": (
+            lambda row: (
+                f"{percent_text(100 * row.value, decimals=0)} "
+                f"({interval_text(100 * row.lower, 100 * row.upper) or withheld_text(row.reason)})"
+            ),
+            "Andel enige",
+            "gjennomsnittet av kommunene",
+        ),
+    }[quantity]
     rows = [
         (
             text_of(row.finding),
-            withheld_text(row.reason)
-            if pd.isna(row.value)
-            else f"{change_text(row.value)} ({limits_text(row)})",
+            withheld_text(row.reason) if pd.isna(row.value) else number(row),
             text_of(row.code),
             f"«{'», «'.join(map(text_of, row.excerpts))}»"
             if isinstance(row.excerpts, tuple) and row.excerpts
@@ -871,14 +892,14 @@ def joint_display_table(
     return report_table(
         [
             Column("Funn", 26),
-            Column("Endring", 18),
+            Column(head, 18),
             Column("Tema", 12),
             Column("Utdrag", 30),
             Column("Sammen", 14),
         ],
         rows,
         empty="Ingen funn er knyttet til tema.",
-        caption=labelled("Tall og tekst side om side; endring i prosentpoeng", synthetic=synthetic),
+        caption=labelled(f"Tall og tekst side om side; {unit}", synthetic=synthetic),
         source=source_line(codings),
         note=f"{method_line(display)} Utdragene er klarert og har fått temaet av alle som kodet "
         "teksten.".strip(),
@@ -904,7 +925,7 @@ def goal_rules_table(rules: pd.DataFrame, *, goals: pd.DataFrame, synthetic: boo
         (
             text_of(texts[row.goal_id]),
             {"up": "opp", "down": "ned"}[row.direction],
-            number_text(row.target_value),
+            percent_text(row.target_value),
             number_text(row.smallest_change),
             words.EVIDENCE_GRADES[row.minimum_evidence],
             percent_text(100 * row.confidence_level),
@@ -961,7 +982,7 @@ def judgements_table(
         (
             text_of(texts[row.goal_id]),
             text_of(names[row.municipality_code]),
-            _judgement_text(row),
+            judgement_text(row),
             change_text(row.value, scale=1) if pd.notna(row.value) else withheld_text(row.reason),
             limits_text(row, scale=1) if pd.notna(row.value) else "",
             number_text(row.smallest_detectable_change, decimals=1),
@@ -990,9 +1011,16 @@ def judgements_table(
     )
 
 
-def _judgement_text(row) -> str:
-    """The judgement, and why a change that stands with its interval cannot be judged."""
+def judgement_text(row) -> str:
+    """The judgement, what was reached, and why a change that stands cannot be judged."""
     text = RULE_JUDGEMENTS[row.judgement]
+    level = getattr(row, "target_status", "no_target")
+    if row.judgement == "reached":
+        return f"{text}: endringen er stor nok" if level == "no_target" else "målverdien er nådd"
+    if level == "not_met" and row.judgement == "improved":
+        return "bedring, men målverdien er ikke nådd"
+    if level == "not_met" and row.judgement == "cannot_be_judged":
+        return "målverdien er ikke nådd; om noe er endret, kan ikke vurderes"
     if pd.isna(row.lower) or not present(row.reason):
         return text
     why = "nullpunktet mangler" if row.reason == "missing" else words.WITHHELD[row.reason]
