@@ -176,28 +176,29 @@ def process_files(files: StudyFiles) -> Study:
     with study_lock(files.runs):
         remove_leftovers(files.processed / files.study)
         now = _Current(files)
-        if not now.whole:
-            made = _make_elsewhere if now.byte_count > LARGE else _make
-            made(files)
-            now = _Current(files)
-        return _stored_study(files, now)
+        if now.whole:
+            return _stored_study(files, now)
+        return _made_elsewhere(files) if now.byte_count > LARGE else _made(files)
 
 
-def _make(files: StudyFiles) -> None:
+def _made(files: StudyFiles) -> Study:
     now = _Current(files)
     read = _read(files, now)
     _write(files, read, unchanged=now.tables)
     now.remember(read.rows)
+    stored = StoredTables(list(read.tables), files.study, files.processed)
+    return replace(read, tables=stored, contents=now.contents)
 
 
-def _make_elsewhere(files: StudyFiles) -> None:
+def _made_elsewhere(files: StudyFiles) -> Study:
     """Make a large study in a process of its own, whose memory is free when it has ended."""
-    for _, made in results_side_by_side(_make, [(files,)], workers=1):
-        if isinstance(made, Died):
-            raise RunError(
-                f"{files.raw} could not be checked: {made}, perhaps for want of memory; "
-                "run the same command again"
-            )
+    ((_, made),) = results_side_by_side(_made, [(files,)], workers=1)
+    if isinstance(made, Died):
+        raise RunError(
+            f"{files.raw} could not be checked: {made}, perhaps for want of memory; "
+            "run the same command again"
+        )
+    return made
 
 
 def current_study(files: StudyFiles, *, between_tables: bool = True) -> Study:
