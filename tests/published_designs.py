@@ -17,14 +17,11 @@ from published_case import Case
 
 from evalkit.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
 from evalkit.controlled_change import (
-    bootstrap_extremes,
     cross_section_difference,
     difference_in_differences,
     difference_of_changes,
-    group_time_effects,
-    staggered_effects,
-    staggered_pretrend_check,
 )
+from evalkit.effect_limits import bootstrap_extremes
 from evalkit.indicators import funnel_limits, indicator_trend, inequality_indices
 from evalkit.interruptions import (
     interrupted_counts,
@@ -32,6 +29,11 @@ from evalkit.interruptions import (
     newey_west_variance,
 )
 from evalkit.pooling import meta_regression, pooled_estimate
+from evalkit.staggered_starts import (
+    group_time_effects,
+    staggered_effects,
+    staggered_pretrend_check,
+)
 from evalkit.synthetic_controls import synthetic_control, synthetic_control_weights
 
 PUBLISHED = Path(__file__).parent / "published"

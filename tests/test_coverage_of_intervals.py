@@ -12,12 +12,12 @@ from evalkit.agreement import krippendorff_alpha
 from evalkit.controlled_change import (
     cross_section_difference,
     difference_in_differences,
-    staggered_effects,
 )
 from evalkit.indicators import indicator_trend, reach_probability
 from evalkit.interruptions import interrupted_series
 from evalkit.pooling import pooled_estimate
 from evalkit.rates import directly_standardised_rate
+from evalkit.staggered_starts import staggered_effects
 from evalkit.survey import cliffs_delta, share_change
 from evalkit.synthetic_controls import synthetic_control
 from evalkit.uncertainty import (
@@ -486,3 +486,25 @@ def test_limits_of_an_interrupted_series_cover_its_level_and_trend(correlation):
 
     for term in ("level_change", "trend_change"):
         holds(inside(rows[rows["term"] == term], 0.0), least=0.93, most=0.985)
+
+
+@pytest.mark.parametrize("sizes", [(5,), (2, 3, 3)])
+def test_the_wild_bootstrap_covers_the_effect_of_staggered_starts(sizes):
+    generator = np.random.default_rng(20)
+    first = np.repeat([*(2014.0 + np.arange(len(sizes))), np.nan], [*sizes, 14])
+    codes = [f"{n:04d}" for n in range(len(first))]
+    starts = pd.DataFrame({"municipality_code": codes, "first_treated_year": first})
+    covered = []
+    for _ in range(60):
+        path = generator.normal(size=(len(first), 7)).cumsum(axis=1)
+        values = pd.DataFrame(path, columns=range(2012, 2019)).assign(municipality_code=codes)
+        long = values.melt(id_vars="municipality_code", var_name="year", value_name="value")
+        row = staggered_effects(
+            long.astype({"year": int}),
+            starts,
+            inference="wild_bootstrap",
+            confidence_levels=[LEVEL],
+        ).iloc[0]
+        covered.append(row["lower"] <= 0.0 <= row["upper"])
+
+    holds(covered, least=0.94, most=0.96)
