@@ -17,6 +17,7 @@ LAYERS = [
     ["tables", "figures"],
     ["display", "markdown", "references"],
     [
+        "coded_exports",
         "demo",
         "feedback",
         "observation_store",

@@ -19,12 +19,13 @@ from evalkit.book import (
     list_of_floats,
     render_book,
 )
-from evalkit.errors import ConfigError, RunError
+from evalkit.errors import ConfigError, DataError, RunError
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_text
 from evalkit.processing import StudyFiles, process_files, row_hashes
 from evalkit.readers import Study
 from evalkit.runs import Job, JobState, RunSummary, job_states, run_jobs
+from evalkit.runs.files import write_whole
 from evalkit.runs.jobs import notebook_parameters, read_source
 from evalkit.settings import read_settings
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Project",
+    "log_codings",
     "log_feedback",
     "process_study",
     "render_study",
@@ -470,6 +472,74 @@ def log_feedback(
     order = [name.strip() for name in header]
     ended = kept if kept.endswith("\n") else kept + "\n"
     replace_text(path, ended + added[order].to_csv(index=False, header=False, lineterminator="\n"))
+    return added
+
+
+def log_codings(
+    read: Study,
+    export: pd.DataFrame,
+    *,
+    source: str | None = None,
+    documents: Mapping[str, str] | None = None,
+    write: bool = True,
+) -> pd.DataFrame:
+    """Put an export's codings into ``codings.csv`` of a study; rows that are there stay.
+
+    Parameters
+    ----------
+    read
+        The study.
+    export
+        From ``read_coded_export``.
+    source
+        Key of the export in ``sources.bib``; by default the one that all codings of the study
+        have.
+    documents
+        By document, its municipality's code, where its name does not say it.
+    write
+        False only tells what would be added.
+
+    Returns
+    -------
+    DataFrame
+        The rows that were added, none of them cleared.
+
+    Raises
+    ------
+    DataError
+        If a document has no municipality, or the source is not among the study's.
+    """
+    from evalkit.coded_exports import new_codings, placed_documents
+    from evalkit.contracts import CONTRACTS, breaches, columns_of, typed
+
+    contract = CONTRACTS["codings"]
+    columns = list(columns_of(contract))
+    logged = read.tables.get("codings")
+    if logged is None:
+        logged = typed(pd.DataFrame(columns=columns), contract)
+    if source is None:
+        used = sorted(logged["source"].unique())
+        if len(used) != 1:
+            raise DataError(
+                f"{read.folder / 'codings.csv'} has {len(used)} sources; say which the export "
+                "is, with --source KEY"
+            )
+        source = used[0]
+    if source not in set(read.sources["key"]):
+        raise DataError(f"no source {source!r} in {read.folder / 'sources.bib'}")
+    municipalities = read.tables["municipalities"]
+    placed = placed_documents(export, municipalities=municipalities, given=documents)
+    added = new_codings(placed, logged=logged, source=source)
+    wrong = breaches(added[columns].astype("str").where(added[columns].notna(), None), contract)
+    if wrong:
+        raise DataError("the export does not fit CodingsTable:\n  " + "\n  ".join(wrong))
+    if write and len(added):
+        path = read.folder / "codings.csv"
+        kept = path.read_text(encoding="utf-8-sig") if path.is_file() else ",".join(columns) + "\n"
+        order = [name.strip() for name in next(csv.reader(io.StringIO(kept)))]
+        ended = kept if kept.endswith("\n") else kept + "\n"
+        rows = added[order].to_csv(index=False, header=False, lineterminator="\n")
+        write_whole(path, (ended + rows).encode())
     return added
 
 
