@@ -175,6 +175,7 @@ def _crossing(p_value, start: float, step: float, alpha: float) -> float:
 
 
 def without_limits(value, method, levels, reason) -> list[dict]:
+    """A row per level with the value and the reason why it has no limits."""
     return [
         {"value": value, "confidence_level": level, "method": method, **_no_limits(reason)}
         for level in levels
@@ -209,6 +210,7 @@ def inverted_rows(own, others, overlap, levels, method) -> list[dict]:
 
 
 def student_row(value, error, degrees, level, method, few, *, nought=0.0) -> dict:
+    """A row with Student's t limits; none with few units, or an error of ``nought`` or less."""
     row = {"value": value, "confidence_level": level, "method": method}
     if few or not np.isfinite(error):
         return {**row, **_no_limits()}
@@ -232,10 +234,12 @@ def _no_limits(reason: str = "too_few_clusters") -> dict:
 
 
 def refused_rows(head, method, levels, reason) -> pd.DataFrame:
+    """A row per level without a value, and why."""
     return effect_rows(head, without_limits(np.nan, method, levels, reason))
 
 
 def effect_rows(head: dict, rows: list[dict]) -> pd.DataFrame:
+    """The rows as a table, what they have in common first."""
     return finished_rows(pd.DataFrame([{**head, **row} for row in rows]), head)
 
 
