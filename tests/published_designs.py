@@ -12,22 +12,29 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import statsmodels.api as sm
 from published_case import Case
 
 from evalkit.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
 from evalkit.controlled_change import (
-    bootstrap_extremes,
     cross_section_difference,
     difference_in_differences,
     difference_of_changes,
+)
+from evalkit.effect_limits import bootstrap_extremes
+from evalkit.indicators import funnel_limits, indicator_trend, inequality_indices
+from evalkit.interruptions import (
+    interrupted_counts,
+    interrupted_series,
+    newey_west_variance,
+)
+from evalkit.pooling import meta_regression, pooled_estimate
+from evalkit.staggered_starts import (
     group_time_effects,
     staggered_effects,
     staggered_pretrend_check,
 )
-from evalkit.indicators import funnel_limits, indicator_trend, inequality_indices
-from evalkit.interruptions import interrupted_counts, interrupted_series
-from evalkit.pooling import meta_regression, pooled_estimate
-from evalkit.synthetic_controls import synthetic_control
+from evalkit.synthetic_controls import synthetic_control, synthetic_control_weights
 
 PUBLISHED = Path(__file__).parent / "published"
 
@@ -185,9 +192,9 @@ def averaged_over_cohorts() -> float:
     return np.average(result["value"], weights=result["treated_count"])
 
 
-def group_time(cohort, year) -> float:
+def group_time(cohort, year, column="value") -> float:
     result = group_time_effects(*minimum_wage(), confidence_levels=[0.95])
-    return result.set_index(["first_treated_year", "year"]).loc[(cohort, year), "value"]
+    return result.set_index(["first_treated_year", "year"]).loc[(cohort, year), column]
 
 
 def averaged(over, place=None, column="value") -> float:
@@ -312,7 +319,54 @@ def california_synthetic() -> float:
     return result["value"].iloc[0]
 
 
+@cache
+def state_predictors() -> pd.DataFrame:
+    """Averages of 1980-1988 (beer: 1984-1988) and the sales of three years, by state."""
+    averages = pd.read_csv(PUBLISHED / "prop99_predictors.csv").set_index("State")
+    sales = smoking().pivot(index="municipality_code", columns="year", values="value")
+    known = averages.join(sales[[1975, 1980, 1988]])
+    return known.rename_axis("municipality_code").reset_index()
+
+
+@cache
+def matched_california() -> pd.Series:
+    result = synthetic_control(
+        smoking(),
+        treated=["California"],
+        treated_from=1989,
+        donors=other_states(),
+        predictors=state_predictors(),
+        confidence_levels=[0.95],
+    )
+    return result.iloc[0]
+
+
+@cache
+def matched_weight(state: str) -> float:
+    weights = synthetic_control_weights(
+        smoking(),
+        municipality_code="California",
+        treated_from=1989,
+        donors=other_states(),
+        predictors=state_predictors(),
+    )
+    return weights.set_index("donor_code").loc[state, "weight"]
+
+
 # Interrupted series
+@cache
+def investment_errors() -> dict[str, float]:
+    """Newey-West errors with four lags: growth of investment on that of output, and interest."""
+    table = sm.datasets.macrodata.load_pandas().data
+    growth = 400 * np.log(table[["realinv", "realgdp"]]).diff().iloc[1:].to_numpy()
+    design = np.column_stack([growth[:, 1], table["realint"].iloc[:-1], np.ones(len(growth))])
+    spread = np.linalg.pinv(design)
+    residual = growth[:, 0] - design @ (spread @ growth[:, 0])
+    corrected = len(design) / (len(design) - design.shape[1])
+    errors = np.sqrt(newey_west_variance(spread * residual, 4) * corrected)
+    return dict(zip(("output", "interest", "constant"), errors, strict=True))
+
+
 def california_interrupted(term, column) -> float:
     series = smoking().query("municipality_code == 'California'")
     series = series.assign(indicator_id="packs").rename(columns={"year": "period"})
@@ -462,6 +516,17 @@ DID = "Callaway and Sant'Anna, R package did, mpdta example without covariates"
 LINDEN = "Linden (2015), Stata Journal 15, itsa example, California cigarette sales, lag(1)"
 TWFEWEIGHTS = "R package twfeweights (Callaway), README: did::att_gt on mpdta, never treated"
 SUNAB = "R package fixest 0.14.0, sunab on mpdta, as held in the tests of the package StatsPAI"
+DID_ANALYTIC = (
+    "R package did 2.3.0, bstrap = FALSE, as held in the tests of the package StatsPAI "
+    "(test_aggte_mpdta_parity.py)"
+)
+CSDID = "Stata package csdid 1.81, in diff-diff benchmarks/data/etwfe_cs_stata_golden.json"
+SYNTH2 = "Stata package synth2 2.1.0, as logged by Mendez, carlos-mendez.org, tutorial python_sc101"
+MLSYNTH = "Python package mlsynth 1.0.0, as logged in the same tutorial of Mendez"
+TIDYSYNTH = "R package tidysynth, README, smoking, grab_significance()"
+NEWEY = (
+    "Stata, newey ..., lag(4), in statsmodels regression/tests/results/results_macro_ols_robust.py"
+)
 ITSA_POWER = "Linden, Stata package power_multi_itsa, help file: tpost of the California example"
 COIN = (
     "R package coin, oneway_test with distribution = 'exact', printed in Kabacoff (2015), R in "
@@ -826,6 +891,94 @@ CASES = [
         SUNAB,
         lambda: averaged("event_time", 3),
     ),
+    Case(
+        "staggered effects, analytic error",
+        "minimum wage, by municipality-years",
+        0.0120340128,
+        5e-10,
+        DID_ANALYTIC,
+        lambda: averaged("all", column="standard_error"),
+    ),
+    *[
+        Case(
+            "group-time effects, analytic error",
+            f"{cohort} cohort in {year}",
+            error,
+            5e-11,
+            CSDID,
+            lambda cohort=cohort, year=year: group_time(cohort, year, "standard_error"),
+        )
+        for cohort, year, error in (
+            (2004, 2007, 0.034359225834673233),
+            (2006, 2007, 0.020229180704106838),
+            (2007, 2004, 0.015033560280130042),
+            (2007, 2007, 0.016655435349252175),
+        )
+    ],
+    *[
+        Case(
+            "synthetic control with predictors",
+            f"California cigarette sales: weight of {state}",
+            weight,
+            2e-4 if source == MLSYNTH else 2e-3,
+            source,
+            lambda state=state: matched_weight(state),
+        )
+        for source, weights in (
+            (SYNTH2, (0.334, 0.235, 0.202, 0.161, 0.068)),
+            (MLSYNTH, (0.3351, 0.2356, 0.2019, 0.1595, 0.0679)),
+        )
+        for state, weight in zip(
+            ("Utah", "Nevada", "Montana", "Colorado", "Connecticut"), weights, strict=True
+        )
+    ],
+    Case(
+        "synthetic control with predictors",
+        "California cigarette sales: mean gap",
+        -19.0018,
+        0.03,  # computed there from weights rounded to three decimals
+        SYNTH2,
+        lambda: matched_california()["value"],
+    ),
+    Case(
+        "synthetic control with predictors",
+        "California cigarette sales: error before",
+        1.7557,
+        2e-3,
+        SYNTH2,
+        lambda: matched_california()["pre_rmspe"],
+    ),
+    Case(
+        "placebo rank",
+        "California among 39 states",
+        1,
+        0,
+        TIDYSYNTH,
+        lambda: float(matched_california()["placebo_rank"]),
+    ),
+    Case(
+        "placebo rank",
+        "California among 39 states: p value",
+        0.0256,
+        5e-5,
+        TIDYSYNTH,
+        lambda: matched_california()["placebo_p_value"],
+    ),
+    *[
+        Case(
+            "Newey-West errors",
+            f"growth of investment, four lags: {term}",
+            error,
+            5e-11,
+            NEWEY,
+            lambda term=term: investment_errors()[term],
+        )
+        for term, error in (
+            ("output", 0.33125644884286),
+            ("interest", 0.29582347593197),
+            ("constant", 1.1859338087713),
+        )
+    ],
     Case(
         "interrupted series",
         "trend after",

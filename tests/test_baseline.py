@@ -1,7 +1,13 @@
+import numpy as np
 import pandas as pd
 import pytest
 
-from evalkit.baseline import published_results, survey_comparability, survey_response
+from evalkit.baseline import (
+    published_results,
+    survey_comparability,
+    survey_response,
+    withheld_results,
+)
 
 MUNICIPALITIES = pd.DataFrame({"municipality_code": ["3801", "3812"], "name": ["Horten", "Siljan"]})
 
@@ -162,3 +168,71 @@ def test_no_surveys_give_no_pairs():
 
     assert result.empty
     assert survey_response(none, municipalities=MUNICIPALITIES).empty
+
+
+def told(*rows):
+    """Published results of one question: group, answer, persons and base."""
+    return pd.DataFrame(
+        [
+            ("a", "x", group, answer, 100 * count / base, np.nan, float(base))
+            for group, answer, count, base in rows
+        ],
+        columns=["survey_id", "item", "group", "answer", "share_percent", "count", "base_count"],
+    )
+
+
+def reasons_of(*rows):
+    reasons = withheld_results(told(*rows))
+    return [None if pd.isna(reason) else reason for reason in reasons]
+
+
+def test_a_share_of_a_small_base_or_of_few_persons_is_withheld():
+    assert reasons_of((None, "enig", 3, 30), (None, "uenig", 20, 30), ("skole", "enig", 2, 4)) == [
+        *("too_few", None, "base_too_small")
+    ]
+
+
+def test_the_other_of_two_groups_is_hidden_where_all_less_it_would_give_the_hidden_one():
+    rows = (None, "enig", 23, 60), ("skole", "enig", 20, 40), ("helse", "enig", 3, 20)
+
+    assert reasons_of(*rows) == [None, "can_be_derived", "too_few"]
+
+
+def test_a_group_that_leaves_few_of_all_is_hidden_though_the_few_are_not_published():
+    assert reasons_of((None, "enig", 40, 60), ("skole", "enig", 38, 57)) == [None, "can_be_derived"]
+    assert reasons_of((None, "enig", 40, 60), ("skole", "enig", 20, 30)) == [None, None]
+
+
+def test_of_three_groups_the_smallest_follows_the_hidden_one():
+    rows = [
+        (None, "enig", 48, 90),
+        ("skole", "enig", 30, 40),
+        ("helse", "enig", 16, 30),
+        ("barnehage", "enig", 2, 20),
+    ]
+
+    assert reasons_of(*rows) == [None, None, "can_be_derived", "too_few"]
+
+
+def test_groups_that_overlap_are_held_against_all_one_by_one():
+    rows = [
+        (None, "enig", 40, 60),
+        ("skole", "enig", 20, 30),
+        ("helse", "enig", 20, 30),
+        ("kvinner", "enig", 38, 57),
+    ]
+
+    assert reasons_of(*rows) == [None, None, None, "can_be_derived"]
+
+
+def test_answers_that_add_up_to_the_base_do_not_give_a_hidden_one_away():
+    rows = (None, "enig", 20, 40), (None, "uenig", 17, 40), (None, "vet ikke", 3, 40)
+
+    assert reasons_of(*rows) == [None, "can_be_derived", "too_few"]
+
+
+def test_results_without_a_base_or_a_total_are_left_as_they_are():
+    free = told((None, "enig", 20, 40)).assign(base_count=np.nan)
+
+    assert withheld_results(free).isna().all()
+    assert reasons_of(("skole", "enig", 20, 40), ("helse", "enig", 3, 20)) == [None, "too_few"]

@@ -172,3 +172,29 @@ def test_a_coder_who_never_opened_a_document_is_not_counted_as_disagreeing():
 
     in_third = presence[presence["unit"] == "u4"]
     assert set(in_third["coder"]) == {"coder1"}
+
+
+def test_documents_that_number_their_passages_alike_are_kept_apart():
+    """The first passage of one document says nothing of the first passage of another."""
+    alike = CODINGS.assign(unit="u1")
+    findings = FINDINGS.assign(municipality_code=None)
+
+    matrix = theme_matrix(alike, DOCUMENTS).set_index(["code", "municipality_code"])
+    excerpts = cleared_excerpts(alike)
+    display = joint_display(findings.head(1), LINKS, alike.assign(municipality_code="0301"))
+
+    assert matrix.loc[("tid", "0301"), "unit_count"] == 2
+    assert excerpts["document"].tolist() == ["intervju 3"]  # intervju 1 has a doubted passage
+    assert display["unit_count"].item() == 2
+
+
+def test_a_doubt_in_one_document_holds_no_passage_of_another_back():
+    codings = pd.DataFrame(
+        [
+            ("intervju 1", "u1", "tid", "coder1", "Vi rakk det.", "cleared"),
+            ("intervju 2", "u1", "tid", "coder1", "Kari rakk det.", "needs_change"),
+        ],
+        columns=CODINGS.columns,
+    )
+
+    assert cleared_excerpts(codings)["excerpt"].tolist() == ["Vi rakk det."]

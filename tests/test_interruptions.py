@@ -51,6 +51,28 @@ def test_the_trend_after_is_as_certain_as_when_measured_directly():
     assert after["lower"] < slope < after["upper"]
 
 
+@pytest.mark.parametrize("lags", [0, 1, 3])
+def test_newey_west_errors_of_a_broken_line_are_those_of_statsmodels(lags):
+    value, time = broken_line(1.0), np.arange(20) - 10.0
+    after = (time >= 0).astype(float)
+    design = np.column_stack([np.ones(20), time, after, after * time])
+
+    result = interrupted_series(
+        series(value),
+        interrupted_at=2010,
+        lag_count=lags,
+        errors="newey_west",
+        confidence_levels=[0.95],
+    ).set_index("term")
+
+    fitted = sm.OLS(value, design).fit(
+        cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True}, use_t=True
+    )
+    terms = result.loc[["trend_before", "level_change", "trend_change"]]
+    assert terms["standard_error"].tolist() == pytest.approx(fitted.bse[1:])
+    assert terms[["lower", "upper"]].to_numpy() == pytest.approx(fitted.conf_int()[1:])
+
+
 def test_the_path_carries_the_earlier_trend_on():
     path = interrupted_series_path(series(broken_line()), interrupted_at=2010)
 

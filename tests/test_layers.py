@@ -17,6 +17,7 @@ LAYERS = [
     ["tables", "figures"],
     ["display", "markdown", "references"],
     [
+        "coded_exports",
         "demo",
         "feedback",
         "observation_store",
@@ -34,6 +35,7 @@ LAYERS = [
         "comparability",
         "controlled_change",
         "disclosure",
+        "effect_limits",
         "effect_review",
         "facts",
         "goals",
@@ -52,6 +54,7 @@ LAYERS = [
         "process",
         "publication",
         "readiness",
+        "staggered_starts",
         "survey",
         "synthetic_controls",
     ],

@@ -1,4 +1,4 @@
-"""Every statistic of surveys and rates gives the columns of a result, and None where no reason."""
+"""Every statistic of surveys, rates and effects gives the columns of a result, and None where no reason."""
 
 import numpy as np
 import pandas as pd
@@ -6,6 +6,11 @@ import pytest
 
 from evalkit.bootstrap import bootstrap_change
 from evalkit.comparability import comparisons_between_municipalities, comparisons_between_waves
+from evalkit.controlled_change import (
+    cross_section_difference,
+    difference_in_differences,
+    difference_of_changes,
+)
 from evalkit.detectable import planned_detectable_change, with_detectable_change
 from evalkit.rates import (
     crude_rate,
@@ -14,6 +19,7 @@ from evalkit.rates import (
 )
 from evalkit.reasons import REASONS, RESULT_COLUMNS
 from evalkit.reliability import cronbach_alpha, mcdonald_omega
+from evalkit.staggered_starts import group_time_effects, staggered_effects
 from evalkit.survey import (
     agreement_share,
     cliffs_delta,
@@ -77,6 +83,22 @@ EVENTS = pd.DataFrame(
 )
 REFERENCE = EVENTS.iloc[:2].drop(columns="municipality_code")
 STANDARD = pd.Series({"young": 600.0, "old": 400.0})
+CODES = [f"{place:04d}" for place in range(12)]
+PANEL = pd.DataFrame(
+    np.random.default_rng(4).normal(size=(12, 6)), columns=range(2014, 2020)
+).assign(municipality_code=CODES)
+PANEL = PANEL.melt(id_vars="municipality_code", var_name="year", value_name="value")
+PANEL = PANEL.astype({"year": int})
+STARTS = pd.DataFrame({"municipality_code": CODES, "first_treated_year": [2017.0] * 5 + [None] * 7})
+CHANGES = pd.DataFrame(
+    {"group": ["treated", "comparison"], "value": [0.5, 0.1], "standard_error": 0.1}
+)
+ASKED = ANSWERS.assign(
+    value=ANSWERS["score"],
+    treated=ANSWERS["municipality_code"] == "0301",
+    after=ANSWERS["wave"],
+    cluster=ANSWERS["municipality_code"] + ANSWERS["service"],
+)
 INDEX = ANSWERS.head(40)[["score"]].assign(a=lambda t: t["score"] + 1, b=range(40))
 
 RESULTS = {
@@ -114,6 +136,21 @@ RESULTS = {
     "indirectly_standardised_rate": lambda **chosen: indirectly_standardised_rate(
         EVENTS, reference=REFERENCE, **chosen
     ),
+    "difference_in_differences": lambda **chosen: difference_in_differences(
+        PANEL, treated=CODES[:2], comparison=CODES[2:], treated_from=2017, **chosen
+    ),
+    "cross_section_difference": lambda **chosen: cross_section_difference(ASKED, **chosen),
+    "difference_of_changes": lambda **chosen: difference_of_changes(CHANGES, **chosen),
+    "difference_of_changes with bases": lambda **chosen: difference_of_changes(
+        CHANGES.assign(base=[40, 60]), **chosen
+    ),
+    "group_time_effects": lambda **chosen: group_time_effects(PANEL, STARTS, **chosen),
+    **{
+        f"staggered_effects, {inference}": lambda inference=inference, **chosen: staggered_effects(
+            PANEL, STARTS, inference=inference, **chosen
+        )
+        for inference in ("permutation", "wild_bootstrap", "analytic")
+    },
     "with_detectable_change": lambda **chosen: with_detectable_change(
         share_change(ANSWERS, linkage="linked", **chosen)
     ),
@@ -156,3 +193,12 @@ def test_comparisons_and_plans_have_none_where_there_is_no_reason():
     ):
         assert None in set(rows["reason"])
         assert set(rows["reason"]) <= REASONS | {None}
+
+
+def test_a_difference_of_changes_counts_what_the_changes_rest_on_where_it_is_known():
+    known = difference_of_changes(CHANGES.assign(base=[40, 60])).iloc[0]
+    unknown = difference_of_changes(CHANGES).iloc[0]
+
+    assert known[["count", "base"]].tolist() == [40, 100]
+    assert unknown[["count", "base"]].isna().all()
+    assert known["value"] == unknown["value"]

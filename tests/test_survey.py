@@ -2,6 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.genmod.cov_struct import OrdinalIndependence
+from statsmodels.genmod.generalized_estimating_equations import OrdinalGEE
 
 from evalkit.errors import DataError
 from evalkit.reasons import REASONS, RESULT_COLUMNS
@@ -413,6 +415,29 @@ def test_text_of_one_value_is_refused_by_name(service, reason):
     row = ordinal_regression(alone, covariates=["service"]).iloc[0]
 
     assert (row["term"], row["reason"]) == ("service", reason)
+
+
+def test_errors_from_clusters_are_those_of_independent_estimating_equations():
+    """Estimating equations that take answers as independent give the same odds; their errors
+    rest on expected instead of observed information, and have no factor for few clusters."""
+    draws = np.random.default_rng(3)
+    service = np.repeat(np.arange(300), 8)
+    wave, leader = np.tile([0.0, 1.0], 1200), draws.normal(size=2400)
+    alike = (draws.normal(size=300)[service] + draws.normal(size=2400)) / np.sqrt(2)
+    liking = 0.5 * wave + 0.6 * leader + stats.logistic.isf(stats.norm.sf(alike))
+    score = np.digitize(liking, [-1.0, 0.0, 1.2])
+    table = pd.DataFrame({"score": score, "wave": wave, "leader": leader, "service": service})
+
+    result = ordinal_regression(table, covariates=["wave", "leader"], cluster="service")
+
+    other = OrdinalGEE(
+        score, table[["wave", "leader"]], groups=service, cov_struct=OrdinalIndependence()
+    ).fit()
+    factor = np.sqrt(300 / 299 * 2399 / (2400 - 5))
+    assert result["value"].tolist() == pytest.approx(other.params.iloc[3:].tolist(), abs=1e-5)
+    assert (result["standard_error"] / factor).tolist() == pytest.approx(
+        other.bse.iloc[3:].tolist(), rel=1e-2
+    )
 
 
 def test_limits_from_clusters_are_students_with_clusters_minus_one():

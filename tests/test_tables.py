@@ -137,6 +137,28 @@ def test_a_result_given_by_few_is_hidden_and_one_given_by_many_has_its_interval(
     assert "26–37\u00a0%" in body
 
 
+def test_a_share_that_tells_few_and_one_that_would_give_it_away_are_hidden():
+    surveys = rows_of(
+        "surveys", {"survey_id": "a", "municipality_code": "3801", "title": "Nullpunkt"}
+    )
+    asked = {"survey_id": "a", "item": "plan", "answer": "enig"}
+    published = rows_of(
+        "survey_results",
+        {**asked, "share_percent": 38, "base_count": 60},
+        {**asked, "group": "skole", "share_percent": 50, "base_count": 40},
+        {**asked, "group": "helse", "share_percent": 15, "base_count": 20},
+    )
+    results = ek.published_results(published, surveys=surveys)
+
+    body = ek.survey_results_table(results, HORTEN).body
+
+    assert "38\u00a0%" in body
+    assert "50\u00a0%" not in body
+    assert "15\u00a0%" not in body
+    assert "skjult (færre enn 5)" in body
+    assert "skjult for å verne et annet tall" in body
+
+
 def test_claims_about_few_participants_are_hidden_wherever_they_stand():
     told = claims(
         claim("jobbtiltak", "count", "1", "persons", table="participants", conflict=True),

@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.weightstats import DescrStatsW
 
 from evalkit.errors import DataError
 from evalkit.weighting import (
@@ -72,6 +74,21 @@ def test_a_weighted_share_has_limits_on_the_effective_base():
     assert row["base"] == 5
     assert row["effective_base"] == pytest.approx(81 / 21)
     assert row["design_effect"] == pytest.approx(5 * 21 / 81)
+
+
+@pytest.mark.parametrize("level", [0.95, 0.998])
+def test_a_weighted_share_and_its_limits_are_those_of_statsmodels(level):
+    draws = np.random.default_rng(4)
+    table = pd.DataFrame(
+        {"municipality_code": "0301", "agreed": draws.random(80) < 0.3, "weight": draws.random(80)}
+    )
+
+    row = weighted_share(table, confidence_levels=[level]).iloc[0]
+
+    share = DescrStatsW(table["agreed"].astype(float), weights=table["weight"]).mean
+    effective = table["weight"].sum() ** 2 / (table["weight"] ** 2).sum()
+    lower, upper = proportion_confint(share * effective, effective, 1 - level, method="wilson")
+    assert row[["value", "lower", "upper"]].tolist() == pytest.approx([share, lower, upper])
 
 
 def test_answers_that_go_together_widen_the_interval():

@@ -8,7 +8,7 @@ import pandas as pd
 from evalkit.municipalities import named_rows
 from evalkit.uncertainty import possible_counts, wilson_interval
 
-__all__ = ["published_results", "survey_comparability", "survey_response"]
+__all__ = ["published_results", "survey_comparability", "survey_response", "withheld_results"]
 
 
 def decimals_of(percentages: pd.Series) -> pd.Series:
@@ -105,7 +105,9 @@ def survey_response(surveys: pd.DataFrame, *, municipalities: pd.DataFrame) -> p
     )
 
 
-def published_results(survey_results: pd.DataFrame, *, surveys: pd.DataFrame) -> pd.DataFrame:
+def published_results(
+    survey_results: pd.DataFrame, *, surveys: pd.DataFrame, smallest_count: int = 5
+) -> pd.DataFrame:
     """Published results with the interval that count, percentage and base allow.
 
     Parameters
@@ -114,12 +116,14 @@ def published_results(survey_results: pd.DataFrame, *, surveys: pd.DataFrame) ->
         Rows of ``SurveyResultsTable``. A result without its own base stays without an interval.
     surveys
         Rows of ``SurveysTable``; results of other surveys are left out.
+    smallest_count
+        As for ``withheld_results``.
 
     Returns
     -------
     DataFrame
         In the surveys' order: the columns of ``survey_results`` with ``survey_title``,
-        ``municipality_code``; ``share``, ``lower_share``, ``upper_share`` (0 to 1; 95 %
+        ``municipality_code``; ``withheld`` (from ``withheld_results``); ``share``, ``lower_share``, ``upper_share`` (0 to 1; 95 %
         Wilson), ``method`` and ``reason`` as in ``survey_response``.
 
     References
@@ -148,12 +152,87 @@ def published_results(survey_results: pd.DataFrame, *, surveys: pd.DataFrame) ->
         [counted, lower.notna()], ["Wilson", "Wilson, over the possible counts"], default=None
     )
     return rows.assign(
+        withheld=withheld_results(rows, smallest_count=smallest_count),
         share=(rows["count"] / rows["base_count"]).where(counted, rows["share_percent"] / 100),
         lower_share=lower,
         upper_share=upper,
         method=pd.Series(method, index=rows.index, dtype=object),
         reason=pd.Series(np.where(lower.isna(), "missing", None), index=rows.index, dtype=object),
     )
+
+
+def withheld_results(results: pd.DataFrame, *, smallest_count: int = 5) -> pd.Series:
+    """Why some published results of surveys may not be shown.
+
+    A share beside its base tells the count. A group's result is hidden too where it, taken from
+    the result for all, leaves few persons; and where all groups but one, or all answers but one,
+    would give a hidden one away. Groups whose bases add up to more than those of all overlap, and
+    are held against all one by one.
+
+    Parameters
+    ----------
+    results
+        Rows of ``SurveyResultsTable``.
+    smallest_count
+        Smallest count of persons, and smallest base, that may be shown.
+
+    Returns
+    -------
+    Series
+        ``too_few``, ``base_too_small`` or ``can_be_derived``; missing where the result may be
+        shown.
+    """
+    base = results["base_count"].astype(float)
+    count = results["count"].fillna((results["share_percent"] * base / 100).round()).astype(float)
+    few, few_asked = (_some_but_few(number, smallest_count) for number in (count, base))
+    reason = pd.Series(np.select([few_asked, few], ["base_too_small", "too_few"], default=None))
+    pieces = pd.DataFrame({"count": count, "base": base}).reset_index(drop=True)
+    about = results[["survey_id", "item", "group", "answer"]].fillna("").reset_index(drop=True)
+    known = pieces.notna().all(axis=1)
+    pieces, about = pieces.loc[known], about.loc[known]
+    hidden = set(reason.index[reason.notna()])
+    size = -1
+    while size < len(hidden):
+        size = len(hidden)
+        for _, rows in about.groupby(["survey_id", "item", "answer"]):
+            everyone = rows.index[rows["group"] == ""]
+            groups = pieces.loc[rows.index[rows["group"] != ""]]
+            if len(everyone) == 1 and len(groups) and not hidden & set(everyone):
+                hidden |= _given_away(pieces.loc[everyone[0]], groups, hidden, smallest_count)
+        for _, rows in about.groupby(["survey_id", "item", "group"]):
+            answers = pieces.loc[rows.index].assign(base=0.0)
+            whole = pd.Series({"count": pieces.loc[rows.index[0], "base"], "base": 0.0})
+            one_each = answers["count"].sum() <= whole["count"] + 1  # else several answers apiece
+            if one_each and len(rows) > 1 and hidden & set(rows.index):
+                hidden |= _completed(whole, answers, hidden & set(rows.index), smallest_count)
+    derived = reason.index.isin(hidden) & reason.isna()
+    return reason.mask(derived, "can_be_derived").set_axis(results.index).astype(object)
+
+
+def _some_but_few(number, smallest_count: int):
+    return (number > 0) & (number < smallest_count)
+
+
+def _given_away(everyone, groups, hidden: set, smallest_count: int) -> set:
+    """Groups to hide, besides those hidden, so that no few are left between them and everyone."""
+    rest = _some_but_few(everyone - groups, smallest_count).any(axis=1)
+    found = {*groups.index[rest]} | (hidden & {*groups.index})
+    if groups["base"].sum() > everyone["base"]:
+        return found
+    return _completed(everyone, groups, found, smallest_count)
+
+
+def _completed(whole, parts, hidden: set, smallest_count: int) -> set:
+    """The hidden parts and as many more, the smallest first, as keep each of them unknown."""
+    found = set(hidden)
+    unpublished = bool((whole > parts.sum() + 1).any())  # persons in none of the parts; 1: rounding
+    for part in parts.sort_values(["count", "base"]).index:
+        left = whole - parts.loc[~parts.index.isin(found)].sum()
+        alone = len(found) + unpublished == 1 and found
+        if not alone and not _some_but_few(left, smallest_count).any():
+            break
+        found.add(part)
+    return found
 
 
 COMPARED = {

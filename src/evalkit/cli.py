@@ -210,6 +210,32 @@ def _parser() -> argparse.ArgumentParser:
     )
     feedback.add_argument("--dry-run", action="store_true", help="list them, log nothing")
     feedback.add_argument("--json", action="store_true", help="as JSON")
+    codings = add(
+        "codings",
+        _codings,
+        "Put an export of coded text into a study; no excerpt is shown before it is cleared.",
+        [
+            "evalkit codings pilot intervjuer.qdpx --dry-run",
+            "evalkit codings pilot intervjuer.qdpx --source nf2024",
+            "evalkit codings pilot koder.csv --document 'intervju 3=3909'",
+        ],
+        [study],
+    )
+    codings.add_argument("file", type=Path, help="the export: .qdpx, .csv, or a codebook (.qdc)")
+    codings.add_argument(
+        "--source", metavar="KEY", help="its key in sources.bib (default: that of all codings)"
+    )
+    codings.add_argument(
+        "--document",
+        action="append",
+        default=[],
+        metavar="NAME=CODE",
+        help="a document's municipality, where its name does not hold its code or slug",
+    )
+    codings.add_argument(
+        "--coders", default="", metavar="NAME", help="put before coder1, coder2 of this export"
+    )
+    codings.add_argument("--dry-run", action="store_true", help="list what it holds, write nothing")
     demo = add(
         "demo",
         _demo,
@@ -589,6 +615,40 @@ def _feedback(parsed) -> int:
         told += f", {municipality.name}, round {added['round'].iloc[0]}"
     print(told, file=sys.stderr if parsed.json else sys.stdout)
     return 0
+
+
+def _codings(parsed) -> int:
+    from evalkit.coded_exports import read_coded_export
+    from evalkit.readers import read_study
+    from evalkit.studies import log_codings
+
+    documents = dict(pair.rpartition("=")[::2] for pair in parsed.document)
+    if "" in documents:
+        raise ConfigError("--document: expected NAME=CODE, such as 'intervju 3=3909'")
+    export = read_coded_export(parsed.file, project=parsed.coders)
+    project = _project(parsed)
+    read = read_study(project.raw(parsed.study), between_tables=False)
+    logged = read.tables.get("codings")
+    known = set() if logged is None else set(logged["code_id"])
+    _print_codings(export, known)
+    if export["document"].isna().all():  # a codebook has codes alone
+        return 0
+    added = log_codings(
+        read, export, source=parsed.source, documents=documents, write=not parsed.dry_run
+    )
+    place = project.shown(read.folder / "codings.csv")
+    told = "would be new" if parsed.dry_run else "new"
+    print(f"{len(added)} {told} of {len(export)} codings in {place}, anonymity not_checked")
+    return 0
+
+
+def _print_codings(export: pd.DataFrame, known: set[str]) -> None:
+    """Documents, codes and coders with their passages; never an excerpt."""
+    for name in ("document", "code_id", "coder"):
+        units = export.drop_duplicates([name, "document", "unit"])
+        for one, count in units.groupby(name, sort=True)["unit"].count().items():
+            new = "  new in the study" if name == "code_id" and one not in known else ""
+            print(f"{name.removesuffix('_id'):<9} {one}: {count} units{new}")
 
 
 def _day(given: str | None) -> str:

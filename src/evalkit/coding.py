@@ -27,6 +27,7 @@ __all__ = [
     "theme_matrix",
 ]
 
+UNIT = ["document", "unit"]  # documents may number their passages alike
 FINDING_FITS = {
     "confirms": "bekrefter tallet",
     "expands": "utdyper tallet",
@@ -90,9 +91,9 @@ def theme_matrix(codings: pd.DataFrame, documents: pd.DataFrame) -> pd.DataFrame
     """
     placed = codings_by_municipality(codings, documents)
     base = documents.groupby("municipality_code")["document"].nunique().rename("base")
-    counted = placed.groupby(["code", "municipality_code"]).agg(
-        unit_count=("unit", "nunique"), count=("document", "nunique")
-    )
+    places = ["code", "municipality_code"]
+    counted = placed.drop_duplicates([*places, *UNIT]).groupby(places)["document"]
+    counted = counted.agg(unit_count="size", count="nunique")
     every = pd.MultiIndex.from_product(
         [sorted(placed["code"].unique()), base.index], names=["code", "municipality_code"]
     )
@@ -178,12 +179,13 @@ def cleared_excerpts(codings: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     codings
-        Rows with ``excerpt`` and ``anonymity`` (a code of ``ANONYMITY``).
+        Rows with ``document``, ``unit``, ``code``, ``coder``, ``excerpt`` and ``anonymity`` (a
+        code of ``ANONYMITY``).
 
     Returns
     -------
     DataFrame
-        Rows whose anonymity is ``cleared`` for every coder of the same unit and whose excerpt is
+        Rows whose anonymity is ``cleared`` for every coder of the same unit of the document and whose excerpt is
         not blank, without the ``coder``.
 
     Raises
@@ -192,9 +194,9 @@ def cleared_excerpts(codings: pd.DataFrame) -> pd.DataFrame:
         If an anonymity status is unknown or blank.
     """
     _check_words("anonymity", codings["anonymity"], ANONYMITY)
-    held = codings.loc[codings["anonymity"] != "cleared", "unit"]
-    shown = codings.loc[~codings["unit"].isin(held) & codings["excerpt"].fillna("").ne("")]
-    return shown.drop(columns="coder").drop_duplicates(["unit", "code"]).reset_index(drop=True)
+    doubted = (codings["anonymity"] != "cleared").groupby([codings[name] for name in UNIT])
+    shown = codings.loc[~doubted.transform("any") & codings["excerpt"].fillna("").ne("")]
+    return shown.drop(columns="coder").drop_duplicates([*UNIT, "code"]).reset_index(drop=True)
 
 
 def joint_display(
@@ -244,14 +246,14 @@ def joint_display(
 
 def _text_beside(row: dict, codings, shown, excerpt_count: int) -> dict:
     coded, cleared = (_about(table, row) for table in (codings, shown))
-    unit_count = coded["unit"].nunique()
+    unit_count = len(coded.drop_duplicates(UNIT))
     agreed = cleared.loc[cleared["is_agreed"], "excerpt"]
     excerpts = tuple(agreed.drop_duplicates().head(excerpt_count))
     return {
         "unit_count": unit_count,
         "document_count": coded["document"].nunique(),
         "excerpts": excerpts,
-        "uncleared_count": unit_count - cleared["unit"].nunique(),
+        "uncleared_count": unit_count - len(cleared.drop_duplicates(UNIT)),
         "text_reason": None if unit_count else checked_reason("missing"),
     }
 

@@ -277,10 +277,10 @@ def _segmented(design: np.ndarray, value: np.ndarray, lags: int, errors: str) ->
 
     spread = contrasts @ np.linalg.pinv(design)  # from the values to the terms
     if errors == "newey_west":
-        variance = _newey_west(spread * residual, lags) * len(value) / degrees
+        variance = newey_west_variance(spread * residual, lags) * len(value) / degrees
     else:
         leverage = np.einsum("ij,ji->i", design, np.linalg.pinv(design))
-        robust = _newey_west(spread * (residual / (1 - leverage)), lags)
+        robust = newey_west_variance(spread * (residual / (1 - leverage)), lags)
         likely, scale = _autoregression(design, value)
         series["autocorrelation"] = likely
         likely = max(likely, 0.0)
@@ -296,8 +296,26 @@ def _segmented(design: np.ndarray, value: np.ndarray, lags: int, errors: str) ->
     }
 
 
-def _newey_west(scores: np.ndarray, lags: int) -> np.ndarray:
-    """Variance of each row's sum, its neighbours counted with falling weights."""
+def newey_west_variance(scores: np.ndarray, lags: int) -> np.ndarray:
+    """Variance of each row's sum, its neighbours counted with falling weights.
+
+    Parameters
+    ----------
+    scores
+        One row per coefficient and one column per period: what the period's residual adds to
+        the coefficient.
+    lags
+        Periods apart that still go together.
+
+    Returns
+    -------
+    ndarray
+        One variance per row, without a correction for few periods.
+
+    References
+    ----------
+    Newey and West (1987), Econometrica 55, 703-708.
+    """
     variance = (scores**2).sum(axis=1)
     for lag in range(1, lags + 1):
         together = (scores[:, lag:] * scores[:, :-lag]).sum(axis=1)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from evalkit.baseline import withheld_results
 from evalkit.disclosure import primary_reasons
 from evalkit.errors import DataError
 from evalkit.indicators import yearly_values
@@ -74,14 +75,14 @@ def _result_keys(results: pd.DataFrame | None, smallest_count: int) -> pd.Series
     """Published results of surveys: a share beside its base tells the count."""
     if results is None or results.empty:
         return pd.Series(dtype=object)
-    told = (results["share_percent"] * results["base_count"] / 100).round()
-    few_asked = _few(results["base_count"], smallest_count)
-    few = _few(results["count"].fillna(told), smallest_count) | few_asked
+    reason = withheld_results(results, smallest_count=smallest_count)
+    few_asked = reason == "base_too_small"
+    shown_as = reason.mask(few_asked, "too_few")
     subjects = results["result_id"]
     return pd.concat(
         [
-            _by_key(subjects, "count", few, "too_few"),
-            _by_key(subjects, "share", few, "too_few"),
+            _by_key(subjects, "count", reason.notna(), shown_as),
+            _by_key(subjects, "share", reason.notna(), shown_as),
             _by_key(subjects, "base", few_asked, "base_too_small"),
         ]
     )

@@ -21,7 +21,7 @@ from evalkit.book import (
     render_book,
     write_missing,
 )
-from evalkit.errors import ConfigError, RunError
+from evalkit.errors import ConfigError, DataError, RunError
 from evalkit.files import replace_text
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_text
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Project",
+    "log_codings",
     "log_feedback",
     "process_study",
     "render_study",
@@ -568,12 +569,78 @@ def log_feedback(
         entry = round_source(source, municipality.name, number, received)
         kept = bibliography.read_text(encoding="utf-8").rstrip("\n")
         replace_text(bibliography, f"{kept}\n\n{entry}")
-    path = folder / "validations.csv"
-    kept = path.read_text(encoding="utf-8-sig") if path.is_file() else ",".join(columns) + "\n"
-    header = next(csv.reader(io.StringIO(kept)))
-    order = [name.strip() for name in header]
+    append_rows(folder / "validations.csv", added[columns])
+    return added
+
+
+def append_rows(path: Path, added: pd.DataFrame) -> None:
+    """Put rows at the end of a CSV file, in the order of its columns; what is there stays."""
+    kept = path.read_text(encoding="utf-8-sig") if path.is_file() else ",".join(added) + "\n"
+    order = [name.strip() for name in next(csv.reader(io.StringIO(kept)))]
     ended = kept if kept.endswith("\n") else kept + "\n"
     replace_text(path, ended + added[order].to_csv(index=False, header=False, lineterminator="\n"))
+
+
+def log_codings(
+    read: Study,
+    export: pd.DataFrame,
+    *,
+    source: str | None = None,
+    documents: Mapping[str, str] | None = None,
+    write: bool = True,
+) -> pd.DataFrame:
+    """Put an export's codings into ``codings.csv`` of a study; rows that are there stay.
+
+    Parameters
+    ----------
+    read
+        The study.
+    export
+        From ``read_coded_export``.
+    source
+        Key of the export in ``sources.bib``; by default the one that all codings of the study
+        have.
+    documents
+        By document, its municipality's code, where its name does not say it.
+    write
+        False only tells what would be added.
+
+    Returns
+    -------
+    DataFrame
+        The rows that were added, none of them cleared.
+
+    Raises
+    ------
+    DataError
+        If a document has no municipality, or the source is not among the study's.
+    """
+    from evalkit.coded_exports import new_codings, placed_documents
+    from evalkit.contracts import CONTRACTS, breaches, columns_of, typed
+
+    contract = CONTRACTS["codings"]
+    columns = list(columns_of(contract))
+    logged = read.tables.get("codings")
+    if logged is None:
+        logged = typed(pd.DataFrame(columns=columns), contract)
+    if source is None:
+        used = sorted(logged["source"].unique())
+        if len(used) != 1:
+            raise DataError(
+                f"{read.folder / 'codings.csv'} has {len(used)} sources; say which the export "
+                "is, with --source KEY"
+            )
+        source = used[0]
+    if source not in set(read.sources["key"]):
+        raise DataError(f"no source {source!r} in {read.folder / 'sources.bib'}")
+    municipalities = read.tables["municipalities"]
+    placed = placed_documents(export, municipalities=municipalities, given=documents)
+    added = new_codings(placed, logged=logged, source=source)
+    wrong = breaches(added[columns].astype("str").where(added[columns].notna(), None), contract)
+    if wrong:
+        raise DataError("the export does not fit CodingsTable:\n  " + "\n  ".join(wrong))
+    if write and len(added):
+        append_rows(read.folder / "codings.csv", added[columns])
     return added
 
 

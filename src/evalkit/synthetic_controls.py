@@ -19,6 +19,7 @@ __all__ = ["synthetic_control", "synthetic_control_path", "synthetic_control_wei
 MINIMUM_DONORS = 10
 MINIMUM_PRE_PERIODS = 5
 EXACT_FIT = 1e-6  # of the placebos' gaps after the change: below, a municipality was copied
+SMALLEST_LOG_IMPORTANCE = -12.0  # of a predictor, against the most important
 SUM_WEIGHT = 1e3  # pull of the row that makes the weights add up, relative to the data's scale
 
 
@@ -364,7 +365,7 @@ def _complete_table(values: pd.DataFrame, code: str, donors: Sequence[str]) -> p
 
 
 def _profiles(predictors: pd.DataFrame, codes: pd.Index) -> pd.DataFrame:
-    """Predictors by municipality, the treated first, in standard deviations among the donors."""
+    """Predictors by municipality, the treated first; each must vary among the donors."""
     matched = predictors.set_index("municipality_code").dropna()
     donors = codes[1:].intersection(matched.index, sort=False)
     if codes[0] not in matched.index or donors.empty:
@@ -374,7 +375,7 @@ def _profiles(predictors: pd.DataFrame, codes: pd.Index) -> pd.DataFrame:
     if not (spread > 0).all():
         still = ", ".join(map(str, spread.index[~(spread > 0)]))
         raise DataError(f"predictors: no variation among the donors in {still}; leave it out")
-    return table.div(spread, axis=0)
+    return table
 
 
 def _nearest_mix(target: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -393,27 +394,34 @@ def _nearest_mix(target: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _predictor_mix(own, others, own_profile, other_profiles) -> np.ndarray:
-    """Weights matched on predictors whose importance makes the outcome fit before the change."""
+    """Weights matched on predictors whose importance makes the outcome fit before the change.
 
-    def mix(importance: np.ndarray) -> np.ndarray:
-        share = np.abs(importance) / np.abs(importance).sum()
-        root = np.sqrt(share)
+    Predictors are in standard deviations among those who are mixed. The search is over the logarithms of the importances, since the best often differ by powers
+    of ten, from the four best of a few starts, and goes on once from where it ended.
+    """
+
+    spread = other_profiles.std(axis=1, ddof=1)
+    spread[~(spread > 0)] = 1.0  # alike in all but the one that is left out
+    own_profile, other_profiles = own_profile / spread, other_profiles / spread[:, None]
+
+    def mix(logarithms: np.ndarray) -> np.ndarray:
+        importance = np.exp(np.clip(logarithms - logarithms.max(), SMALLEST_LOG_IMPORTANCE, 0))
+        root = np.sqrt(importance / importance.sum())
         return _nearest_mix(root * own_profile, root[:, None] * other_profiles)
 
-    def loss(importance: np.ndarray) -> float:
-        return float(((own - others @ mix(importance)) ** 2).mean())
+    def loss(logarithms: np.ndarray) -> float:
+        return float(((own - others @ mix(logarithms)) ** 2).mean())
 
-    start = np.full(len(own_profile), 1 / len(own_profile))
-    tried = [start]
-    for place in range(len(start)):
-        single = np.full(len(start), 0.02)
-        single[place] = 1.0
-        tried.append(single)
-    best = min(tried, key=loss)
-    found = minimize(
-        loss, best, method="Nelder-Mead", options={"maxiter": 1000, "fatol": 1e-12, "xatol": 1e-6}
-    )
-    return mix(found.x if found.fun < loss(best) else best)
+    count = len(own_profile)
+    tried = [np.zeros(count), *np.log(np.where(np.eye(count), 1.0, 0.02))]
+    steps = 4.0 * np.vstack([np.zeros(count), np.eye(count)])
+    found = []
+    for start in sorted(tried, key=loss)[:4]:
+        settings = {"maxiter": 300, "fatol": 1e-10, "xatol": 1e-4}
+        wide = {**settings, "initial_simplex": start + steps}
+        far = minimize(loss, start, method="Nelder-Mead", options=wide).x
+        found.append(minimize(loss, far, method="Nelder-Mead", options=settings))
+    return mix(min(found, key=lambda end: end.fun).x)
 
 
 def _root_mean_square(gaps: np.ndarray) -> np.ndarray:

@@ -178,6 +178,10 @@ def result_texts(row, smallest_count: int) -> tuple[str, str, str]:
     """Value, interval and base of a published result, hidden where persons are too few."""
     few_answers = present(row.count) and 0 < row.count < smallest_count
     few_asked = present(row.base_count) and row.base_count < smallest_count
+    if present(row.withheld) and not (few_answers or few_asked):
+        derived = row.withheld == "can_be_derived"
+        why = words.WITHHELD[row.withheld] if derived else f"skjult ({fewer_than(smallest_count)})"
+        return why, "", number_text(row.base_count, decimals=0)
     if few_answers or few_asked:
         base = fewer_than(smallest_count) if few_asked else number_text(row.base_count)
         return f"skjult ({fewer_than(smallest_count)})", "", base
