@@ -19,10 +19,12 @@ LAYERS = [
     [
         "demo",
         "feedback",
+        "large_observations",
         "observation_store",
         "observation_writer",
         "readers",
         "qda_files",
+        "series",
         "store",
     ],
     ["checks"],
