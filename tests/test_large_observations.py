@@ -168,7 +168,7 @@ def test_a_claim_of_a_fact_about_any_row_is_held_against_it(tmp_path, large):
     fact = {**FACTS[-1], "value": "99"}
     files = write(tmp_path, settings=SETTINGS, facts=[fact])
 
-    with pytest.raises(DataError, match="0302-falls-2021.value in row 2: a claim among"):
+    with pytest.raises(DataError, match=r"0302-falls-2021\.value in row 2: a claim among"):
         process_files(files)
 
 
@@ -226,6 +226,7 @@ def test_a_breach_is_told_as_of_other_tables(tmp_path, large, monkeypatch, wrong
     [
         (b"uten nok celler\r\n", "expected 13 cells as in the header row"),
         (b"\xe5,\r\n", "is not UTF-8 text"),
+        (b"\n1,2\n", "its lines end in more than one way"),
         (b'"aldri lukket,1,2\r\n', "cannot be read as CSV: line"),
     ],
 )
@@ -244,7 +245,7 @@ def test_a_file_that_is_no_csv_is_told_without_its_cells(tmp_path, large, damage
 def test_own_rows_that_are_too_many_are_refused(tmp_path, large, monkeypatch):
     monkeypatch.setattr("evalkit.large_observations.OWN_ROWS", 10)
 
-    with pytest.raises(DataError, match="67 rows are the study's own.*expected at most 10"):
+    with pytest.raises(DataError, match=r"67 rows are the study's own.*expected at most 10"):
         process_files(write(tmp_path))
 
 
@@ -385,7 +386,7 @@ def test_check_reads_such_a_study_without_leaving_anything(tmp_path, large):
 def test_series_in_a_notebook_depend_on_all_observations(tmp_path):
     import nbformat
 
-    code = 'ek.read_series(study, processed_dir, municipality_code)'
+    code = "ek.read_series(study, processed_dir, municipality_code)"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     path = tmp_path / "series.ipynb"

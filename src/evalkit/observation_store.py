@@ -143,7 +143,9 @@ def is_store(folder: Path) -> bool:
     return (folder / "rows.parquet").is_file()
 
 
-def municipality_rows(folder: Path, municipality_codes: Sequence[str], *, nobodys: bool = True) -> pd.DataFrame:
+def municipality_rows(
+    folder: Path, municipality_codes: Sequence[str], *, nobodys: bool = True
+) -> pd.DataFrame:
     """The rows of ``ObservationsTable`` of some municipalities, and of nobody, in file order."""
     code = pc.field("municipality_code")
     wanted = code.isin(pa.array(municipality_codes, type=pa.string()))

@@ -120,7 +120,7 @@ def _copy_cells(database: Any, source: Path, path: Path) -> list[str]:
     found += [f"column {', '.join(absent)} is missing; expected {expected}"] if absent else []
     if found:
         return found
-    cells = ", ".join(f"nullif(trim(\"{name}\", $spaces), '') AS \"{name}\"" for name in columns)
+    cells = ", ".join(f'nullif(trim("{name}", $spaces), \'\') AS "{name}"' for name in columns)
     given = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
     try:
         database.execute(
@@ -141,11 +141,16 @@ def _copy_cells(database: Any, source: Path, path: Path) -> list[str]:
 def _not_csv(told: str, count: int) -> str:
     """Where a file is no CSV, of what DuckDB says of it."""
     line = re.search(r"CSV Error on Line: (\d+)", told)
-    where = f"line {line[1]}" if line else "a line"
+    where = f"line {line[1]}" if line else "somewhere"
     if "not utf-8" in told or "unicode" in told:
         return f"is not UTF-8 text ({where}); save it as CSV UTF-8"
     if "Expected Number of Columns" in told:
         return f"{where}: expected {count} cells as in the header row"
+    if line is None:
+        return (
+            "cannot be read as CSV: its lines end in more than one way, or a quote is never "
+            "closed; save it anew as CSV UTF-8"
+        )
     return f"cannot be read as CSV: {where}; expected cells in quotes where they hold commas"
 
 
@@ -324,8 +329,10 @@ def municipality_hashes(folder: Path, *, memory_limit: str = MEMORY_LIMIT) -> di
         ).fetchall()
         hashes: dict[str, str] = {}
         for codes in _together(counts):
-            own = "municipality_code BETWEEN $first AND $last" if codes[0] else (
-                "municipality_code IS NULL"
+            own = (
+                "municipality_code BETWEEN $first AND $last"
+                if codes[0]
+                else ("municipality_code IS NULL")
             )
             given = {"first": codes[0], "last": codes[-1]} if codes[0] else {}
             hashes |= database.execute(
@@ -375,8 +382,10 @@ def write_values(
     work, path = _temporary(folder, "values")
     with naming(path), observation_database(folder, memory_limit) as database:
         database.read_parquet(str(folder / "rows.parquet")).create_view("rows")
-        database.execute("CREATE TABLE percent AS SELECT unnest(CAST($ids AS VARCHAR[])) AS id",
-            {"ids": sorted(percent)})
+        database.execute(
+            "CREATE TABLE percent AS SELECT unnest(CAST($ids AS VARCHAR[])) AS id",
+            {"ids": sorted(percent)},
+        )
         database.execute(
             f"""
             COPY (
@@ -397,7 +406,7 @@ def write_values(
 
 def _counted() -> str:
     """SQL for the yearly values, with ``count`` and ``base`` that a per cent tells."""
-    return f"""
+    return """
         SELECT *,
             coalesce(numerator, round_even(share * denominator, 0)) AS count,
             coalesce(denominator, round_even(numerator / nullif(greatest(share, 0), 0), 0)) AS base

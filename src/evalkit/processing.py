@@ -140,7 +140,9 @@ class _Current:
 
     def stored(self) -> StoredTables:
         on_disk = [OBSERVATIONS] if self.large and self.whole else []
-        return StoredTables(sorted([*self.tables, *on_disk]), self.files.study, self.files.processed)
+        return StoredTables(
+            sorted([*self.tables, *on_disk]), self.files.study, self.files.processed
+        )
 
     @property
     def contents(self) -> dict[Path, str | None]:
@@ -279,9 +281,7 @@ def _write_store(files: StudyFiles, now: _Current, read: Study) -> None:
         return
     indicators = read.tables["indicators"]
     percent = indicators.loc[indicators["unit"] == "percent", "indicator_id"]
-    write_values(
-        files.store, percent=percent, smallest_count=few, memory_limit=MEMORY_LIMIT
-    )
+    write_values(files.store, percent=percent, smallest_count=few, memory_limit=MEMORY_LIMIT)
     write_areas(files.store, memory_limit=MEMORY_LIMIT)
     hashes = Hashes()
     made = {name: hashes.of(files.store / f"{name}.parquet") for name in made}
@@ -320,9 +320,7 @@ def current_study(files: StudyFiles, *, between_tables: bool = True) -> Study:
         source = now.folder / f"{OBSERVATIONS}.csv"
         now.found = write_rows(source, store, memory_limit=MEMORY_LIMIT)
         if not now.found:
-            now.kept = {
-                "municipalities": municipality_hashes(store, memory_limit=MEMORY_LIMIT)
-            }
+            now.kept = {"municipalities": municipality_hashes(store, memory_limit=MEMORY_LIMIT)}
         return replace(_read(files, now, between_tables, store=store), contents=now.contents)
 
 
@@ -338,9 +336,7 @@ def _stored_study(files: StudyFiles, now: _Current) -> Study:
     )
 
 
-def _read(
-    files: StudyFiles, now: _Current, between_tables: bool = True, *, store: Path
-) -> Study:
+def _read(files: StudyFiles, now: _Current, between_tables: bool = True, *, store: Path) -> Study:
     stored, large = now.stored(), None
     if now.large:
         from evalkit.large_observations import LargeObservations

@@ -110,7 +110,9 @@ def _summary(values: pd.DataFrame, area: str) -> pd.DataFrame:
     """Count, mean and quantiles of the values in every year of every indicator."""
     groups = values.groupby(KEYS)["value"]
     spread = [groups.quantile(share).rename(name) for name, share in QUANTILES.items()]
-    told = pd.concat([groups.count().rename("count"), groups.mean().rename("mean"), *spread], axis=1)
+    told = pd.concat(
+        [groups.count().rename("count"), groups.mean().rename("mean"), *spread], axis=1
+    )
     return told[NUMBERS].add_prefix(f"{area}_").reset_index()
 
 
