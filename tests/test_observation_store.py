@@ -134,15 +134,16 @@ def test_all_breaches_are_told_with_column_and_row(written):
 
     message = str(error.value)
     assert "municipality_code: '301' in row 2; expected" in message
-    assert "value: '12,5' in row 3, a text in row 4; expected" in message
+    assert "value: '12,5' in row 3; expected" in message
+    assert "value: a text in row 4; expected" in message
     assert "period: '2021-02-30' in row 5; expected" in message
     assert "source: blank in row 6; expected" in message
-    assert "observation_id: 'syntetisk-6' 2 times; expected once" in message
+    assert "observation_id: 'syntetisk-6' in rows 7, 8; expected once" in message
     assert "navn" not in message
 
 
 def test_a_missing_column_is_named(written):
-    with pytest.raises(DataError, match="missing column locator"):
+    with pytest.raises(DataError, match="column locator is missing"):
         written(observations().drop(columns="locator"))
 
 

@@ -25,6 +25,7 @@ def study_breaches(
     settings: StudySettings,
     *,
     unread: Collection[str] = (),
+    in_part: Collection[str] = (),
 ) -> dict[str, list[str]]:
     """Everything that does not hold between the tables, by file.
 
@@ -38,6 +39,9 @@ def study_breaches(
         The study's settings.
     unread
         Tables that exist and broke their contracts; nothing is said of references to them.
+    in_part
+        Tables of which some rows only are given, and whose references and counts are held
+        against the other tables elsewhere.
 
     Returns
     -------
@@ -47,12 +51,12 @@ def study_breaches(
     found: dict[str, list[str]] = {}
     every = claims(tables)
     for check in (
-        reference_breaches(tables, sources, unread),
+        reference_breaches(tables, sources, unread, in_part),
         chapter_breaches(tables, settings, unread),
         conflict_breaches(every),
         value_breaches(every),
         sum_breaches(tables),
-        percentage_breaches(tables),
+        percentage_breaches({n: table for n, table in tables.items() if n not in in_part}),
         date_breaches(tables, settings),
         repeated_event_breaches(tables),
         municipality_change_breaches(tables),
@@ -69,9 +73,13 @@ def rows_text(positions: Collection[int]) -> str:
     return ("row " if len(numbers) == 1 else "rows ") + shown
 
 
-def reference_breaches(tables: Tables, sources: pd.DataFrame, unread: Collection[str]) -> Found:
+def reference_breaches(
+    tables: Tables, sources: pd.DataFrame, unread: Collection[str], in_part: Collection[str] = ()
+) -> Found:
     """Codes and identifiers that no row of the table they refer to has."""
     for name, table in tables.items():
+        if name in in_part:
+            continue
         for column, description in columns_of(CONTRACTS[name]).items():
             metadata = description.metadata or {}
             target = metadata.get("references")

@@ -1,8 +1,9 @@
 """Observations that outgrow memory: from CSV to sorted Parquet, read through DuckDB.
 
-The folder of a store holds ``values.parquet``, one row per municipality, indicator and year in
-that order, and ``areas.parquet``, the mean and quantiles of the country and of every county for
-each indicator and year, made once. A municipality's own rows lie together, so that reading them
+The folder of a store holds ``rows.parquet``, every row of the file sorted by municipality;
+``values.parquet``, one row per municipality, indicator and year in that order; and
+``areas.parquet``, the mean and quantiles of the country and of every county for each indicator
+and year, made once. A municipality's own rows lie together, so that reading them
 takes as long however many others there are.
 """
 
@@ -13,13 +14,27 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from evalkit.errors import ConfigError, DataError
 
-__all__ = ["municipality_series", "observation_database", "read_area_values", "summaries"]
+__all__ = [
+    "is_large",
+    "is_store",
+    "municipality_rows",
+    "municipality_series",
+    "observation_database",
+    "own_rows",
+    "quoted",
+    "read_area_values",
+    "stored_municipalities",
+    "summaries",
+]
 
 QUANTILES = {"q10": 0.10, "q25": 0.25, "median": 0.50, "q75": 0.75, "q90": 0.90}
 MEMORY_LIMIT = "2GB"
+STORE_ABOVE = 200_000_000  # bytes of a study's observations.csv; a smaller file is read whole
 
 
 def municipality_series(
@@ -46,7 +61,8 @@ def municipality_series(
     -------
     DataFrame
         One row per indicator and year: ``municipality_code``, ``indicator_id``, ``year``,
-        ``value``, ``numerator``, ``denominator``; and for ``country``, ``county`` and ``peer``
+        ``value``, ``numerator``, ``denominator``, ``reason`` (why they are hidden, in the store
+        of a study); and for ``country``, ``county`` and ``peer``
         their ``_count`` (municipalities with a value), ``_mean``, ``_q10``, ``_q25``,
         ``_median``, ``_q75`` and ``_q90`` of the municipalities' values. The municipality is one
         of its county and country, and none of its peers. The quantiles describe; they are not
@@ -116,6 +132,44 @@ def read_area_values(store_dir: str | Path) -> pd.DataFrame:
     return pd.read_parquet(_file(store_dir, "areas"))
 
 
+def is_large(tables_dir: Path) -> bool:
+    """Whether a study's observations are too many to be read, and are held in a store."""
+    source = tables_dir / "observations.csv"
+    return source.is_file() and source.stat().st_size > STORE_ABOVE
+
+
+def is_store(folder: Path) -> bool:
+    """Whether a folder holds a study's store of observations."""
+    return (folder / "rows.parquet").is_file()
+
+
+def municipality_rows(
+    folder: Path, municipality_codes: Sequence[str], *, nobodys: bool = True
+) -> pd.DataFrame:
+    """The rows of ``ObservationsTable`` of some municipalities, and of nobody, in file order."""
+    code = pc.field("municipality_code")
+    wanted = code.isin(pa.array(municipality_codes, type=pa.string()))
+    rows = pd.read_parquet(
+        _file(folder, "rows"), filters=wanted | code.is_null() if nobodys else wanted
+    )
+    return rows.sort_values("row", ignore_index=True).drop(columns="row")
+
+
+def stored_municipalities(folder: Path) -> list[str]:
+    """Codes of all municipalities with rows in a store, in order."""
+    import pyarrow.parquet as pq
+
+    name = "municipality_code"
+    codes = pq.read_table(_file(folder, "rows"), columns=[name], read_dictionary=[name])[name]
+    return sorted(code for code in codes.unique().to_pylist() if code is not None)
+
+
+def own_rows(folder: Path) -> pd.DataFrame:
+    """A study's own rows of ``ObservationsTable``, labelled by their place in the file."""
+    rows = pd.read_parquet(_file(folder, "own"))
+    return rows.drop(columns="row").set_axis(rows["row"].to_numpy() - 2)
+
+
 def observation_database(folder: Path, memory_limit: str = MEMORY_LIMIT) -> Any:
     """A DuckDB in memory that turns to the folder when it needs more than the limit."""
     try:
@@ -129,6 +183,11 @@ def observation_database(folder: Path, memory_limit: str = MEMORY_LIMIT) -> Any:
     database.execute("SET memory_limit = $limit", {"limit": memory_limit})
     database.execute("SET temp_directory = $folder", {"folder": str(folder / ".duckdb")})
     return database
+
+
+def quoted(text: object) -> str:
+    """A text in SQL."""
+    return "'" + str(text).replace("'", "''") + "'"
 
 
 def _file(store_dir: str | Path, name: str) -> Path:

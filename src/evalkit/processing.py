@@ -7,11 +7,15 @@ done again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +23,21 @@ import numpy as np
 import pandas as pd
 
 from evalkit.errors import RunError
-from evalkit.files import remove_leftovers, write_whole
+from evalkit.files import remove_leftovers, write_whole, written_whole
 from evalkit.municipalities import owners_of
+from evalkit.observation_store import is_large
 from evalkit.readers import Study, read_study, tables_folder
 from evalkit.runs.lanes import Died, results_side_by_side
 from evalkit.runs.lock import study_lock
 from evalkit.runs.record import Hashes, environment_versions, hash_of_bytes, sealed, unsealed
 from evalkit.settings import read_settings
-from evalkit.store import NAMED_AFTER, OWNED_THROUGH, StoredTables, write_processed
+from evalkit.store import NAMED_AFTER, OBSERVATIONS, OWNED_THROUGH, StoredTables, write_processed
 
 __all__ = ["StudyFiles", "current_study", "process_files", "row_hashes"]
 
 RECORD = "processed.json"
-HIDDEN_BY_OTHERS = "observations"  # whose counts may be hidden for another municipality's sake
+PROOF = "made.json"  # of observations on disk: what they were made from
+HIDDEN_BY_OTHERS = OBSERVATIONS  # whose counts may be hidden for another municipality's sake
 ROWS_AT_ONCE = 100_000
 LARGE = 20_000_000  # bytes of tables; checking them takes several times as much memory
 SOURCES, FACTS, SETTINGS = "sources.bib", "facts.json", "study.toml"
@@ -52,6 +58,11 @@ class StudyFiles:
     @property
     def has_book(self) -> bool:
         return (self.book / "_quarto.yml").is_file()
+
+    @property
+    def store(self) -> Path:
+        """Where observations lie that are too many to be read."""
+        return self.processed / self.study / OBSERVATIONS
 
     @property
     def record(self) -> Path:
@@ -78,14 +89,17 @@ class _Current:
         code = [*sorted(package.rglob("*.py")), package / "extension" / "evalkit.csl"]
         self.hashes.of_all([*paths, *code])
         self.raw_paths = paths
+        self.large = is_large(self.folder)
         self.byte_count = sum(path.stat().st_size for path in tables if path.is_file())
         self.raw = {path.name: self.hashes.of(path) for path in paths}
         tools = {
             "code": {str(path.relative_to(package)): self.hashes.of(path) for path in code},
             "versions": environment_versions(),
             "book": files.has_book,
+            "observations": _database_version() if self.large else "in memory",
         }
         self.tools = hash_of_bytes(json.dumps(tools, sort_keys=True).encode())
+        self.found: list[str] = []  # what breaks the contract of observations on disk
         self.then = _read_record(files.record)
         self.made = _hashes_of_made(files)
 
@@ -109,11 +123,25 @@ class _Current:
             for name, content in self.raw.items()
             if name.endswith(".csv")
             and self.then["raw"].get(name) == content
-            and made.get(f"{Path(name).stem}.parquet") == now.get(f"{Path(name).stem}.parquet")
+            and (made.get(f"{Path(name).stem}.parquet") == now.get(f"{Path(name).stem}.parquet"))
+            and not (self.large and Path(name).stem == OBSERVATIONS)
         ]
 
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What is known of the observations on disk, if they are those of the file as it is."""
+        if not self.large:
+            return {}
+        proof = _unsealed_file(self.files.store / PROOF, {"raw", "tools", "rows"})
+        given = {"raw": self.raw[f"{OBSERVATIONS}.csv"], "tools": self.tools}
+        whole = given | {"rows": self.made.get(self.files.store / "rows.parquet")}
+        return proof if {name: proof.get(name) for name in whole} == whole else {}
+
     def stored(self) -> StoredTables:
-        return StoredTables(self.tables, self.files.study, self.files.processed)
+        on_disk = [OBSERVATIONS] if self.large and self.whole else []
+        return StoredTables(
+            sorted([*self.tables, *on_disk]), self.files.study, self.files.processed
+        )
 
     @property
     def contents(self) -> dict[Path, str | None]:
@@ -133,7 +161,8 @@ class _Current:
 
 def _hashes_of_made(files: StudyFiles) -> dict[Path, str | None]:
     """Hashes of the files that were made of a study, as they are now."""
-    paths = sorted((files.processed / files.study).glob("*.parquet"))
+    folder = files.processed / files.study
+    paths = sorted([*folder.glob("*.parquet"), *files.store.glob("*.parquet")])
     if files.has_book:
         paths += [files.book / FACTS, files.book / SOURCES]
     hashes = Hashes()
@@ -142,16 +171,30 @@ def _hashes_of_made(files: StudyFiles) -> dict[Path, str | None]:
 
 
 def _by_name(contents: Mapping[Path, str | None]) -> dict[str, str | None]:
-    return {path.name: content for path, content in contents.items()}
+    return {
+        f"{OBSERVATIONS}/{path.name}" if path.parent.name == OBSERVATIONS else path.name: content
+        for path, content in contents.items()
+    }
 
 
 def _read_record(path: Path) -> dict[str, Any]:
+    return _unsealed_file(path, {"raw", "tools", "made", "rows"})
+
+
+def _unsealed_file(path: Path, needed: set[str]) -> dict[str, Any]:
+    """A sealed record with all that is needed; empty where there is none."""
     try:
         record = unsealed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    kept = isinstance(record, dict) and {"raw", "tools", "made", "rows"} <= set(record)
-    return record if kept else {}
+    return record if isinstance(record, dict) and needed <= set(record) else {}
+
+
+def _database_version() -> str | None:
+    """The version of DuckDB, which works out the numbers of large studies."""
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return metadata.version("duckdb")
+    return None
 
 
 def process_files(files: StudyFiles) -> Study:
@@ -175,19 +218,74 @@ def process_files(files: StudyFiles) -> Study:
     read_settings(files.raw)  # a study that is not there leaves no folder behind
     with study_lock(files.runs):
         remove_leftovers(files.processed / files.study)
+        _remove_store_leftovers(files)
         now = _Current(files)
         if now.whole:
             return _stored_study(files, now)
         return _made_elsewhere(files) if now.byte_count > LARGE else _made(files)
 
 
+def _remove_store_leftovers(files: StudyFiles) -> None:
+    remove_leftovers(files.store)
+    for path in [*files.store.glob(".writing-*"), *files.store.glob(".duckdb")]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _made(files: StudyFiles) -> Study:
     now = _Current(files)
-    read = _read(files, now)
-    _write(files, read, unchanged=now.tables)
+    if now.large and not now.kept:
+        _write_rows(files, now)
+    read = _read(files, now, store=files.store)
+    if now.large:
+        _write_store(files, now, read)
+    _write(files, read, now.tables, files.store if now.large else None)
+    if not now.large:
+        shutil.rmtree(files.store, ignore_errors=True)
     now.remember(read.rows)
     stored = StoredTables(list(read.tables), files.study, files.processed)
     return replace(read, tables=stored, contents=now.contents)
+
+
+def _write_rows(files: StudyFiles, now: _Current) -> None:
+    """Put the rows of observations on disk, with what tells later whether they still stand."""
+    from evalkit.large_observations import MEMORY_LIMIT
+    from evalkit.observation_writer import municipality_hashes, write_rows
+
+    files.store.mkdir(parents=True, exist_ok=True)
+    source = now.folder / f"{OBSERVATIONS}.csv"
+    now.found = write_rows(source, files.store, memory_limit=MEMORY_LIMIT)
+    if now.found:
+        return
+    now.kept = {
+        "raw": now.raw[source.name],
+        "tools": now.tools,
+        "rows": Hashes().of(files.store / "rows.parquet"),
+        "municipalities": municipality_hashes(files.store, memory_limit=MEMORY_LIMIT),
+    }
+    write_whole(files.store / PROOF, sealed(now.kept))
+
+
+def _write_store(files: StudyFiles, now: _Current, read: Study) -> None:
+    """What is made of the rows: the study's own, and series and areas without small counts."""
+    from evalkit.large_observations import MEMORY_LIMIT
+    from evalkit.observation_writer import write_areas, write_values
+
+    own = read.tables[OBSERVATIONS]
+    with written_whole(files.store / "own.parquet") as file:
+        own.assign(row=own.index + 2).to_parquet(file, index=False)
+    few = read.settings.smallest_count
+    asked = {"indicators": now.raw.get("indicators.csv"), "smallest_count": few}
+    made = {name: now.made.get(files.store / f"{name}.parquet") for name in ("values", "areas")}
+    if now.kept.get("series") == {**asked, **made}:
+        return
+    indicators = read.tables["indicators"]
+    percent = indicators.loc[indicators["unit"] == "percent", "indicator_id"]
+    write_values(files.store, percent=percent, smallest_count=few, memory_limit=MEMORY_LIMIT)
+    write_areas(files.store, memory_limit=MEMORY_LIMIT)
+    hashes = Hashes()
+    made = {name: hashes.of(files.store / f"{name}.parquet") for name in made}
+    now.kept = {**now.kept, "series": {**asked, **made}}
+    write_whole(files.store / PROOF, sealed(now.kept))
 
 
 def _made_elsewhere(files: StudyFiles) -> Study:
@@ -206,7 +304,19 @@ def current_study(files: StudyFiles, *, between_tables: bool = True) -> Study:
     now = _Current(files)
     if now.whole:
         return _stored_study(files, now)
-    return replace(_read(files, now, between_tables), contents=now.contents)
+    if not now.large or now.kept:
+        read = _read(files, now, between_tables, store=files.store)
+        return replace(read, contents=now.contents)
+    from evalkit.large_observations import MEMORY_LIMIT
+    from evalkit.observation_writer import municipality_hashes, write_rows
+
+    with tempfile.TemporaryDirectory(prefix="evalkit-") as scratch:
+        store = Path(scratch)
+        source = now.folder / f"{OBSERVATIONS}.csv"
+        now.found = write_rows(source, store, memory_limit=MEMORY_LIMIT)
+        if not now.found:
+            now.kept = {"municipalities": municipality_hashes(store, memory_limit=MEMORY_LIMIT)}
+        return replace(_read(files, now, between_tables, store=store), contents=now.contents)
 
 
 def _stored_study(files: StudyFiles, now: _Current) -> Study:
@@ -221,9 +331,13 @@ def _stored_study(files: StudyFiles, now: _Current) -> Study:
     )
 
 
-def _read(files: StudyFiles, now: _Current, between_tables: bool = True) -> Study:
-    stored = now.stored()
-    read = read_study(files.raw, between_tables=between_tables, known=stored)
+def _read(files: StudyFiles, now: _Current, between_tables: bool = True, *, store: Path) -> Study:
+    stored, large = now.stored(), None
+    if now.large:
+        from evalkit.large_observations import LargeObservations
+
+        large = LargeObservations(store, now.found)
+    read = read_study(files.raw, between_tables=between_tables, known=stored, large=large)
     earlier = {name: now.then["rows"][name] for name in stored if name in now.then["rows"]}
     # whose a row is may be told by another table, which may have changed; so may what is hidden
     again = {
@@ -235,7 +349,14 @@ def _read(files: StudyFiles, now: _Current, between_tables: bool = True) -> Stud
         or name == HIDDEN_BY_OTHERS
     }
     few = read.settings.smallest_count
-    return replace(read, rows={**earlier, **row_hashes(read.tables, again, smallest_count=few)})
+    rows = {**earlier, **row_hashes(read.tables, again, smallest_count=few)}
+    if large is not None:  # the study's own rows tell what is hidden, all rows what they hold
+        hidden = rows[OBSERVATIONS]
+        rows[OBSERVATIONS] = {
+            owner: hash_of_bytes(f"{content} {hidden.get(owner, '')}".encode())
+            for owner, content in now.kept["municipalities"].items()
+        }
+    return replace(read, rows=rows)
 
 
 def row_hashes(
@@ -315,7 +436,11 @@ def _row_hashes(table: pd.DataFrame) -> np.ndarray:
     )
 
 
-def _write(files: StudyFiles, read: Study, unchanged: list[str]) -> None:
+def _write(
+    files: StudyFiles, read: Study, unchanged: list[str], on_disk: Path | None = None
+) -> None:
+    import pyarrow.parquet as pq
+
     from evalkit.book import install_extension
     from evalkit.facts import claims, fact_entries
     from evalkit.protected_claims import withheld_claims
@@ -341,16 +466,21 @@ def _write(files: StudyFiles, read: Study, unchanged: list[str]) -> None:
             }
         ]
     )
+    contents = study_contents(read.tables, stage=settings.report)
+    if on_disk is not None:
+        rows = pq.read_metadata(on_disk / "rows.parquet").num_rows
+        contents.loc[contents["table"] == OBSERVATIONS, "row_count"] = rows
     made = {
         "claims": every.assign(
             municipality_code=owners_of(every["subject"], read.tables["municipalities"])
         ),
         "sources": formatted_references(read.folder / SOURCES, read.sources),
         "study": about,
-        "contents": study_contents(read.tables, stage=settings.report),
+        "contents": contents,
     }
+    in_files = {n: read.tables[n] for n in read.tables if not (on_disk and n == OBSERVATIONS)}
     write_processed(
-        {**read.tables, **made},
+        {**in_files, **made},
         files.study,
         files.processed,
         unchanged=unchanged,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +18,11 @@ from pyarrow import csv as arrow_csv
 
 from evalkit.errors import ConfigError, DataError
 from evalkit.files import says_why
+from evalkit.observation_store import is_large
 from evalkit.settings import StudySettings, read_settings
+
+if TYPE_CHECKING:
+    from evalkit.large_observations import LargeObservations
 
 __all__ = ["Study", "read_sources", "read_study"]
 
@@ -29,7 +35,8 @@ class Study:
     ``tables_from``. ``tables`` holds one DataFrame per CSV file, by the file's name; ``sources``
     one row per entry of ``sources.bib``; ``rows``, per table, a hash of each municipality's rows,
     where they are known; ``contents``, by path, hashes of the files that it was read from and of
-    those that were made of them, as they were then.
+    those that were made of them, as they were then. Of observations that are too many to be
+    read, only the study's own rows are there, as `LargeObservations` says.
     """
 
     folder: Path
@@ -45,6 +52,7 @@ def read_study(
     *,
     between_tables: bool = True,
     known: Mapping[str, pd.DataFrame] | None = None,
+    large: LargeObservations | None = None,
 ) -> Study:
     """Read and check a study: contracts, references, conflicts, sums, dates.
 
@@ -57,6 +65,8 @@ def read_study(
         disagree.
     known
         Tables that were read and checked by themselves before, from the same bytes.
+    large
+        Observations that are too many to be read, where they lie on disk already.
 
     Raises
     ------
@@ -65,11 +75,29 @@ def read_study(
     DataError
         With every breach of every file, by file and spreadsheet row.
     """
+    settings = read_settings(Path(study_dir))
+    folder = tables_folder(Path(study_dir), settings)
+    if large is None and is_large(folder):
+        from evalkit.large_observations import LargeObservations
+        from evalkit.observation_writer import write_rows
+
+        with tempfile.TemporaryDirectory(prefix="evalkit-") as scratch:
+            wrong = write_rows(folder / "observations.csv", Path(scratch), is_sorted=False)
+            large = LargeObservations(Path(scratch), wrong)
+            return _read_study(folder, settings, between_tables, known, large)
+    return _read_study(folder, settings, between_tables, known, large)
+
+
+def _read_study(
+    folder: Path,
+    settings: StudySettings,
+    between_tables: bool,
+    known: Mapping[str, pd.DataFrame] | None,
+    large: LargeObservations | None,
+) -> Study:
     from evalkit.checks import study_breaches
     from evalkit.contracts import CONTRACTS, breaches, typed
 
-    settings = read_settings(Path(study_dir))
-    folder = tables_folder(Path(study_dir), settings)
     found: dict[str, list[str]] = {}
     tables: dict[str, pd.DataFrame] = {}
     unread: set[str] = set()
@@ -77,6 +105,19 @@ def read_study(
         contract = CONTRACTS.get(path.stem)
         if contract is None:
             found[str(path)] = [f"unknown table; expected one of {', '.join(CONTRACTS)}"]
+            continue
+        if path.stem == "observations" and large is not None:
+            wrong = large.found
+            try:
+                if not wrong:
+                    tables[path.stem] = large.own_rows(
+                        settings.municipality_codes, tables, settings.smallest_count
+                    )
+            except DataError as error:
+                wrong = [str(error)]
+            if wrong:
+                found[f"{path} does not match {contract.__name__}"] = wrong
+                unread.add(path.stem)
             continue
         if known and path.stem in known:
             tables[path.stem] = known[path.stem]
@@ -99,7 +140,13 @@ def read_study(
         sources = None
         found["sources"] = [str(error)]
     if between_tables and sources is not None:
-        for name, lines in study_breaches(tables, sources, settings, unread=unread).items():
+        in_part = () if large is None else ("observations",)
+        lacking = study_breaches(tables, sources, settings, unread=unread, in_part=in_part)
+        if large is not None and not large.found:
+            lines = [*large.breaches(tables, sources, unread)]
+            if lines:
+                lacking.setdefault("observations.csv", []).extend(lines)
+        for name, lines in lacking.items():
             found.setdefault(str(folder / name), []).extend(lines)
     if found:
         raise DataError(
@@ -143,8 +190,7 @@ def _count(path: Path, byte: bytes) -> int:
 
 
 def _read_quickly(path: Path) -> pd.DataFrame:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        header, lines = _header(csv.reader(file))
+    header, lines = header_of(path)
     table = arrow_csv.read_csv(
         path,
         read_options=arrow_csv.ReadOptions(column_names=header, skip_rows=lines),
@@ -158,6 +204,18 @@ def _read_quickly(path: Path) -> pd.DataFrame:
         table = table.remove_column(0)
         cells.append(compute.if_else(compute.equal(trimmed, ""), blank, trimmed))
     return pa.table(cells, names=header).to_pandas().astype("str")
+
+
+def header_of(path: Path) -> tuple[list[str], int]:
+    """Names of a file's columns, and how many lines they take.
+
+    Raises
+    ------
+    DataError
+        If the file has no header row, or a column stands in it twice.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        return _header(csv.reader(file))
 
 
 def _header(reader: Iterator[list[str]]) -> tuple[list[str], int]:

@@ -12,12 +12,20 @@ import pyarrow.compute as pc
 from evalkit.errors import DataError
 from evalkit.files import written_whole
 from evalkit.municipalities import owners_of
+from evalkit.observation_store import (
+    is_store,
+    municipality_rows,
+    own_rows,
+    stored_municipalities,
+)
 
 __all__ = [
     "NAMED_AFTER",
     "OWNED_THROUGH",
     "StoredTables",
+    "observations_folder",
     "processed_parts",
+    "read_own_observations",
     "read_processed",
     "write_processed",
 ]
@@ -32,6 +40,7 @@ OWNED_THROUGH = {  # tables whose rows are a municipality's because another tabl
     "targets": ("indicator_id", "indicators"),
 }
 NAMED_AFTER = {"facts": "subject"}  # whose rows are a municipality's because they bear its name
+OBSERVATIONS = "observations"  # the folder of those that are too many to be read, too
 MUNICIPALITIES_IN_A_PART = 20
 ROWS_IN_A_GROUP = 50_000  # read or skipped together, so a municipality costs little to find
 
@@ -61,9 +70,20 @@ def read_processed(
     Raises
     ------
     DataError
-        If the study has not been processed, or no table has that name.
+        If the study has not been processed, or no table has that name. If all of
+        ``observations`` is asked for where they are too many to be read (more than 200 MB of
+        CSV): read a municipality's, ``read_series`` or ``read_own_observations``.
     """
     folder = Path(processed_dir) / study
+    if table == OBSERVATIONS and is_store(folder / OBSERVATIONS):
+        if municipality_code is None:
+            raise DataError(
+                f"the observations of {study} are too many to be read together; read one "
+                "municipality's rows with municipality_code=, its series beside country, county "
+                "and peers with read_series, or those the study tells of with "
+                "read_own_observations"
+            )
+        return municipality_rows(folder / OBSERVATIONS, [municipality_code])
     path = folder / f"{table}.parquet"
     if path.is_file():
         if municipality_code is None:
@@ -72,6 +92,35 @@ def read_processed(
     if not (folder / "study.parquet").is_file():
         raise DataError(f"{folder} holds no processed study; run: evalkit run {study}")
     return _without_rows(table)
+
+
+def observations_folder(study: str, processed_dir: str | Path) -> Path | None:
+    """Where the observations of a study lie that are too many to be read; None for others."""
+    folder = Path(processed_dir) / study / OBSERVATIONS
+    return folder if is_store(folder) else None
+
+
+def read_own_observations(study: str, processed_dir: str | Path) -> pd.DataFrame:
+    """The observations that a study's report tells of: all, unless they are too many to be read.
+
+    Of observations that are held on disk (more than 200 MB of CSV) it is those of municipalities
+    with a chapter and of no municipality, of indicators that are one municipality's own, and
+    those that ``facts.csv`` names. They are not enough to compare a municipality with all others.
+
+    Parameters
+    ----------
+    study, processed_dir
+        As for ``read_processed``.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``ObservationsTable`` in file order.
+    """
+    folder = observations_folder(study, processed_dir)
+    if folder is None:
+        return read_processed(OBSERVATIONS, study, processed_dir)
+    return own_rows(folder).reset_index(drop=True)
 
 
 def processed_parts(
@@ -104,6 +153,13 @@ def processed_parts(
         As ``read_processed``.
     """
     path = Path(processed_dir) / study / f"{table}.parquet"
+    store = observations_folder(study, processed_dir) if table == OBSERVATIONS else None
+    if store is not None:
+        every = stored_municipalities(store)
+        for first in range(0, len(every), municipality_count):
+            wanted = every[first : first + municipality_count]
+            yield municipality_rows(store, wanted, nobodys=False)
+        return
     if not path.is_file():
         yield read_processed(table, study, processed_dir)
         return
@@ -157,7 +213,12 @@ class StoredTables(Mapping[str, pd.DataFrame]):
         if name not in self._names:
             raise KeyError(name)
         if name not in self._read:
-            self._read[name] = read_processed(name, self._study, self._processed_dir)
+            store = observations_folder(self._study, self._processed_dir)
+            self._read[name] = (
+                own_rows(store)
+                if name == OBSERVATIONS and store is not None
+                else read_processed(name, self._study, self._processed_dir)
+            )
         return self._read[name]
 
     def __contains__(self, name: object) -> bool:
@@ -180,7 +241,7 @@ def write_processed(
     """Write a study's tables as Parquet, each complete or not at all; gives the folder.
 
     Those named as unchanged are left as they are. A table that the study no longer has is
-    removed.
+    removed. Observations that are held on disk are not among the tables.
     """
     folder = Path(processed_dir) / study
     folder.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ from evalkit.runs import Job, JobState, RunSummary, job_states, run_jobs
 from evalkit.runs.jobs import check_folders, check_study_name, notebook_parameters, read_source
 from evalkit.runs.lock import study_lock
 from evalkit.settings import read_settings
-from evalkit.store import OWNED_THROUGH
+from evalkit.store import OBSERVATIONS, OWNED_THROUGH
 
 if TYPE_CHECKING:
     from evalkit.feedback import ReturnedDraft
@@ -59,6 +59,10 @@ DERIVED = {"claims", "sources", "model_findings", "contents"}  # made of all tab
 OWN_TABLES = {"claims"}  # of which a municipality's rows are made of its own rows, and nobody's
 NO_CLAIMS = "validations"  # what municipalities said of a draft is no fact of the study
 READING = ("read_processed", "processed_parts")  # what notebooks read tables with
+READING_ALL = {  # and all rows of certain tables: the country's numbers change with any row
+    "read_series": ("observations", "indicators"),
+    "read_own_observations": ("observations", "indicators", "facts"),
+}
 AUDIT_NOTEBOOK = "18-disclosure.ipynb"  # runs for every study with answers, listed or not
 INCOMPLETE = "Ufullstendig"
 
@@ -278,7 +282,9 @@ def _made_of(project: Project, study: str, read: Mapping[str, bool]) -> tuple[Pa
     """The processed files that a notebook reads, with those that tell whose their rows are."""
     owners = {OWNED_THROUGH[name][1] for name in read if name in OWNED_THROUGH}
     folder = project.processed / study
-    paths = (folder / f"{name}.parquet" for name in sorted({*read, *owners, "municipalities"}))
+    paths = [folder / f"{name}.parquet" for name in sorted({*read, *owners, "municipalities"})]
+    if OBSERVATIONS in read:  # those that are too many to be read lie in a folder
+        paths += sorted((folder / OBSERVATIONS).glob("*.parquet"))
     return tuple(path for path in paths if path.is_file())
 
 
@@ -305,19 +311,23 @@ def tables_read(notebook: Path) -> dict[str, bool]:
     found: dict[str, bool] = {}
     cells = [cell for cell in read_source(notebook)["cells"] if cell["cell_type"] == "code"]
     for cell in cells:
-        if not any(name in cell["source"] for name in READING):
+        known = (*READING, *READING_ALL)
+        if not any(name in cell["source"] for name in known):
             continue
         tree = _parsed(cell["source"], notebook)
-        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and _name(n.func) in READING]
+        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and _name(n.func) in known]
         called = {id(call.func) for call in calls}
         for node in ast.walk(tree):
-            renamed = isinstance(node, ast.alias) and node.name in READING and node.asname
-            if renamed or (_name(node) in READING and id(node) not in called):
+            renamed = isinstance(node, ast.alias) and node.name in known and node.asname
+            if renamed or (_name(node) in known and id(node) not in called):
                 raise ConfigError(
                     f"{notebook.name}: {ast.unparse(node)}; expected a call by the function's own "
                     "name, which tells when the notebook is out of date"
                 )
         for call in calls:
+            if _name(call.func) in READING_ALL:
+                found |= dict.fromkeys(READING_ALL[_name(call.func)], True)
+                continue
             table = getattr(call.args[0], "value", None) if call.args else None
             if not isinstance(table, str):
                 raise ConfigError(

@@ -1,0 +1,136 @@
+"""A study's observations when they are too many to be read: held on disk, and some of them read.
+
+The file is made into a store (``observation_writer``), whose every row is held against its
+contract and the study's other tables. What the rest of the study sees as its table of
+observations are the study's own rows: those of municipalities with a chapter and of no
+municipality, of indicators that are one municipality's own, and those that ``facts.csv`` names.
+Where a total less the municipalities with a chapter would tell of few others, these are among
+them, so that what is hidden for others' sake is hidden here as in a study that is read whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from evalkit.contracts import ObservationsTable, columns_of, typed
+from evalkit.errors import DataError
+from evalkit.observation_store import observation_database
+from evalkit.observation_writer import rows_against
+
+__all__ = ["MEMORY_LIMIT", "LargeObservations"]
+
+OWN_ROWS = 300_000  # each makes up to three claims, and all of them are in memory together
+MEMORY_LIMIT = "1500MB"  # for DuckDB; Python and the other tables come on top
+
+# rows of other municipalities, where an area's count less those with a chapter tells of few
+FEW_OTHERS = """
+    WITH totals AS (
+        SELECT DISTINCT indicator_id, period FROM rows
+        WHERE municipality_code IS NULL AND coalesce(numerator, denominator) IS NOT NULL
+    ),
+    others AS (
+        SELECT row, municipality_code, indicator_id, period, denominator AS base,
+            coalesce(numerator, denominator * value / 100) AS count
+        FROM rows JOIN totals USING (indicator_id, period)
+        WHERE municipality_code IS NOT NULL AND coalesce(numerator, denominator) IS NOT NULL
+            AND NOT list_contains(CAST($codes AS VARCHAR[]), municipality_code)
+    ),
+    few AS (
+        SELECT indicator_id, period FROM others GROUP BY ALL
+        HAVING count(DISTINCT municipality_code) < $few
+            OR least(sum(count), sum(base), sum(base - count)) < $few
+    )
+    SELECT row FROM others JOIN few USING (indicator_id, period)
+"""
+
+
+class LargeObservations:
+    """The rows of a file of observations in ``rows.parquet`` of a folder.
+
+    ``found`` is what breaks their contract; then there is no ``rows.parquet``.
+    """
+
+    def __init__(self, folder: Path, found: Sequence[str] = ()) -> None:
+        self.folder, self.found = folder, list(found)
+
+    def own_rows(
+        self,
+        municipality_codes: Sequence[str],
+        tables: Mapping[str, pd.DataFrame],
+        smallest_count: int = 5,
+    ) -> pd.DataFrame:
+        """The study's own rows of ``ObservationsTable`` in file order, labelled by their place.
+
+        Parameters
+        ----------
+        municipality_codes
+            Municipalities with a chapter.
+        tables
+            The study's other tables, as far as they are read.
+        smallest_count
+            The smallest number of persons, and of other municipalities, that a total less the
+            municipalities with a chapter may tell of.
+
+        Raises
+        ------
+        DataError
+            If they are too many to be in memory.
+        """
+        indicators = tables.get("indicators")
+        wanted = {
+            "municipality_code": municipality_codes,
+            "observation_id": tables["facts"]["subject"].unique() if "facts" in tables else [],
+            "indicator_id": []
+            if indicators is None
+            else indicators.loc[indicators["municipality_code"].notna(), "indicator_id"],
+        }
+        # each by itself, so that groups of rows without such a code are passed over
+        chosen = " UNION ".join(
+            f'SELECT row FROM rows WHERE "{column}" IN (SELECT unnest(CAST(${column} AS VARCHAR[])))'
+            for column in wanted
+        )
+        with observation_database(self.folder, MEMORY_LIMIT) as database:
+            database.read_parquet(str(self.folder / "rows.parquet")).create_view("rows")
+            database.execute(
+                "CREATE TABLE chosen AS SELECT row FROM rows WHERE municipality_code IS NULL UNION "
+                + chosen,
+                {column: list(values) for column, values in wanted.items()},
+            )
+            database.execute(
+                f"INSERT INTO chosen {FEW_OTHERS}",
+                {"codes": list(municipality_codes), "few": smallest_count},
+            )
+            count = database.execute("SELECT count(DISTINCT row) FROM chosen").fetchone()[0]
+            if count > OWN_ROWS:
+                raise DataError(
+                    f"{count} rows are the study's own (of municipalities with a chapter, of no "
+                    "municipality, of indicators that are one municipality's, or named in "
+                    f"facts.csv); expected at most {OWN_ROWS} of so large a file: share the "
+                    "municipalities of study.toml between studies that say tables_from"
+                )
+            rows = database.execute(
+                "SELECT * FROM rows WHERE row IN (SELECT row FROM chosen) ORDER BY row"
+            ).df()
+        return typed(rows, ObservationsTable).set_axis(rows["row"].to_numpy() - 2)
+
+    def breaches(
+        self,
+        tables: Mapping[str, pd.DataFrame],
+        sources: pd.DataFrame,
+        unread: Collection[str] = (),
+    ) -> Iterator[str]:
+        """What does not hold between all rows and the study's other tables, line by line."""
+        known = {}
+        for column, description in columns_of(ObservationsTable).items():
+            target = (description.metadata or {}).get("references")
+            if target == "sources":
+                known[column] = set(sources["key"]), "a key of sources.bib"
+            elif target:
+                other, key = target.split(".")
+                cells = set(tables[other][key].dropna()) if other in tables else set()
+                if other not in unread:
+                    known[column] = cells, f"a {key} of {other}.csv"
+        yield from rows_against(self.folder, known, memory_limit=MEMORY_LIMIT)
