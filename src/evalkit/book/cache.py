@@ -15,7 +15,7 @@ from pathlib import Path
 from evalkit.book.check import BIB_KEY, Survey
 from evalkit.book.extension import EXTENSION
 
-__all__ = ["book_key", "is_current", "remember"]
+__all__ = ["FOLDER", "book_key", "cache_folder", "is_current", "remember"]
 
 FOLDER = ".evalkit-cache"
 TOOLS = ("pypandoc_binary", "typst", "lxml")
@@ -160,12 +160,18 @@ def remember(
         "formats": sorted({*earlier["formats"], *formats}),
         "files": earlier["files"] | made,
     }
-    path = _record(book_dir, output)
-    path.parent.mkdir(exist_ok=True)
-    (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+    path = cache_folder(book_dir) / _record(book_dir, output).name
     part = path.with_suffix(".part")
     part.write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
     os.replace(part, path)
+
+
+def cache_folder(book_dir: Path) -> Path:
+    """The book's folder for what renders keep, made where it is missing; never in git."""
+    folder = book_dir / FOLDER
+    folder.mkdir(exist_ok=True)
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    return folder
 
 
 def _record(book_dir: Path, output: str) -> Path:
