@@ -241,3 +241,15 @@ def test_a_document_keeps_nothing_of_what_was_read(book):
     render_document(book, "kommune.qmd", engine="embedded", formats=("html",))
 
     assert not (book / CACHE / "reading").exists()
+
+
+@pytest.mark.parametrize(("refuses", "told"), [("exit 2", {}), ("exit 0", embedded.ROOM)])
+def test_a_pandoc_that_cannot_be_told_of_memory_is_told_nothing(
+    tmp_path, monkeypatch, refuses, told
+):
+    pandoc = tmp_path / "pandoc"
+    pandoc.write_text(f'#!/bin/sh\n[ -z "$GHCRTS" ] || {refuses}\n', "utf-8")
+    pandoc.chmod(0o755)
+    monkeypatch.setattr(pypandoc, "get_pandoc_path", lambda: str(pandoc))
+
+    assert embedded.memory_settings.__wrapped__() == told

@@ -32,6 +32,7 @@ __all__ = [
     "convert",
     "copy_pictures",
     "job_for",
+    "memory_settings",
     "render_embedded",
     "run_engine",
     "write_figures",
@@ -123,7 +124,7 @@ def run_engine(description: dict, job: Path, survey: Survey) -> list[str]:
         [pypandoc.get_pandoc_path(), "lua", str(ENGINE / "engine.lua"), str(job)],
         cwd=survey.settings.directory,
         env={
-            **({} if description["single"] else _room()),
+            **({} if description["single"] else memory_settings()),
             **os.environ,
             "SOURCE_DATE_EPOCH": str(int(survey.settings.timestamp.timestamp())),
         },
@@ -137,7 +138,7 @@ def run_engine(description: dict, job: Path, survey: Survey) -> list[str]:
 
 
 @functools.cache
-def _room() -> dict[str, str]:
+def memory_settings() -> dict[str, str]:
     """`ROOM`, if the pandoc that is there can be told; one built otherwise stops at it."""
     tried = subprocess.run(
         [pypandoc.get_pandoc_path(), "--version"],
