@@ -154,6 +154,7 @@ def test_a_result_that_was_never_made_is_said_to_be_missing_in_an_incomplete_boo
         *("data/processed", "data/processed/lite", "data/processed/lite/runs"),
         *("data/processed/lite/runs/logs", "reports/lite/notebooks", "reports/lite/_book"),
         *("reports/lite/_kommune", "reports/lite/.evalkit-cache"),
+        "reports/lite/.evalkit-cache/reading",
     ],
 )
 @pytest.mark.parametrize("within", [True, False])

@@ -14,9 +14,16 @@ from pathlib import Path
 
 from evalkit.book.check import BIB_KEY, Survey
 from evalkit.book.extension import EXTENSION
-from evalkit.files import remove_leftovers, write_whole
+from evalkit.files import remove_leftovers, replace_text, write_whole
 
-__all__ = ["book_key", "is_current", "remember", "remove_half_made"]
+__all__ = [
+    "FOLDER",
+    "book_key",
+    "cache_folder",
+    "is_current",
+    "remember",
+    "remove_half_made",
+]
 
 FOLDER = ".evalkit-cache"
 TOOLS = ("pypandoc_binary", "typst", "lxml")
@@ -161,11 +168,8 @@ def remember(
         "formats": sorted({*earlier["formats"], *formats}),
         "files": earlier["files"] | made,
     }
-    path = _record(book_dir, output)
+    path = cache_folder(book_dir) / _record(book_dir, output).name
     write_whole(path, json.dumps(record, ensure_ascii=False, indent=1).encode())
-    ignored = path.parent / ".gitignore"
-    if not ignored.is_file():
-        ignored.write_text("*\n", encoding="utf-8")
 
 
 def remove_half_made(book_dir: Path, output: str) -> None:
@@ -177,6 +181,14 @@ def remove_half_made(book_dir: Path, output: str) -> None:
     for folder in book_dir.glob(f".{output}-*"):
         shutil.rmtree(folder, ignore_errors=True)
     remove_leftovers(book_dir / FOLDER, of=output)
+
+
+def cache_folder(book_dir: Path) -> Path:
+    """The book's folder for what renders keep, made where it is missing; never in git."""
+    folder = book_dir / FOLDER
+    folder.mkdir(exist_ok=True)
+    replace_text(folder / ".gitignore", "*\n")
+    return folder
 
 
 def _record(book_dir: Path, output: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from evalkit.book.config import BookSettings
 from evalkit.book.extension import CSL, EXTENSION
 from evalkit.book.notebooks import Cell
 from evalkit.book.pages import write_pages
+from evalkit.book.reading import keep_readings, lay_out_readings
 from evalkit.book.source import ChapterSource
 from evalkit.errors import BookError
 from evalkit.files import naming
@@ -30,6 +32,7 @@ __all__ = [
     "convert",
     "copy_pictures",
     "job_for",
+    "memory_settings",
     "render_embedded",
     "run_engine",
     "write_figures",
@@ -45,6 +48,7 @@ TEMPLATE = (
     "page.typ",
     "typst-show.typ",
 )
+ROOM = {"GHCRTS": "-A128m"}  # pandoc clears up less often: a seventh of a book's time
 EQUATION = re.compile(r"\$\$(.+?)\$\$[ \t]*\{(#eq-[^}]*)\}", re.DOTALL)
 
 
@@ -99,8 +103,12 @@ def convert(
     """What the engine makes of a book (or of a ``single`` document), and what it warned about."""
     answer = folder / f"answer-{to}.json"
     job = job_for(survey, to, answer) | {"single": single}
+    readings = None if single else lay_out_readings(survey, job, folder)
     warnings = run_engine(job, folder / f"job-{to}.json", survey)
-    return json.loads(answer.read_text(encoding="utf-8")), warnings
+    made = json.loads(answer.read_text(encoding="utf-8"))
+    if readings and not warnings:  # what was warned about is read again, and warned about
+        keep_readings(survey, job, readings, made["read_now"])
+    return made, warnings
 
 
 def run_engine(description: dict, job: Path, survey: Survey) -> list[str]:
@@ -115,7 +123,11 @@ def run_engine(description: dict, job: Path, survey: Survey) -> list[str]:
     done = subprocess.run(
         [pypandoc.get_pandoc_path(), "lua", str(ENGINE / "engine.lua"), str(job)],
         cwd=survey.settings.directory,
-        env={**os.environ, "SOURCE_DATE_EPOCH": str(int(survey.settings.timestamp.timestamp()))},
+        env={
+            **({} if description["single"] else memory_settings()),
+            **os.environ,
+            "SOURCE_DATE_EPOCH": str(int(survey.settings.timestamp.timestamp())),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -123,6 +135,18 @@ def run_engine(description: dict, job: Path, survey: Survey) -> list[str]:
     if done.returncode != 0:
         raise BookError(done.stderr.strip().removeprefix("Error: ") or "pandoc failed")
     return [line for line in done.stderr.splitlines() if line.strip()]
+
+
+@functools.cache
+def memory_settings() -> dict[str, str]:
+    """`ROOM`, if the pandoc that is there can be told; one built otherwise stops at it."""
+    tried = subprocess.run(
+        [pypandoc.get_pandoc_path(), "--version"],
+        env={**os.environ, **ROOM},
+        capture_output=True,
+        check=False,
+    )
+    return ROOM if tried.returncode == 0 else {}
 
 
 def job_for(survey: Survey, to: str, answer: Path) -> dict:

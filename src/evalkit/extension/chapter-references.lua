@@ -12,6 +12,9 @@ end
 -- The entries that citeproc makes for the chapter's own citations, without their ids: the
 -- common list keeps those. Divs that ask for a list are taken out first.
 local function entries(chapter, meta)
+  if EVALKIT_USED then
+    EVALKIT_USED.sources = true
+  end
   local cited = pandoc.Blocks(chapter):walk({
     Div = function(div)
       return div.identifier == "refs" and {} or nil
@@ -59,6 +62,9 @@ local function finished(chapter, meta)
 end
 
 local function by_chapter(doc)
+  if not doc.blocks:find_if(is_place) then
+    return nil
+  end
   local blocks, chapter = pandoc.List({}), pandoc.List({})
   for _, block in ipairs(doc.blocks) do
     if block.t == "Header" and block.level == 1 then

@@ -72,6 +72,9 @@ local function filled(span, linked)
   if not facts then
     load_facts()
   end
+  if EVALKIT_USED then
+    EVALKIT_USED.facts[key] = true
+  end
   local fact, form = facts[key], span.attributes.form
   if not fact then
     missing:insert(key)

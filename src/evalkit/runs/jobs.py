@@ -38,7 +38,7 @@ PARAMETERS_TAG = "parameters"
 WRITTEN = (  # all that is made of a study lies in these, and in the folders above them
     "data/processed/{study}/runs/logs",
     *("reports/{study}/notebooks", "reports/{study}/_book", "reports/{study}/_kommune"),
-    "reports/{study}/.evalkit-cache",
+    "reports/{study}/.evalkit-cache/reading",
 )
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 TYPE_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "True or False"}

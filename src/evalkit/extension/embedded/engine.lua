@@ -53,8 +53,8 @@ end
 
 local function prepared()
   local docs = pandoc.List({})
-  for _, chapter in ipairs(job.chapters) do
-    docs:insert(reading.chapter(chapter))
+  for number, chapter in ipairs(job.chapters) do
+    docs:insert(reading.chapter(chapter, number))
   end
   if job.single then
     docs = split_document(docs[1], job.chapters[1])
@@ -70,7 +70,7 @@ local function prepared()
     docs[number] = references.resolved(doc, job.chapters[number])
   end
   docs = references.cited(docs)
-  local page = references.reference_page(docs)
+  local page = common.is_html and references.reference_page(docs)
   for number, doc in ipairs(docs) do
     docs[number] = references.linked(doc, job.chapters[number], page)
   end
@@ -81,7 +81,7 @@ local function answer(docs)
   if common.is_docx then
     return common.part("word").as_docx(docs)
   end
-  local result = { chapters = {} }
+  local result = { chapters = {}, read_now = reading.read_now }
   if common.is_typst then
     result.document = common.part("print").as_typst(docs)
   elseif job.single then

@@ -89,8 +89,8 @@ local function float(identifier, kind, content, caption, attributes)
     pandoc.Div(content, pandoc.Attr("", { "float-content" })),
     pandoc.Div({ pandoc.Plain(caption) }, pandoc.Attr("", { "float-caption" })),
   }, pandoc.Attr(identifier, { "evalkit-float" }, {
-    kind = kind,
-    ncol = attributes and attributes["layout-ncol"] or "",
+    { "kind", kind },
+    { "ncol", attributes and attributes["layout-ncol"] or "" },
   }))
 end
 
@@ -226,23 +226,61 @@ local function titled_callout(div)
   }, pandoc.Attr(div.identifier, { "callout", "callout-" .. kind }, { kind = kind }))
 end
 
-local function filters(name)
-  return dofile(pandoc.path.join({ job.extension, name }))
+local filters = {}
+for _, name in ipairs({ "dates.lua", "sources.lua", "facts.lua", "chapter-references.lua" }) do
+  for _, filter in ipairs(dofile(pandoc.path.join({ job.extension, name }))) do
+    table.insert(filters, filter)
+  end
 end
 
+-- EVALKIT_USED is where the filters note what a chapter takes from elsewhere.
 local function filtered(doc, chapter)
-  EVALKIT_INPUT = chapter.file
-  for _, name in ipairs({ "dates.lua", "sources.lua", "facts.lua", "chapter-references.lua" }) do
-    for _, filter in ipairs(filters(name)) do
-      doc = doc:walk(filter)
-    end
+  EVALKIT_INPUT, EVALKIT_USED = chapter.file, { facts = {}, sources = false }
+  for _, filter in ipairs(filters) do
+    doc = doc:walk(filter)
   end
   return doc
 end
 
--- A chapter as it is before numbering.
-local function chapter_document(chapter)
-  return filtered(read_chapter(chapter):walk({ Div = titled_callout }), chapter)
+local function names(set)
+  local found = pandoc.List({})
+  for name in pairs(set) do
+    found:insert(name)
+  end
+  return found
 end
 
-return { chapter = chapter_document }
+local read_now = pandoc.List({})
+
+-- What was read before stands in the chapter's `reading`; what is read now is put there.
+local function kept(chapter)
+  local handle = io.open(chapter.reading, "rb")
+  if not handle then
+    return nil
+  end
+  local doc = pandoc.read(handle:read("a"), "json")
+  handle:close()
+  return doc
+end
+
+local function keep(doc, number)
+  local handle = assert(io.open(job.chapters[number].reading, "wb"))
+  handle:write(pandoc.write(doc, "json"))
+  handle:close()
+  read_now:insert({ chapter = number, facts = names(EVALKIT_USED.facts), sources = EVALKIT_USED.sources })
+end
+
+-- A chapter as it is before numbering.
+local function chapter_document(chapter, number)
+  local doc = chapter.reading and kept(chapter)
+  if doc then
+    return doc
+  end
+  doc = filtered(read_chapter(chapter):walk({ Div = titled_callout }), chapter)
+  if chapter.reading then
+    keep(doc, number)
+  end
+  return doc
+end
+
+return { chapter = chapter_document, read_now = read_now }
