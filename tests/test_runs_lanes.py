@@ -103,3 +103,24 @@ def test_no_process_outlives_the_one_that_asked(tmp_path, seconds):
     assert family
     _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []
+
+
+@pytest.mark.parametrize("way", ["file", "standard input"])
+def test_a_script_without_a_guard_is_not_run_again_in_new_processes(tmp_path, way):
+    script = (
+        "print('once')\nfrom operator import add\n"
+        "from evalkit.runs.lanes import results_side_by_side\n"
+        "print(sorted(results_side_by_side(add, [(1, 2), (3, 4)], workers=2)))\n"
+    )
+    path = tmp_path / "script.py"
+    path.write_text(script, "utf-8")
+
+    done = subprocess.run(
+        [sys.executable, str(path)] if way == "file" else [sys.executable],
+        input=None if way == "file" else script,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout == "once\n[(0, 3), (1, 7)]\n", done.stderr

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import queue
 import signal
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from typing import Any
 
 __all__ = ["Died", "results_side_by_side"]
 
+_STARTING = threading.Lock()
 TRIES = 2  # of a call whose process dies: the first time may be chance, such as memory run out
 
 
@@ -96,11 +99,12 @@ class _Lane:
         return Died(f"its process died {TRIES} times")
 
     def _begun(self, function: Callable[..., Any], arguments: tuple) -> Future:
-        try:
-            return self._running().submit(function, *arguments)
-        except BrokenExecutor:  # it died with nothing to do, which is no call's fault
-            self.close()
-            return self._running().submit(function, *arguments)
+        with _no_script():
+            try:
+                return self._running().submit(function, *arguments)
+            except BrokenExecutor:  # it died with nothing to do, which is no call's fault
+                self.close()
+                return self._running().submit(function, *arguments)
 
     def _running(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -116,6 +120,22 @@ class _Lane:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+
+
+@contextlib.contextmanager
+def _no_script() -> Iterator[None]:
+    """Start processes that do not run the caller's script again, nor need one to run.
+
+    A new process of ``multiprocessing`` imports the script that its parent was started with; what
+    is called here is found in modules.
+    """
+    with _STARTING:
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = script
 
 
 def _begin(parent: int) -> None:
