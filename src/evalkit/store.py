@@ -163,10 +163,23 @@ def processed_parts(
     if not path.is_file():
         yield read_processed(table, study, processed_dir)
         return
-    codes = pd.read_parquet(path, columns=["municipality_code"])["municipality_code"].unique()
+    codes = _municipalities_in(path)
     for first in range(0, max(len(codes), 1), municipality_count):
-        wanted = sorted(codes)[first : first + municipality_count]
-        yield pd.read_parquet(path, filters=pc.field("municipality_code").isin(wanted))
+        wanted = codes[first : first + municipality_count]
+        yield pd.read_parquet(
+            path,
+            filters=pc.field("municipality_code").isin(wanted),
+            use_threads=False,  # nothing is read ahead, of which much would be kept in memory
+            pre_buffer=False,
+        )
+
+
+def _municipalities_in(path: Path) -> list[str]:
+    import pyarrow.parquet as pq
+
+    column = ["municipality_code"]
+    batches = pq.ParquetFile(path).iter_batches(columns=column, use_threads=False)
+    return sorted({code for batch in batches for code in batch.column(0).unique().to_pylist()})
 
 
 def _part(table: str, folder: Path, municipality_code: str) -> pd.DataFrame:
