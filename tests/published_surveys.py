@@ -62,6 +62,7 @@ MESS = (
     "R package MESS, power_mcnemar_test, its examples as quoted in contamlab tools/verify_power.py"
 )
 EFFSIZE = "R package effsize, tests/testthat/testCliff.R"
+BROOM = "R package broom, documentation of tidy.svyolr (survey::svyolr on apiclus1)"
 ORDINAL = "R package ordinal, clm(rating ~ temp + contact, data = wine), wine: Randall (1989)"
 PINGOUIN = "Python package pingouin (tested against R psych), cronbach_alpha, data {}"
 FLEISS = "R package tidyrates (epitools), README, data of Fleiss (1981, p. 249)"
@@ -153,6 +154,27 @@ def wine() -> pd.DataFrame:
 @cache
 def schools() -> pd.DataFrame:
     return pd.read_csv(PUBLISHED / "apiclus1.csv").assign(municipality_code="all")
+
+
+@cache
+def meals_regression() -> pd.DataFrame:
+    """How poor a school's pupils are, in four classes, by district as clusters; by term.
+
+    ``design_error`` is the error as the survey package has it: for 15 of 757 districts, and without
+    the factor for estimated coefficients, (n − 1) / (n − k), which statsmodels adds.
+    """
+    rows = schools().assign(
+        meals=pd.cut(schools()["meals_percent"], [0, 25, 50, 75, 100], labels=False)
+    )
+    result = ordinal_regression(
+        rows,
+        outcome="meals",
+        covariates=["parent_education", "mobility_percent", "school_type"],
+        cluster="district",
+    ).set_index("term")
+    base, coefficients = result["base"].iloc[0], len(result) + 3
+    factor = (1 - 15 / 757) * (base - coefficients) / (base - 1)
+    return result.assign(design_error=result["standard_error"] * np.sqrt(factor))
 
 
 @cache
@@ -455,6 +477,26 @@ CASES: list[Case] = [
             ("temperature_warm", "standard_error", 0.5287),
             ("contact_yes", "value", 1.5278),
             ("contact_yes", "standard_error", 0.4766),
+        )
+    ],
+    *[
+        Case(
+            "ordinal regression, clusters",
+            f"{term}: {column}",
+            value,
+            tolerance,
+            BROOM,
+            lambda term=term, column=column: meals_regression().loc[term, column],
+        )
+        for term, column, value, tolerance in (
+            ("parent_education", "value", -2.6999217, 2e-5),
+            ("mobility_percent", "value", 0.0325042, 1e-6),
+            ("school_type_H", "value", -1.7574715, 2e-5),
+            ("school_type_M", "value", -0.6191463, 2e-5),
+            ("parent_education", "design_error", 1.13, 5e-3),
+            ("mobility_percent", "design_error", 0.0207, 5e-5),
+            ("school_type_H", "design_error", 0.700, 5e-4),
+            ("school_type_M", "design_error", 0.310, 5e-4),
         )
     ],
     Case(
