@@ -4,11 +4,11 @@ import hashlib
 import json
 import shutil
 
-import pypandoc
 import pytest
 from book_helpers import BIB, FACTS, golden_book, small_book, table_cell, write_notebook
 
-from evalkit.book import embedded, render_book, render_document
+from evalkit import programs
+from evalkit.book import embedded, reading, render_book, render_document
 
 CACHE = ".evalkit-cache"
 ALL = ["index.qmd", "metode.qmd", "referanser.qmd", "kilder.qmd"]
@@ -187,7 +187,7 @@ def test_only_chapters_that_a_change_concerns_are_read_again(book, read, change,
 
 def test_another_pandoc_reads_every_chapter(book, read, monkeypatch):
     rendered(book)
-    monkeypatch.setattr(pypandoc, "get_pandoc_version", lambda: "99.0")
+    monkeypatch.setattr(reading, "pandoc_version", lambda: "99.0")
 
     rendered(book)
 
@@ -250,6 +250,6 @@ def test_a_pandoc_that_cannot_be_told_of_memory_is_told_nothing(
     pandoc = tmp_path / "pandoc"
     pandoc.write_text(f'#!/bin/sh\n[ -z "$GHCRTS" ] || {refuses}\n', "utf-8")
     pandoc.chmod(0o755)
-    monkeypatch.setattr(pypandoc, "get_pandoc_path", lambda: str(pandoc))
+    monkeypatch.setattr(programs, "_pandoc", lambda: str(pandoc))
 
     assert embedded.memory_settings.__wrapped__() == told

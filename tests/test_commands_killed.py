@@ -116,7 +116,10 @@ def test_a_command_killed_at_a_random_moment_leaves_whole_reports_and_goes_on(
     assert results(project) == new
 
 
-def test_a_process_killed_within_a_command_is_told_or_done_again(tmp_path, undisturbed):
+@pytest.mark.parametrize(
+    "which", ["--version", "lua", "-P"], ids=["asked its version", "reads the book", "sets the PDF"]
+)
+def test_a_process_killed_within_a_command_is_told_or_done_again(tmp_path, undisturbed, which):
     before, _, new, _ = undisturbed["report"]
     project = tmp_path / "project"
     shutil.copytree(before, project, symlinks=True)
@@ -126,7 +129,7 @@ def test_a_process_killed_within_a_command_is_told_or_done_again(tmp_path, undis
     while process.poll() is None and not killed:
         with contextlib.suppress(psutil.NoSuchProcess):
             for child in psutil.Process(process.pid).children(recursive=True):
-                if "pandoc" in child.name():
+                if which in child.cmdline()[1:3]:
                     child.kill()
                     killed += 1
                     break

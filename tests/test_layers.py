@@ -64,7 +64,7 @@ LAYERS = [
     ["contracts", "settings", "uncertainty"],
     ["norwegian", "prose", "reasons"],
     ["groups"],
-    ["vocabulary", "errors", "files", "shared"],
+    ["vocabulary", "errors", "files", "programs", "shared"],
 ]
 LEVEL = {module: -depth for depth, layer in enumerate(LAYERS) for module in layer}
 

@@ -1,6 +1,6 @@
 """Killed at any moment, a run goes on from there and ends with the same bytes.
 
-Four random moments by default; ``EVALKIT_KILL_MOMENTS=50`` for fifty.
+Twenty-five random moments by default (``EVALKIT_KILL_MOMENTS``), as in test_commands_killed.py.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from evalkit.runs.zygote import can_fork
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="this system cannot fork")
 
-MOMENTS = int(os.environ.get("EVALKIT_KILL_MOMENTS", "4"))
+MOMENTS = int(os.environ.get("EVALKIT_KILL_MOMENTS", "25"))
 PLACES = ("oslo", "horten", "siljan", "selbu", "verdal", "nome")
 WORK = "import time\ntime.sleep(0.2)\nprint('x' * 50_000)"
 SCRIPT = """

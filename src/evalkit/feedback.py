@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-import pypandoc
 
 from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.errors import DataError
 from evalkit.municipalities import Municipality
+from evalkit.programs import run_pandoc
 
 __all__ = ["ReturnedDraft", "new_validations", "read_feedback"]
 
@@ -55,13 +55,10 @@ def read_feedback(path: str | Path) -> ReturnedDraft:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path} is not there; expected a returned Word file")
-    try:
-        text = pypandoc.convert_file(
-            str(path), "json", format="docx", extra_args=["--track-changes=all", "--sandbox"]
-        )
-    except RuntimeError as error:
-        raise DataError(f"{path} cannot be read as a Word document (.docx)") from error
-    document = json.loads(text)
+    done = run_pandoc(["--from=docx", "--to=json", "--track-changes=all", "--sandbox", path])
+    if done.returncode:
+        raise DataError(f"{path} cannot be read as a Word document (.docx)")
+    document = json.loads(done.stdout)
     reader = _Reader()
     reader.blocks(document["blocks"])
     return ReturnedDraft(

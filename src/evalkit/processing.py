@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evalkit.errors import RunError
+from evalkit.errors import DataError, RunError
 from evalkit.files import remove_leftovers, write_whole, written_whole
 from evalkit.municipalities import owners_of
 from evalkit.observation_store import is_large
+from evalkit.programs import run_pandoc
 from evalkit.readers import Study, read_study, tables_folder
 from evalkit.runs.lanes import Died, results_side_by_side
 from evalkit.runs.lock import study_lock
@@ -495,15 +496,12 @@ def _write(
 
 def formatted_references(bibliography: Path, sources: pd.DataFrame) -> pd.DataFrame:
     """The sources with their full reference as Markdown, in the report's citation style."""
-    import pypandoc
-
     style = Path(__file__).parent / "extension" / "evalkit.csl"
     document = json.loads(
-        pypandoc.convert_text(
+        _converted(
             "---\nnocite: '@*'\nlang: nb\n---\n",
-            "json",
-            format="markdown",
-            extra_args=["--citeproc", f"--bibliography={bibliography}", f"--csl={style}"],
+            *("--from=markdown", "--to=json", "--citeproc"),
+            *(f"--bibliography={bibliography}", f"--csl={style}"),
         )
     )
     texts = {}
@@ -520,12 +518,17 @@ def formatted_references(bibliography: Path, sources: pd.DataFrame) -> pd.DataFr
         texts[key] = one["blocks"]
     marker = {"t": "HorizontalRule"}
     blocks = [block for key in texts for block in (*texts[key], marker)]
-    markdown = pypandoc.convert_text(
+    markdown = _converted(
         json.dumps({**document, "meta": {}, "blocks": blocks}),
-        "markdown-smart",
-        format="json",
-        extra_args=["--wrap=none"],
+        *("--from=json", "--to=markdown-smart", "--wrap=none"),
     )
     parts = re.split(r"^-{5,}$", markdown, flags=re.MULTILINE)
     formatted = {key: part.strip() for key, part in zip(texts, parts, strict=False)}
     return sources.assign(reference=sources["key"].map(formatted).fillna(sources["title"]))
+
+
+def _converted(text: str, *arguments: str) -> str:
+    done = run_pandoc(arguments, text=text)
+    if done.returncode:
+        raise DataError(f"the references of {SOURCES} cannot be written out: {done.stderr.strip()}")
+    return done.stdout

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
-import pypandoc
 from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from evalkit.errors import ConfigError, DataError
 from evalkit.files import says_why
 from evalkit.observation_store import is_large
+from evalkit.programs import run_pandoc
 from evalkit.settings import StudySettings, read_settings
 
 if TYPE_CHECKING:
@@ -266,10 +266,10 @@ def read_sources(path: Path) -> pd.DataFrame:
     """
     if not path.is_file():
         raise DataError(f"{path} is not there; expected the study's sources as BibTeX")
-    try:
-        entries = json.loads(pypandoc.convert_file(str(path), "csljson", format="bibtex"))
-    except RuntimeError as error:
-        raise DataError(f"{path} cannot be read as BibTeX: {error}") from error
+    done = run_pandoc(["--from=bibtex", "--to=csljson", path])
+    if done.returncode:
+        raise DataError(f"{path} cannot be read as BibTeX: {done.stderr.strip()}")
+    entries = json.loads(done.stdout)
     table = pd.DataFrame(
         [
             {

@@ -14,7 +14,6 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pypandoc
 import yaml
 
 from evalkit.book.check import Survey
@@ -26,6 +25,7 @@ from evalkit.book.reading import keep_readings, lay_out_readings
 from evalkit.book.source import ChapterSource
 from evalkit.errors import BookError
 from evalkit.files import naming
+from evalkit.programs import how_it_ended, run_pandoc
 
 __all__ = [
     "compile_pdf",
@@ -120,17 +120,14 @@ def run_engine(description: dict, job: Path, survey: Survey) -> list[str]:
         With the engine's own message.
     """
     job.write_text(json.dumps(description, ensure_ascii=False), encoding="utf-8")
-    done = subprocess.run(
-        [pypandoc.get_pandoc_path(), "lua", str(ENGINE / "engine.lua"), str(job)],
-        cwd=survey.settings.directory,
-        env={
-            **({} if description["single"] else memory_settings()),
-            **os.environ,
+    room = {} if description["single"] else memory_settings()
+    done = run_pandoc(
+        ["lua", ENGINE / "engine.lua", job],
+        directory=survey.settings.directory,
+        settings={
+            **{name: os.environ.get(name, value) for name, value in room.items()},
             "SOURCE_DATE_EPOCH": str(int(survey.settings.timestamp.timestamp())),
         },
-        capture_output=True,
-        text=True,
-        check=False,
     )
     if done.returncode != 0:
         raise BookError(done.stderr.strip().removeprefix("Error: ") or "pandoc failed")
@@ -140,13 +137,7 @@ def run_engine(description: dict, job: Path, survey: Survey) -> list[str]:
 @functools.cache
 def memory_settings() -> dict[str, str]:
     """`ROOM`, if the pandoc that is there can be told; one built otherwise stops at it."""
-    tried = subprocess.run(
-        [pypandoc.get_pandoc_path(), "--version"],
-        env={**os.environ, **ROOM},
-        capture_output=True,
-        check=False,
-    )
-    return ROOM if tried.returncode == 0 else {}
+    return ROOM if run_pandoc(["--version"], settings=ROOM).returncode == 0 else {}
 
 
 def job_for(survey: Survey, to: str, answer: Path) -> dict:
@@ -303,7 +294,7 @@ def compile_pdf(document: Path, target: Path, settings: BookSettings) -> None:
     )
     if done.returncode:
         told = done.stderr.decode(errors="replace").strip()
-        detail = told or f"Typst ended with exit code {done.returncode}"
+        detail = told or f"Typst: {how_it_ended(done.returncode)}; run the same command again"
         raise BookError(f"the PDF could not be made: {detail}")
     with naming(target):
         target.write_bytes(done.stdout)

@@ -9,12 +9,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import pypandoc
-
 from evalkit.book.cache import FOLDER, cache_folder
 from evalkit.book.check import Survey
 from evalkit.book.extension import CSL, EXTENSION
 from evalkit.files import naming
+from evalkit.programs import pandoc_version
 
 __all__ = ["LaidOut", "Reading", "keep_readings", "lay_out_readings"]
 
@@ -189,7 +188,7 @@ def _common_key(job: dict) -> str:
         for path in sorted(EXTENSION.rglob("*.lua"))
     }
     told = [job["format"], job["words"], job["metadata"]]
-    return _digest([str(pypandoc.get_pandoc_version()), filters, *told])
+    return _digest([pandoc_version(), filters, *told])
 
 
 def _chapter_key(common: str, job: dict, chapter: dict) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import re
-import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +19,6 @@ __all__ = [
     "Outcome",
     "Task",
     "execute_task",
-    "how_it_ended",
     "is_python",
     "stopped_notebook",
     "task_of",
@@ -260,15 +258,6 @@ def _papermill_run(task: Task, told: _Told) -> str:
         except DeadKernelError:
             return "its kernel died"
     return ""
-
-
-def how_it_ended(code: int) -> str:
-    """How a process ended, in words, from its exit code as `Popen` has it."""
-    if code == -signal.SIGKILL:
-        return "its process was ended by the signal SIGKILL, as when memory runs out"
-    if code < 0:
-        return f"its process was ended by the signal {signal.Signals(-code).name}"
-    return f"its process ended itself with exit code {code}"
 
 
 def time_is_up(seconds: float) -> str:

@@ -16,7 +16,7 @@ from papermill.engines import Engine, NBClientEngine, papermill_engines
 from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
 
-from evalkit.runs.execute import how_it_ended
+from evalkit.programs import how_it_ended
 from evalkit.runs.zygote import EVENT, HERE, NoZygote, Zygote
 
 __all__ = ["ENGINES", "execute_for_owner", "register_here"]

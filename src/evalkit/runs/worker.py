@@ -10,12 +10,12 @@ import threading
 import time
 from collections.abc import Mapping
 
+from evalkit.programs import how_it_ended
 from evalkit.runs.environment import limit_memory
 from evalkit.runs.execute import (
     Outcome,
     Task,
     execute_task,
-    how_it_ended,
     stopped_notebook,
     time_is_up,
 )

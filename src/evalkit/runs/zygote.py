@@ -32,12 +32,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from evalkit.programs import how_it_ended
 from evalkit.runs.environment import MATPLOTLIB_BACKEND, ONE_THREAD
 from evalkit.runs.execute import (
     Outcome,
     Task,
     execute_task,
-    how_it_ended,
     stopped_notebook,
     time_is_up,
 )
