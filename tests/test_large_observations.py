@@ -1,19 +1,24 @@
 """Observations that are too many to be read give the same study, and say so where they cannot."""
 
+import re
 import shutil
 import sys
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import PROJECT
 from studies import SETTINGS, TABLES, write_study, write_table
 
 import evalkit as ek
+from evalkit.demo import write_demo
 from evalkit.errors import ConfigError, DataError
+from evalkit.observation_store import is_store
 from evalkit.processing import current_study, process_files
 from evalkit.readers import read_study
 from evalkit.store import processed_parts, read_processed
-from evalkit.studies import Project, study_jobs, tables_read
+from evalkit.studies import Project, process_study, run_study, study_jobs, tables_read
 
 pytest.importorskip("duckdb")
 
@@ -27,6 +32,7 @@ INDICATORS = [
     for name, unit in (("falls", "percent"), ("visits", "count"))
 ]
 ALL_CHAPTERS = SETTINGS.replace('["0301", "3801"]', str(CODES).replace("'", '"'))
+OF_OBSERVATIONS = ["12-trends", "13-comparison", "17-rules", "25-effect", "26-groups"]
 FACTS = [*TABLES["facts"], {"subject": "0302-falls-2021", "quantity": "value", "unit": "percent"}]
 
 
@@ -402,13 +408,105 @@ def test_check_reads_such_a_study_without_leaving_anything(tmp_path, large):
     assert not files.processed.exists()
 
 
-def test_series_in_a_notebook_depend_on_all_observations(tmp_path):
-    import nbformat
-
-    code = "ek.read_series(study, processed_dir, municipality_code)"
+def notebook_of(folder, code):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    path = tmp_path / "series.ipynb"
+    path = folder / "series.ipynb"
     nbformat.write(notebook, path)
+    return path
 
-    assert tables_read(path) == {"observations": True, "indicators": True}
+
+def test_series_in_a_notebook_depend_on_all_observations(tmp_path):
+    code = "ek.read_series(study, processed_dir, municipality_code)"
+
+    read = tables_read(notebook_of(tmp_path, code))
+
+    assert read == {"observations": True, "indicators": True}
+
+
+@pytest.mark.parametrize("wanted", [["falls"], ["visits", "falls"]])
+def test_all_rows_of_some_indicators_are_the_same_from_disk(both, wanted):
+    memory, _, disk, _ = both()
+
+    from_disk = ek.read_observations("lite", disk.processed, wanted)
+
+    pd.testing.assert_frame_equal(from_disk, ek.read_observations("lite", memory.processed, wanted))
+    assert set(from_disk["indicator_id"]) == set(wanted)
+    assert from_disk["municipality_code"].isna().any() == ("falls" in wanted)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_indicator_without_rows_is_told(both, place):
+    memory, _, disk, _ = both()
+
+    with pytest.raises(DataError, match="of lite: no row of fall; expected"):
+        ek.read_observations("lite", (memory, disk)[place].processed, ["fall", "visits"])
+
+
+@pytest.mark.parametrize(("row_count", "parts"), [(1, 2), (40, 2), (1000, 1)])
+def test_all_rows_are_read_some_indicators_at_a_time(both, row_count, parts):
+    memory, _, disk, _ = both()
+    whole = read_processed("observations", "lite", memory.processed)
+
+    (every,) = ek.observation_parts("lite", memory.processed, row_count=row_count)
+    read = list(ek.observation_parts("lite", disk.processed, row_count=row_count))
+
+    pd.testing.assert_frame_equal(every, whole)
+    assert len(read) == parts
+    told = pd.concat(read).sort_values("observation_id", ignore_index=True)
+    pd.testing.assert_frame_equal(told, whole.sort_values("observation_id", ignore_index=True))
+
+
+def test_where_all_rows_are_from_is_the_same_from_disk(both):
+    rows = observations()
+    rows[3] |= {"locator": "tabell 2"}
+    memory, _, disk, _ = both(rows=rows)
+
+    from_disk = ek.read_observation_sources("lite", disk.processed)
+
+    pd.testing.assert_frame_equal(from_disk, ek.read_observation_sources("lite", memory.processed))
+    assert "tabell 2" in from_disk["locator"].tolist()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ek.read_observations(study, processed_dir, [indicator_id])",
+        "ek.observation_parts(study, processed_dir)",
+        "ek.read_observation_sources(study, processed_dir)",
+    ],
+)
+def test_notebooks_that_read_rows_of_indicators_depend_on_all_observations(tmp_path, call):
+    assert tables_read(notebook_of(tmp_path, call)) == {"observations": True}
+
+
+def of_observations(project, read):
+    """The jobs of notebooks that read all observations, for one municipality where for each."""
+    jobs = study_jobs(project, read)
+    return [job for job in jobs if job.parameters.get("municipality_code", "9901") == "9901"]
+
+
+def test_notebooks_show_the_same_where_observations_are_on_disk(tmp_path, monkeypatch):
+    shown = {}
+    for place, limit in (("memory", 10**9), ("disk", 100)):
+        monkeypatch.setattr("evalkit.observation_store.STORE_ABOVE", limit)
+        project = Project(tmp_path / place)
+        shutil.copytree(PROJECT / "notebooks", project.notebooks)
+        write_demo(project.root / "data" / "raw" / "demo")
+        listed = project.raw("demo") / "study.toml"
+        text = listed.read_text("utf-8")
+        names = "".join(f'  "{name}",\n' for name in OF_OBSERVATIONS)
+        listed.write_text(
+            re.sub(r"notebooks = \[.*?\]", f"notebooks = [\n{names}]", text, flags=re.S)
+        )
+        read = process_study(project, "demo")
+        assert is_store(project.processed / "demo" / "observations") == (place == "disk")
+
+        summary = run_study(project, read, jobs=of_observations(project, read))
+
+        assert [result.reason for result in summary.failed] == []
+        made = (project.report("demo") / "notebooks").glob("*.ipynb")
+        shown[place] = {path.name: path.read_text("utf-8") for path in made}
+
+    assert len(shown["disk"]) == len(OF_OBSERVATIONS) + 1, "and the audit"
+    assert shown["disk"] == shown["memory"]

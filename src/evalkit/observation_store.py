@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from evalkit.errors import ConfigError, DataError
 
 __all__ = [
+    "indicator_rows",
     "is_large",
     "is_store",
     "municipality_rows",
@@ -28,7 +29,9 @@ __all__ = [
     "own_rows",
     "quoted",
     "read_area_values",
+    "stored_indicators",
     "stored_municipalities",
+    "stored_sources",
     "summaries",
 ]
 
@@ -149,19 +152,48 @@ def municipality_rows(
     """The rows of ``ObservationsTable`` of some municipalities, and of nobody, in file order."""
     code = pc.field("municipality_code")
     wanted = code.isin(pa.array(municipality_codes, type=pa.string()))
-    rows = pd.read_parquet(
-        _file(folder, "rows"), filters=wanted | code.is_null() if nobodys else wanted
-    )
+    return _in_file_order(folder, wanted | code.is_null() if nobodys else wanted)
+
+
+def indicator_rows(folder: Path, indicator_ids: Sequence[str]) -> pd.DataFrame:
+    """All rows of ``ObservationsTable`` of some indicators, in file order."""
+    wanted = pa.array(indicator_ids, type=pa.string())
+    return _in_file_order(folder, pc.field("indicator_id").isin(wanted))
+
+
+def _in_file_order(folder: Path, wanted: pc.Expression) -> pd.DataFrame:
+    rows = pd.read_parquet(_file(folder, "rows"), filters=wanted)
     return rows.sort_values("row", ignore_index=True).drop(columns="row")
 
 
 def stored_municipalities(folder: Path) -> list[str]:
     """Codes of all municipalities with rows in a store, in order."""
+    name = "municipality_code"
+    return sorted(_cells(folder, name)[name].unique().drop_null().to_pylist())
+
+
+def stored_indicators(folder: Path) -> dict[str, int]:
+    """How many rows each indicator of a store has, in the order of their names."""
+    name = "indicator_id"
+    counted = _cells(folder, name)[name].value_counts().to_pylist()
+    return dict(sorted((one["values"], one["counts"]) for one in counted))
+
+
+def stored_sources(folder: Path) -> pd.DataFrame:
+    """Every ``indicator_id``, ``source`` and ``locator`` that stand together, in order."""
+    names = ["indicator_id", "source", "locator"]
+    told = _cells(folder, *names).group_by(names, use_threads=False).aggregate([]).to_pandas()
+    return told.astype("str").sort_values(names, ignore_index=True)
+
+
+def _cells(folder: Path, *columns: str) -> pa.Table:
+    """Columns of all rows, where a text that stands often is held once."""
     import pyarrow.parquet as pq
 
-    name = "municipality_code"
-    codes = pq.read_table(_file(folder, "rows"), columns=[name], read_dictionary=[name])[name]
-    return sorted(code for code in codes.unique().to_pylist() if code is not None)
+    names = list(columns)
+    return pq.read_table(
+        _file(folder, "rows"), columns=names, read_dictionary=names
+    ).unify_dictionaries()
 
 
 def own_rows(folder: Path) -> pd.DataFrame:

@@ -5,7 +5,7 @@ Counts are protected here, once, before any table, figure or text is made of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -599,7 +599,8 @@ def measure_starts(
     Parameters
     ----------
     values
-        As from ``protected_values``.
+        As from ``protected_values``: of all indicators, or some indicators at a time where
+        together they are too many.
     treated, treated_from
         As for ``indicator_effect``.
 
@@ -923,7 +924,7 @@ def truth_and_estimates(
 
 
 def indicator_effects(
-    values: pd.DataFrame, *, treated: Sequence[str], treated_from: int
+    values: pd.DataFrame | Iterable[pd.DataFrame], *, treated: Sequence[str], treated_from: int
 ) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
     """Difference in differences of every indicator that comparison municipalities have too.
 
@@ -933,7 +934,8 @@ def indicator_effects(
     Parameters
     ----------
     values
-        As from ``protected_values``.
+        As from ``protected_values``: of all indicators, or some indicators at a time where
+        together they are too many.
     treated, treated_from
         As for ``indicator_effect``.
 
@@ -943,14 +945,19 @@ def indicator_effects(
         By indicator, as from ``indicator_effect``, and as from ``pretrend_check``.
     """
     effects, pretrends = {}, {}
-    shown = values.dropna(subset=["value"])
-    for indicator_id, own in shown.groupby("indicator_id", sort=False):
+    parts = [values] if isinstance(values, pd.DataFrame) else values
+    every = (
+        one
+        for part in parts
+        for one in part.dropna(subset=["value"]).groupby("indicator_id", sort=False)
+    )
+    for indicator_id, own in every:
         early = set(own.loc[own["year"] < treated_from, "municipality_code"])
         held = early & set(own.loc[own["year"] >= treated_from, "municipality_code"])
         others = sorted(held - set(treated))
         if not held & set(treated) or len(others) < 2:
             continue
         design = {"treated": list(treated), "treated_from": treated_from}
-        effects[indicator_id] = indicator_effect(shown, indicator_id=indicator_id, **design)
+        effects[indicator_id] = indicator_effect(own, indicator_id=indicator_id, **design)
         pretrends[indicator_id] = pretrend_check(own, comparison=others, **design)
     return effects, pretrends

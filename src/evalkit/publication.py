@@ -52,6 +52,7 @@ __all__ = [
 Waves = tuple[int, int]
 STAFF = "staff_survey"
 HIDING = ("too_few", "base_too_small", "can_be_derived")
+YEARLY = ["indicator_id", "year"]
 ASKED = ["municipality_code", "item"]
 
 
@@ -72,7 +73,9 @@ class Publication:
     themes
         As from ``theme_matrix``, protected.
     values
-        As from ``protected_values``.
+        As from ``protected_values``: of years of an indicator with a hidden or small count.
+    other_values_count
+        How many values are shown for other years: they have nothing to find out.
     totals
         As from ``indicator_totals``: counts of the area that holds all municipalities.
     others
@@ -87,6 +90,7 @@ class Publication:
     themes: pd.DataFrame | None = None
     values: pd.DataFrame | None = None
     totals: pd.DataFrame | None = None
+    other_values_count: int = 0
     others: Mapping[str, Publication] = field(default_factory=dict)
 
 
@@ -184,7 +188,7 @@ def study_publication(
     survey: Publication,
     *,
     codings: pd.DataFrame,
-    observations: pd.DataFrame,
+    observations: pd.DataFrame | Iterable[pd.DataFrame],
     mergers: pd.DataFrame,
     area: str,
     threshold: int = THRESHOLD,
@@ -196,7 +200,8 @@ def study_publication(
     survey
         As from ``survey_publication``.
     codings, observations
-        The study's tables; what it does not have is empty.
+        The study's tables; what it does not have is empty. Observations may come some
+        indicators at a time, as from ``observation_parts``.
     mergers
         Changes of municipalities: values are shown for those of today.
     area
@@ -206,9 +211,16 @@ def study_publication(
     """
     units = coded_units(codings)
     documents = units[["document", "municipality_code"]].drop_duplicates()
-    totals = indicator_totals(observations, area=area)
-    of_today = present_day_values(yearly_values(observations), mergers, splits="refuse")
-    existing = of_today.loc[of_today["basis"] != "refused"]  # before a split there was no count
+    values, totals, shown_count = [], [], 0
+    for part in [observations] if isinstance(observations, pd.DataFrame) else observations:
+        whole = indicator_totals(part, area=area)
+        of_today = present_day_values(yearly_values(part), mergers, splits="refuse")
+        existing = of_today.loc[of_today["basis"] != "refused"]  # before a split: no count
+        shown = protected_values(existing, threshold=threshold, totals=whole)
+        touched = _touched(shown, threshold)
+        values.append(shown.loc[touched])
+        totals.append(whole)
+        shown_count += int((~touched).sum())
     return replace(
         survey,
         themes=None
@@ -221,8 +233,9 @@ def study_publication(
             of=("code",),
             threshold=threshold,
         ),
-        values=protected_values(existing, threshold=threshold, totals=totals),
-        totals=totals,
+        values=pd.concat(values, ignore_index=True),
+        totals=pd.concat(totals, ignore_index=True),
+        other_values_count=shown_count,
     )
 
 
@@ -363,14 +376,15 @@ def hidden_summary(published: Publication, audited: pd.DataFrame) -> pd.DataFram
         "themes": [published.themes],
         "values": [published.values],
     }
+    elsewhere = {"values": published.other_values_count}
     rows = []
     for kind, results in blocks.items():
         given = [result for result in results if result is not None]
         if not given:
             continue
         reasons = pd.concat([result["reason"] for result in given], ignore_index=True)
-        for reason in HIDING:
-            rows.append((kind, reason, int(reasons.eq(reason).sum()), int(reasons.isna().sum())))
+        shown = int(reasons.isna().sum()) + elsewhere.get(kind, 0)
+        rows += [(kind, reason, int(reasons.eq(reason).sum()), shown) for reason in HIDING]
     summary = pd.DataFrame(rows, columns=["kind", "reason", "hidden_count", "shown_count"])
     widths = audited.loc[audited["needed_width"] > 0, "width"].replace(float("inf"), float("nan"))
     return summary.assign(audited_count=len(audited), fewest_values=widths.min() + 1)
@@ -441,22 +455,29 @@ def _theme_tables(matrix: pd.DataFrame) -> Iterator[CountTable]:
         yield _shares_of(rows, f"theme_{code}", of="documents")
 
 
+def _touched(values: pd.DataFrame, threshold: int) -> pd.Series:
+    """Whether a value is of a year of an indicator in which some count is hidden, or small."""
+    count, base = values["numerator"], values["denominator"]
+    hidden = count.isna() & values["reason"].notna()
+    small = count.lt(threshold) | (base - count).lt(threshold)
+    return (hidden | small).groupby([values[key] for key in YEARLY]).transform("any")
+
+
 def _indicator_tables(
     values: pd.DataFrame, totals: pd.DataFrame | None, threshold: int
 ) -> Iterator[CountTable]:
     """Counts and bases of an indicator in a year, with the area that holds all."""
-    keys = ["indicator_id", "year"]
     columns = {"numerator": "count", "denominator": "base"}
     counted = values.loc[values["numerator"].notna() | values["reason"].notna()]
     every = counted.rename(columns=columns)[
-        [*keys, "municipality_code", *columns.values(), "reason"]
+        [*YEARLY, "municipality_code", *columns.values(), "reason"]
     ]
     if totals is not None:
         whole = totals.rename(columns=columns).assign(municipality_code=TOTAL, reason=None)
         every = pd.concat([every, whole[every.columns]])
-    touched = every["count"].isna().groupby([every[key] for key in keys]).transform("any")
+    touched = every["count"].isna().groupby([every[key] for key in YEARLY]).transform("any")
     small = every["count"].lt(threshold) | (every["base"] - every["count"]).lt(threshold)
-    for (indicator, year), rows in every.loc[touched | small].groupby(keys, sort=True):
+    for (indicator, year), rows in every.loc[touched | small].groupby(YEARLY, sort=True):
         yield _shares_of(rows, "answer", of=f"{indicator} {year}")
 
 

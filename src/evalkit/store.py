@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,18 +13,24 @@ from evalkit.errors import DataError
 from evalkit.files import written_whole
 from evalkit.municipalities import owners_of
 from evalkit.observation_store import (
+    indicator_rows,
     is_store,
     municipality_rows,
     own_rows,
+    stored_indicators,
     stored_municipalities,
+    stored_sources,
 )
 
 __all__ = [
     "NAMED_AFTER",
     "OWNED_THROUGH",
     "StoredTables",
+    "observation_parts",
     "observations_folder",
     "processed_parts",
+    "read_observation_sources",
+    "read_observations",
     "read_own_observations",
     "read_processed",
     "write_processed",
@@ -42,6 +48,7 @@ OWNED_THROUGH = {  # tables whose rows are a municipality's because another tabl
 NAMED_AFTER = {"facts": "subject"}  # whose rows are a municipality's because they bear its name
 OBSERVATIONS = "observations"  # the folder of those that are too many to be read, too
 MUNICIPALITIES_IN_A_PART = 20
+OBSERVATIONS_IN_A_PART = 2_000_000  # some 700 MB
 ROWS_IN_A_GROUP = 50_000  # read or skipped together, so a municipality costs little to find
 
 
@@ -72,16 +79,17 @@ def read_processed(
     DataError
         If the study has not been processed, or no table has that name. If all of
         ``observations`` is asked for where they are too many to be read (more than 200 MB of
-        CSV): read a municipality's, ``read_series`` or ``read_own_observations``.
+        CSV): read a municipality's, ``read_observations`` of some indicators, ``read_series``
+        or ``read_own_observations``.
     """
     folder = Path(processed_dir) / study
     if table == OBSERVATIONS and is_store(folder / OBSERVATIONS):
         if municipality_code is None:
             raise DataError(
                 f"the observations of {study} are too many to be read together; read one "
-                "municipality's rows with municipality_code=, its series beside country, county "
-                "and peers with read_series, or those the study tells of with "
-                "read_own_observations"
+                "municipality's rows with municipality_code=, all of some indicators with "
+                "read_observations, a municipality's series beside country, county and peers "
+                "with read_series, or those the study tells of with read_own_observations"
             )
         return municipality_rows(folder / OBSERVATIONS, [municipality_code])
     path = folder / f"{table}.parquet"
@@ -98,6 +106,101 @@ def observations_folder(study: str, processed_dir: str | Path) -> Path | None:
     """Where the observations of a study lie that are too many to be read; None for others."""
     folder = Path(processed_dir) / study / OBSERVATIONS
     return folder if is_store(folder) else None
+
+
+def read_observations(
+    study: str, processed_dir: str | Path, indicator_ids: Sequence[str]
+) -> pd.DataFrame:
+    """All observations of some indicators: of every municipality, area and group.
+
+    Read them so in a notebook that needs only some; it then runs in a study whose
+    observations are too many to be read together, too.
+
+    Parameters
+    ----------
+    study, processed_dir
+        As for ``read_processed``.
+    indicator_ids
+        The indicators.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``ObservationsTable`` in file order.
+
+    Raises
+    ------
+    DataError
+        If the study has not been processed, or has no observation of an indicator.
+    """
+    folder = observations_folder(study, processed_dir)
+    if folder is None:
+        every = read_processed(OBSERVATIONS, study, processed_dir)
+        rows = every.loc[every["indicator_id"].isin(indicator_ids)].reset_index(drop=True)
+    else:
+        rows = indicator_rows(folder, list(indicator_ids))
+    absent = sorted(set(indicator_ids) - set(rows["indicator_id"]))
+    if absent:
+        raise DataError(
+            f"observations of {study}: no row of {', '.join(absent)}; expected indicator_ids that "
+            "stand in observations.csv"
+        )
+    return rows
+
+
+def observation_parts(
+    study: str, processed_dir: str | Path, *, row_count: int = OBSERVATIONS_IN_A_PART
+) -> Iterator[pd.DataFrame]:
+    """All observations some indicators at a time, for studies with very many of them.
+
+    Parameters
+    ----------
+    study, processed_dir
+        As for ``read_processed``.
+    row_count
+        Rows in a part, at most; one indicator with more is a part by itself.
+
+    Yields
+    ------
+    DataFrame
+        All rows of ``ObservationsTable`` of the next indicators, in file order. Observations
+        that are not held on disk are one part.
+    """
+    folder = observations_folder(study, processed_dir)
+    if folder is None:
+        yield read_processed(OBSERVATIONS, study, processed_dir)
+        return
+    together: list[str] = []
+    held = 0
+    for indicator_id, count in stored_indicators(folder).items():
+        if together and held + count > row_count:
+            yield indicator_rows(folder, together)
+            together, held = [], 0
+        together.append(indicator_id)
+        held += count
+    if together:
+        yield indicator_rows(folder, together)
+
+
+def read_observation_sources(study: str, processed_dir: str | Path) -> pd.DataFrame:
+    """Where all observations of a study are from, for the line under a table.
+
+    Parameters
+    ----------
+    study, processed_dir
+        As for ``read_processed``.
+
+    Returns
+    -------
+    DataFrame
+        ``indicator_id``, ``source``, ``locator``: one row for each that stand together.
+    """
+    folder = observations_folder(study, processed_dir)
+    if folder is not None:
+        return stored_sources(folder)
+    names = ["indicator_id", "source", "locator"]
+    rows = read_processed(OBSERVATIONS, study, processed_dir)[names]
+    return rows.drop_duplicates().sort_values(names, ignore_index=True)
 
 
 def read_own_observations(study: str, processed_dir: str | Path) -> pd.DataFrame:

@@ -62,6 +62,9 @@ READING = ("read_processed", "processed_parts")  # what notebooks read tables wi
 READING_ALL = {  # and all rows of certain tables: the country's numbers change with any row
     "read_series": ("observations", "indicators"),
     "read_own_observations": ("observations", "indicators", "facts"),
+    "read_observations": ("observations",),
+    "read_observation_sources": ("observations",),
+    "observation_parts": ("observations",),
 }
 AUDIT_NOTEBOOK = "18-disclosure.ipynb"  # runs for every study with answers, listed or not
 INCOMPLETE = "Ufullstendig"
