@@ -394,3 +394,26 @@ def test_what_is_hidden_for_anothers_sake_makes_room_although_its_reason_is_read
     shown = cells.assign(count=cells["count"].where(pd.isna(reason)), reason=reason)
 
     require_safe(audit([CountTable(shown, ["service"], "answers")]))
+
+
+def test_counts_that_no_sum_joins_are_hidden_as_if_each_were_a_table_of_its_own():
+    draws = np.random.default_rng(7)
+    base = draws.integers(2, 40, 60)
+    alone = pd.DataFrame(
+        {
+            "municipality_code": [f"{number:04d}" for number in range(60)],
+            "count": (base * draws.random(60)).astype(int).astype(float),
+            "base": base.astype(float),
+            "value": 0.5,
+            "lower": 0.1,
+            "upper": 0.9,
+            "reason": None,
+        }
+    )
+    asked = {"dimensions": ("municipality_code",), "of": "users", "threshold": 5}
+
+    together = protect_shares(alone, **asked)
+
+    one_by_one = pd.concat([protect_shares(alone.loc[[row]], **asked) for row in alone.index])
+    pd.testing.assert_frame_equal(together, one_by_one)
+    assert set(together["reason"].dropna()) == {"too_few", "base_too_small"}

@@ -11,6 +11,7 @@ totals left out, so the same number in two tables is one cell, hidden in both or
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -470,52 +471,97 @@ def protect_shares(
         and ``reason`` says why. ``base`` is emptied too where it is small, or would give
         one away.
     """
-    apart = [] if isinstance(of, str) else list(of)
-    named = results.assign(
-        _of=of if not apart else results[apart].astype(str).agg(", ".join, axis=1)
-    )
+    apart = [] if isinstance(of, str) else [results[name].astype(str) for name in of]
+    named = results.assign(_of=functools.reduce(lambda a, b: a + ", " + b, apart) if apart else of)
     countable = named["count"].notna() & named["base"].notna()
     weak = pd.Series(False, index=named.index)
     if series is not None:
         weak = countable & hidden_series(
             named, series=series, threshold=threshold, largest_weak_share=largest_weak_share
         )
-    empty = ["count", "value", "lower", "upper", *hidden_columns]
+    named, keys = named.assign(_weak=weak), list(dimensions)
+    cells = named.loc[countable].drop_duplicates(["_of", *keys])
+    alone = ~_has_total(cells, keys, parents or {})
+    parts = [
+        _why_hidden(
+            rows,
+            dimensions=keys,
+            of=str(name),
+            parents=parents,
+            complete=complete,
+            threshold=threshold,
+        )
+        for name, rows in cells.loc[~alone].groupby("_of", sort=False)
+    ]
+    parts.append(_why_hidden_alone(cells.loc[alone], threshold=threshold))
+    why = pd.concat([cells[["_of", *keys]], pd.concat(parts)], axis=1)
+    given = named[["_of", *keys]].merge(why, on=["_of", *keys], how="left", validate="many_to_one")
     result = named.assign(reason=named["reason"].astype(object))
-    for name, rows in named.loc[countable].groupby("_of", sort=False):
-        table = share_table(
-            rows, dimensions=dimensions, of=str(name), parents=parents, complete=complete
-        )
-        answer = table.cells["answer"]
-        cells = table.names()
-        one = rows.drop_duplicates(list(dimensions))
-        first = dict(zip(cells[answer == "yes"], one.index, strict=True))
-        primary = {}
-        reasons = primary_reasons(one["count"], one["base"], threshold=threshold)
-        weak_reason = pd.Series(
-            np.where(weak, "can_be_derived", None), index=weak.index, dtype=object
-        )
-        for (yes, row), no, every in zip(
-            first.items(), cells[answer == "no"], cells[answer == TOTAL], strict=True
-        ):
-            reason = reasons[row] if reasons[row] is not None else weak_reason[row]
-            if reason:
-                primary |= {yes: reason, no: reason}
-            if reason == "base_too_small":
-                primary[every] = reason
-        shown = protect([table], threshold=threshold, primary=primary).set_index("cell")
-        keys = one.set_index(list(dimensions)).index
-        row_keys = rows.set_index(list(dimensions)).index
-        for part, columns in (("yes", empty), (TOTAL, ["base"])):
-            why = pd.Series(
-                shown.loc[cells[answer == part], "reason"].to_numpy(), index=keys, dtype=object
-            )
-            for reason in ("base_too_small", "too_few", "can_be_derived"):
-                hit = pd.Series(why.reindex(row_keys).to_numpy() == reason, index=rows.index)
-                everywhere = hit.reindex(result.index, fill_value=False)
-                if everywhere.any():
-                    result = withhold(result, everywhere, reason, columns=tuple(columns))
-    return result.drop(columns="_of")
+    empty = ["count", "value", "lower", "upper", *hidden_columns]
+    for part, columns in (("_count", empty), ("_base", ["base"])):
+        for reason in ("base_too_small", "too_few", "can_be_derived"):
+            hit = pd.Series(given[part].to_numpy() == reason, index=named.index) & countable
+            if hit.any():
+                result = withhold(result, hit, reason, columns=tuple(columns))
+    return result.drop(columns=["_of", "_weak"])
+
+
+def _has_total(
+    cells: pd.DataFrame, keys: Sequence[str], parents: Mapping[str, Mapping[str, str]]
+) -> pd.Series:
+    """Whether a cell's table has a total of some of its cells; without one, none tells of another."""
+    total = pd.Series(False, index=cells.index)
+    for key in keys:
+        above = {TOTAL, *parents.get(key, {}).values()}
+        total |= cells[key].astype(str).isin(above)
+    return total.groupby(cells["_of"], sort=False).transform("any")
+
+
+def _why_hidden_alone(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
+    """As `_why_hidden` of cells that are in no sum: counts and bases that are alike, once."""
+    alike = ["count", "base", "_weak"]
+    kinds = cells[alike].drop_duplicates()
+    kinds = kinds.loc[pd.notna(_own_reasons(kinds, threshold))].reset_index(drop=True)
+    kinds = kinds.assign(kind=kinds.index.astype(str))
+    why = _why_hidden(kinds, dimensions=["kind"], of="counts alone", threshold=threshold)
+    told = cells[alike].merge(kinds.join(why), on=alike, how="left", validate="many_to_one")
+    return told[["_count", "_base"]].set_axis(cells.index)
+
+
+def _own_reasons(cells: pd.DataFrame, threshold: int) -> np.ndarray:
+    reasons = primary_reasons(cells["count"], cells["base"], threshold=threshold).to_numpy()
+    return np.where(cells["_weak"] & pd.isna(reasons), "can_be_derived", reasons)
+
+
+def _why_hidden(
+    one: pd.DataFrame,
+    *,
+    dimensions: Sequence[str],
+    of: str,
+    parents: Mapping[str, Mapping[str, str]] | None = None,
+    complete: bool = True,
+    threshold: int,
+) -> pd.DataFrame:
+    """Why count and base of each row are hidden (``_count``, ``_base``), or missing where shown."""
+    if one.empty:
+        return pd.DataFrame({"_count": [], "_base": []}, index=one.index, dtype=object)
+    table = share_table(one, dimensions=dimensions, of=of, parents=parents, complete=complete)
+    answer, cells = table.cells["answer"], table.names()
+    yes, no, every = (cells[answer == part].to_numpy() for part in ("yes", "no", TOTAL))
+    reasons = _own_reasons(one, threshold)
+    told = pd.notna(reasons)
+    small = reasons == "base_too_small"
+    primary = {
+        **dict(zip(yes[told], reasons[told], strict=True)),
+        **dict(zip(no[told], reasons[told], strict=True)),
+        **dict(zip(every[small], reasons[small], strict=True)),
+    }
+    reason = protect([table], threshold=threshold, primary=primary).set_index("cell")["reason"]
+    return pd.DataFrame(
+        {"_count": reason.loc[yes].to_numpy(), "_base": reason.loc[every].to_numpy()},
+        index=one.index,
+        dtype=object,
+    )
 
 
 def _united(tables: Sequence[CountTable], *, published: bool = False) -> pd.Series:

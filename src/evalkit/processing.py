@@ -236,10 +236,10 @@ def _made(files: StudyFiles) -> Study:
     now = _Current(files)
     if now.large and not now.kept:
         _write_rows(files, now)
-    read = _read(files, now, store=files.store)
+    read, hidden = _read(files, now, store=files.store)
     if now.large:
         _write_store(files, now, read)
-    _write(files, read, now.tables, files.store if now.large else None)
+    _write(files, read, hidden, now.tables, files.store if now.large else None)
     if not now.large:
         shutil.rmtree(files.store, ignore_errors=True)
     now.remember(read.rows)
@@ -306,7 +306,7 @@ def current_study(files: StudyFiles, *, between_tables: bool = True) -> Study:
     if now.whole:
         return _stored_study(files, now)
     if not now.large or now.kept:
-        read = _read(files, now, between_tables, store=files.store)
+        read, _ = _read(files, now, between_tables, store=files.store)
         return replace(read, contents=now.contents)
     from evalkit.large_observations import MEMORY_LIMIT
     from evalkit.observation_writer import municipality_hashes, write_rows
@@ -317,7 +317,8 @@ def current_study(files: StudyFiles, *, between_tables: bool = True) -> Study:
         now.found = write_rows(source, store, memory_limit=MEMORY_LIMIT)
         if not now.found:
             now.kept = {"municipalities": municipality_hashes(store, memory_limit=MEMORY_LIMIT)}
-        return replace(_read(files, now, between_tables, store=store), contents=now.contents)
+        read, _ = _read(files, now, between_tables, store=store)
+        return replace(read, contents=now.contents)
 
 
 def _stored_study(files: StudyFiles, now: _Current) -> Study:
@@ -332,7 +333,10 @@ def _stored_study(files: StudyFiles, now: _Current) -> Study:
     )
 
 
-def _read(files: StudyFiles, now: _Current, between_tables: bool = True, *, store: Path) -> Study:
+def _read(
+    files: StudyFiles, now: _Current, between_tables: bool = True, *, store: Path
+) -> tuple[Study, pd.DataFrame]:
+    """The study, and which of its observations are hidden and why, as from `hidden_rows`."""
     stored, large = now.stored(), None
     if now.large:
         from evalkit.large_observations import LargeObservations
@@ -349,15 +353,17 @@ def _read(files: StudyFiles, now: _Current, between_tables: bool = True, *, stor
         or name in NAMED_AFTER
         or name == HIDDEN_BY_OTHERS
     }
-    few = read.settings.smallest_count
-    rows = {**earlier, **row_hashes(read.tables, again, smallest_count=few)}
+    from evalkit.protected_claims import hidden_rows
+
+    hidden = hidden_rows(read.tables, read.settings.smallest_count)
+    rows = {**earlier, **row_hashes(read.tables, again, hidden=hidden)}
     if large is not None:  # the study's own rows tell what is hidden, all rows what they hold
-        hidden = rows[OBSERVATIONS]
+        of_own = rows[OBSERVATIONS]
         rows[OBSERVATIONS] = {
-            owner: hash_of_bytes(f"{content} {hidden.get(owner, '')}".encode())
+            owner: hash_of_bytes(f"{content} {of_own.get(owner, '')}".encode())
             for owner, content in now.kept["municipalities"].items()
         }
-    return replace(read, rows=rows)
+    return replace(read, rows=rows), hidden
 
 
 def row_hashes(
@@ -365,6 +371,7 @@ def row_hashes(
     names: set[str] | None = None,
     *,
     smallest_count: int = 5,
+    hidden: pd.DataFrame | None = None,
 ) -> dict[str, dict[str, str]]:
     """Per table, a hash of each municipality's rows in their order; ``""`` for nobody's rows.
 
@@ -377,10 +384,16 @@ def row_hashes(
     smallest_count
         As in the study's settings: that a count is hidden for another municipality's sake
         changes the row.
+    hidden
+        As from ``hidden_rows`` of these tables, where that is known already.
     """
+    from evalkit.protected_claims import hidden_rows
+
+    if hidden is None:
+        hidden = hidden_rows(tables, smallest_count)
     return {
         name: _hashes_by_owner(
-            _with_hidden(table, tables, smallest_count) if name == HIDDEN_BY_OTHERS else table,
+            _with_hidden(table, hidden) if name == HIDDEN_BY_OTHERS else table,
             _owners(name, table, tables),
         )
         for name, table in tables.items()
@@ -388,19 +401,9 @@ def row_hashes(
     }
 
 
-def _with_hidden(
-    table: pd.DataFrame, tables: Mapping[str, pd.DataFrame], smallest_count: int
-) -> pd.DataFrame:
-    from evalkit.protected_claims import withheld_observations
-
-    if table[["numerator", "denominator"]].isna().all(axis=None):
+def _with_hidden(table: pd.DataFrame, hidden: pd.DataFrame) -> pd.DataFrame:
+    if hidden.empty:
         return table
-    hidden = withheld_observations(
-        table,
-        indicators=tables["indicators"],
-        changes=tables.get("municipality_changes"),
-        smallest_count=smallest_count,
-    )
     return table.assign(reason=hidden["reason"], base_reason=hidden["base_reason"])
 
 
@@ -438,7 +441,11 @@ def _row_hashes(table: pd.DataFrame) -> np.ndarray:
 
 
 def _write(
-    files: StudyFiles, read: Study, unchanged: list[str], on_disk: Path | None = None
+    files: StudyFiles,
+    read: Study,
+    hidden: pd.DataFrame,
+    unchanged: list[str],
+    on_disk: Path | None = None,
 ) -> None:
     import pyarrow.parquet as pq
 
@@ -449,7 +456,7 @@ def _write(
 
     settings = read.settings
     every = withheld_claims(
-        claims(read.tables), read.tables, smallest_count=settings.smallest_count
+        claims(read.tables), read.tables, smallest_count=settings.smallest_count, hidden=hidden
     )
     about = pd.DataFrame(
         [

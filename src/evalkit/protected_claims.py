@@ -29,7 +29,11 @@ SAME = 1e-6  # counts that differ by less are the same
 
 
 def withheld_claims(
-    every: pd.DataFrame, tables: Mapping[str, pd.DataFrame], *, smallest_count: int = 5
+    every: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    smallest_count: int = 5,
+    hidden: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The claims with why some are not to be shown.
 
@@ -42,6 +46,8 @@ def withheld_claims(
     smallest_count
         Smallest count, complement and base of an indicator, and smallest count of persons in a
         survey, that may be shown.
+    hidden
+        As from ``hidden_rows`` of these tables, where that is known already.
 
     Returns
     -------
@@ -51,7 +57,9 @@ def withheld_claims(
         table they stand in. Few participants are left to ``small_counts``.
     """
     parts = [
-        _observation_keys(tables, smallest_count),
+        _observation_keys(
+            tables, hidden_rows(tables, smallest_count) if hidden is None else hidden
+        ),
         _result_keys(tables.get("survey_results"), smallest_count),
     ]
     if "answers" in tables and len(tables["answers"]):
@@ -103,17 +111,23 @@ def _survey_keys(surveys: pd.DataFrame, smallest_count: int) -> pd.Series:
     )
 
 
-def _observation_keys(tables: Mapping[str, pd.DataFrame], smallest_count: int) -> pd.Series:
+def hidden_rows(tables: Mapping[str, pd.DataFrame], smallest_count: int) -> pd.DataFrame:
+    """As from ``withheld_observations`` of a study's tables; empty where nothing is counted."""
     observations = tables.get("observations")
     if observations is None or observations[COUNTS].isna().all(axis=None):
-        return pd.Series(dtype=object)
-    found = withheld_observations(
+        return pd.DataFrame(columns=["reason", "base_reason", "count_alone"])
+    return withheld_observations(
         observations,
         indicators=tables["indicators"],
         changes=tables.get("municipality_changes"),
         smallest_count=smallest_count,
     )
-    subjects, reason = observations["observation_id"], found["reason"]
+
+
+def _observation_keys(tables: Mapping[str, pd.DataFrame], found: pd.DataFrame) -> pd.Series:
+    if found.empty:
+        return pd.Series(dtype=object)
+    subjects, reason = tables["observations"]["observation_id"], found["reason"]
     return pd.concat(
         [
             _by_key(subjects, "numerator", reason.notna(), reason),

@@ -48,7 +48,7 @@ OWNED_THROUGH = {  # tables whose rows are a municipality's because another tabl
 NAMED_AFTER = {"facts": "subject"}  # whose rows are a municipality's because they bear its name
 OBSERVATIONS = "observations"  # the folder of those that are too many to be read, too
 MUNICIPALITIES_IN_A_PART = 20
-OBSERVATIONS_IN_A_PART = 2_000_000  # some 700 MB
+OBSERVATIONS_IN_A_PART = 1_000_000  # which takes some 700 MB to protect
 ROWS_IN_A_GROUP = 50_000  # read or skipped together, so a municipality costs little to find
 
 
