@@ -36,7 +36,8 @@ FIFTHS = observations(
 
 def test_groups_come_in_the_order_given_and_are_no_part_of_the_whole():
     backwards = ek.group_values(FIFTHS, area="Alle", groups=GROUPS[::-1])
-    whole = ek.indicator_totals(FIFTHS, area="Alle")
+    areas = pd.DataFrame({"area": ["Alle"], "county_code": [None]})
+    whole = ek.indicator_totals(FIFTHS, areas=areas)
 
     assert backwards["group"].tolist() == GROUPS[::-1]
     assert backwards["value"].tolist() == [10, 20, 30, 40]

@@ -14,14 +14,13 @@ from evalkit.demo import generate_demo, write_demo
 from evalkit.facts import claims, fact_entries
 from evalkit.indicators import yearly_values
 from evalkit.municipality_changes import present_day_values
-from evalkit.preparation import indicator_totals, protected_values
+from evalkit.preparation import indicator_totals, protected_indicators
 from evalkit.processing import StudyFiles, process_files, row_hashes
 from evalkit.protected_claims import withheld_claims, withheld_observations
 from evalkit.readers import read_study
 
 HIDING = ["too_few", "base_too_small", "can_be_derived"]
 INDICATORS = pd.DataFrame({"indicator_id": ["absence"], "unit": ["percent"]})
-AREA = "Alle demokommunene"
 
 
 def rows_of(table, rows):
@@ -69,11 +68,13 @@ def demo():
 def hidden_rows(demo):
     """What the report hides: municipality, indicator and year."""
     today = present_day_values(yearly_values(demo["observations"]), demo["municipality_changes"])
-    shown = protected_values(
+    shown, sums = protected_indicators(
         today.loc[today["basis"] != "refused"],
-        totals=indicator_totals(demo["observations"], area=AREA),
+        totals=indicator_totals(demo["observations"], areas=demo["areas"]),
     )
-    hidden = shown.loc[shown["reason"].isin(HIDING)]
+    places = sums.assign(municipality_code="fylke" + sums["county_code"].astype(str))
+    every = pd.concat([shown, places])
+    hidden = every.loc[every["reason"].isin(HIDING)]
     return {
         f"{row.indicator_id}-{row.municipality_code}-{row.year}": row.reason
         for row in hidden.itertuples()

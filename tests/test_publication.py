@@ -27,8 +27,6 @@ from evalkit.publication import (
 )
 from evalkit.survey import comparable_shares, share_change
 
-AREA = "Alle demokommunene"
-
 
 @pytest.fixture(scope="module")
 def demo():
@@ -48,7 +46,7 @@ def everything(tables, *absent):
         survey_publication(answers=[given.pop("answers")], **asked),
         **given,
         mergers=tables["municipality_changes"],
-        area=AREA,
+        areas=tables["areas"],
     )
 
 

@@ -60,6 +60,7 @@ def study_breaches(
         date_breaches(tables, settings),
         repeated_event_breaches(tables),
         municipality_change_breaches(tables),
+        area_breaches(tables),
     ):
         for file, line in check:
             found.setdefault(file, []).append(line)
@@ -353,6 +354,27 @@ def repeated_event_breaches(tables: Tables) -> Found:
                 f"{rows_text(group.index)}: the same event more than once; expected one row per event, "
                 "or a second claim about it in facts.csv"
             ),
+        )
+
+
+def area_breaches(tables: Tables) -> Found:
+    """Counties that stand twice, and areas without a value of their own."""
+    areas = tables.get("areas")
+    if areas is None:
+        return
+    for county, rows in areas.groupby("county_code", dropna=False):
+        if len(rows) > 1:
+            held = "all municipalities" if pd.isna(county) else f"county {county}"
+            yield (
+                "areas.csv",
+                f"county_code: {rows_text(rows.index)} are areas of {held}; expected one",
+            )
+    observed = tables.get("observations")
+    known = set() if observed is None else set(observed["area"].dropna())
+    for row in areas.loc[~areas["area"].isin(known)].itertuples():
+        yield (
+            "areas.csv",
+            f"area: {row.area!r} in {rows_text([row.Index])}; expected an area of observations.csv",
         )
 
 

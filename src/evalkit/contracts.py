@@ -277,6 +277,19 @@ class MunicipalityChangesTable(StudyTable):
     note: str = prose("what a reader must know about the change", needed=False)
 
 
+class AreasTable(StudyTable):
+    """Areas with values of their own whose municipalities all have theirs: what sums what."""
+
+    area: str = pa.Field(unique=True, description="the area, by its name in observations.csv")
+    county_code: str = pa.Field(
+        nullable=True,
+        str_matches=r"^\d{2}$",
+        description="fylkesnummer: the first two digits of its municipalities' codes, kept as "
+        "text; blank for the area that holds all municipalities",
+    )
+    note: str = prose("what a reader must know about the area", needed=False)
+
+
 class TargetsTable(StudyTable):
     """Targets of indicators and goals; a goal with a date but no amount has only that."""
 
@@ -710,6 +723,7 @@ CONTRACTS: dict[str, type[StudyTable]] = {
     "indicators": IndicatorsTable,
     "observations": ObservationsTable,
     "municipality_changes": MunicipalityChangesTable,
+    "areas": AreasTable,
     "targets": TargetsTable,
     "surveys": SurveysTable,
     "survey_services": SurveyServicesTable,

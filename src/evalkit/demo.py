@@ -52,6 +52,13 @@ CUTS = (-1.35, -0.55, 0.2, 1.15)  # steps of the scale on the latent answer
 AGREES_AT = CUTS[2]
 WITHOUT_MEASURE = 54  # areas that the municipalities of the study are compared with
 WHOLE_AREA = "Alle demokommunene"  # holds all municipalities
+COUNTIES = {  # by the first two digits of their municipalities' codes; 09 has one alone
+    **{"09": "Demofylket Skrubbhav", "91": "Demofylket Kråkeli", "92": "Demofylket Tyttemark"},
+    **{"93": "Demofylket Silkebre", "94": "Demofylket Ispinne", "95": "Demofylket Hestehov"},
+    **{"96": "Demofylket Sukkertopp", "97": "Demofylket Mosedott", "98": "Demofylket Brumlebo"},
+    **{"99": "Demofylket Gnistmark"},
+}
+IN_A_COUNTY, IN_THE_FIRST = 15, 2  # of the other municipalities, where eight counties hold them
 FIRST_YEAR, YEAR_COUNT, STARTED = 2010, 15, 2020
 SHARED_SHOCK = (0.0, 0.9, 0.6, 0.3, 0.2)  # percentage points, everywhere, from the start year
 WANDERING, ROUGHNESS = 0.6, 0.35  # yearly noise of an area: correlation, standard deviation
@@ -236,7 +243,8 @@ def generate_demo(
     area_count
         Municipalities with indicators in the last year, those with the measure among them; never
         fewer than ``municipality_count``. Where there are four others or more, two of them are
-        made of two each on the way, and two come from one that was split.
+        made of two each on the way, and two come from one that was split. Counties have values
+        too: the sums of the municipalities that are in them today.
 
     Returns
     -------
@@ -297,6 +305,10 @@ def generate_demo(
                 "share_basis": "innbyggere" if share != 1 else None,
             }
             for old, new, year, share in design.changes
+        ],
+        "areas": [
+            {"area": WHOLE_AREA},
+            *({"area": COUNTIES[code], "county_code": code} for code in _counties(design)),
         ],
         "items": [
             {
@@ -464,7 +476,7 @@ def _design(seed: int, municipality_count: int, area_count: int) -> _Design:
             f"expected 1 or more, and at most {len(pairs) - 5} in all"
         )
     own = len(STUDY_CODES)
-    codes = [*STUDY_CODES, *(str(9101 + n) for n in range(count + 5))]
+    codes = [*STUDY_CODES, *_other_codes(count + 5 - own)]
     names = [*STUDY_NAMES, *pairs]
     random = np.random.default_rng([seed, 0])
     population = np.exp(random.normal(9.1, 0.75, count + 5)).round() + 600
@@ -497,6 +509,33 @@ def _design(seed: int, municipality_count: int, area_count: int) -> _Design:
         areas=areas.reset_index(drop=True),
         changes=changes,
     )
+
+
+def _other_codes(count: int) -> list[str]:
+    """Codes of the municipalities after the first six, county by county.
+
+    The first county is small, so that what must be hidden for another's sake is hidden there. The
+    last nine municipalities, which are those that were merged and split, are in one county.
+    """
+    size = max(IN_A_COUNTY, -(-count // 7))
+    starts = [0, *range(IN_THE_FIRST, max(count - 8, 1), size)]
+    ends = [*starts[1:], count]
+    return [
+        f"{county}{place + 1:02d}"
+        for county, (start, end) in enumerate(zip(starts, ends, strict=True), start=91)
+        for place in range(end - start)
+    ]
+
+
+def _counties(design: _Design) -> list[str]:
+    return sorted(set(_county_today(design).to_numpy()))
+
+
+def _county_today(design: _Design) -> pd.Series:
+    """The county of every municipality that ever was; of one that was merged, that of the new."""
+    merged = {old: new for old, new, _, share in design.changes if share == 1}
+    codes = design.areas["municipality_code"]
+    return codes.replace(merged).str[:2].set_axis(codes)
 
 
 def _with_changes(areas: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -552,7 +591,7 @@ def _municipality_rows(design: _Design) -> list[dict]:
 
 
 def _observations(design: _Design) -> pd.DataFrame:
-    """Counts and shares of every indicator, area and year, and of them all together."""
+    """Counts and shares of every indicator, area and year, and of counties and all together."""
     years = np.arange(FIRST_YEAR, FIRST_YEAR + YEAR_COUNT)
     treated = design.areas["municipality_code"].isin(design.codes).to_numpy()[:, None]
     after = (years >= STARTED)[None, :]
@@ -591,7 +630,19 @@ def _observations(design: _Design) -> pd.DataFrame:
         parts += [frame, whole.assign(area=WHOLE_AREA)]
         if one.indicator_id == GROUPED:
             parts.append(_group_observations(design, whole))
-    table = pd.concat(parts, ignore_index=True)
+    every = pd.concat(parts, ignore_index=True)
+    of_municipalities = every.loc[every["municipality_code"].notna()]
+    county = of_municipalities["municipality_code"].map(_county_today(design))
+    counties = (
+        of_municipalities.assign(county=county, area=county.map(COUNTIES))
+        .groupby(["indicator_id", "county", "area", "period"], as_index=False)[
+            ["numerator", "denominator"]
+        ]
+        .sum()
+    )
+    table = pd.concat(
+        [every, counties.assign(group_id="fylke" + counties["county"])], ignore_index=True
+    )
     where = table["municipality_code"].fillna(table["group_id"]).fillna("alle")
     return table.assign(
         observation_id=table["indicator_id"] + "-" + where + "-" + table["period"].astype(str),

@@ -86,7 +86,8 @@ class CountTable:
         What is counted, such as ``"users 2023"``. Tables with the same ``of`` share cells.
     parents
         Per dimension, the value that each value is part of, such as municipality to county;
-        a value without a parent is part of the dimension's ``TOTAL``.
+        a value without a parent is part of the dimension's ``TOTAL``. Where a table lacks the
+        parent, the value is part of the parent's own: what is not shown holds nothing together.
     complete
         False when totals may hold persons who are in none of the table's parts.
     """
@@ -148,7 +149,6 @@ def relations_of(table: CountTable) -> list[Relation]:
         others = [name for name in table.dimensions if name != dimension]
         parent = table.parents.get(dimension, {})
         value = table.cells[dimension].astype(str)
-        upper = value.map(lambda one, parent=parent: parent.get(one, TOTAL))
         key = (
             list(map(tuple, table.cells[others].astype(str).to_numpy()))
             if others
@@ -156,7 +156,10 @@ def relations_of(table: CountTable) -> list[Relation]:
         )
         place = {(k, v): name for k, v, name in zip(key, value, names, strict=True)}
         parts: dict[tuple, list[Cell]] = defaultdict(list)
-        for k, v, up, name in zip(key, value, upper, names, strict=True):
+        for k, v, name in zip(key, value, names, strict=True):
+            up = parent.get(v, TOTAL)
+            while up != TOTAL and (k, up) not in place:
+                up = parent.get(up, TOTAL)
             if v != TOTAL and (k, up) in place:
                 parts[place[k, up]].append(name)
         for total, cells in parts.items():

@@ -36,6 +36,7 @@ SERIES = ["municipality_code", "indicator_id"]
 DIRECTIONS = {"at_least": 1.0, "at_most": -1.0}
 MINIMUM_PERIODS = 4  # a line through three points leaves one degree of freedom
 MINIMUM_PEERS = 5
+MINIMUM_OTHERS = 3  # with one other, the rest of an area is that municipality
 MINIMUM_GROUPS = 4
 PEER_NUMBERS = [
     "peer_median",
@@ -464,6 +465,7 @@ def comparison_with_areas(
     areas: pd.DataFrame,
     *,
     areas_contain_municipality: bool,
+    minimum_others: int = MINIMUM_OTHERS,
     confidence_levels: Sequence[float] = COMMON_LEVELS,
 ) -> pd.DataFrame:
     """Each value beside the value of its county, the country or another area.
@@ -478,12 +480,17 @@ def comparison_with_areas(
     Parameters
     ----------
     values
-        Yearly values; ``numerator`` and ``denominator`` where they are known.
+        Yearly values; ``numerator`` and ``denominator`` where they are known, and ``reason`` where
+        the value is hidden.
     areas
         ``municipality_code``, ``indicator_id``, ``year``, ``area`` (such as ``"county"``) and
-        ``value``; ``numerator`` and ``denominator`` where they are known.
+        ``value``; ``numerator``, ``denominator`` and ``municipality_count`` where they are known,
+        and ``reason`` where the value is hidden.
     areas_contain_municipality
         Whether the area's counts include the municipality's own.
+    minimum_others
+        Fewest other municipalities in an area that contains the municipality, where it is known
+        how many there are, for the rest of it to be something to compare with.
     confidence_levels
         One row is given per level.
 
@@ -494,7 +501,9 @@ def comparison_with_areas(
         is none to compare with: ``own_value``, ``area_value`` (of the rest of the area where
         counts allow), ``count`` and ``base`` (the municipality's own), ``value`` (the
         difference), ``lower``, ``upper``, ``confidence_level``, ``method``, ``reason``. The
-        reason is ``missing`` without a value or an area, and, limits only, without counts;
+        reason is why the municipality's or the area's value is hidden; ``too_few_donors`` where
+        the rest of the area is too few municipalities;
+        ``missing`` without a value or an area, and, limits only, without counts;
         ``not_comparable`` where the municipality's counts are more than those of the area that
         should contain it; ``design_cannot_answer``, limits only, for counts that are no share
         or do not give the published value.
@@ -505,8 +514,8 @@ def comparison_with_areas(
     """
     keys = [*SERIES, "year"]
     counts = ["numerator", "denominator"]
-    own = values.reindex(columns=[*keys, "value", *counts])
-    other = areas.reindex(columns=[*keys, "area", "value", *counts])
+    own = values.reindex(columns=[*keys, "value", *counts, "reason"])
+    other = areas.reindex(columns=[*keys, "area", "value", *counts, "municipality_count", "reason"])
     rows = own.merge(other, on=keys, how="left", suffixes=("_own", "_area"), validate="one_to_many")
     rest = rows[["numerator_area", "denominator_area"]].to_numpy(dtype=float)
     if areas_contain_municipality:
@@ -519,20 +528,28 @@ def comparison_with_areas(
     own_value = (scale * rows["own_share"]).where(counted, rows["value_own"])
     area_value = (scale * rows["rest_share"]).where(counted, rows["value_area"])
     not_comparable = standing == STANDINGS.index("not_comparable")
+    few = rows["municipality_count"] - 1 < minimum_others
+    few &= areas_contain_municipality
     difference = (own_value - area_value).mask(not_comparable)
-    lower, upper = _newcombe_limits(rows.loc[counted])
     unknown = difference.isna().to_numpy() & ~not_comparable
     reason = np.where(unknown, STANDINGS.index("missing"), standing)
+    reason = pd.Series(np.array(STANDINGS, dtype=object)[reason], rows.index, dtype=object)
+    reason = reason.mask(few, checked_reason("too_few_donors"))
+    for side in ("area", "own"):
+        hidden = unknown & rows[f"value_{side}"].isna() & rows[f"reason_{side}"].notna()
+        reason = reason.mask(hidden, rows[f"reason_{side}"])
+    counted &= ~few
+    lower, upper = _newcombe_limits(rows.loc[counted])
     return rows.assign(
         own_value=own_value,
-        area_value=area_value,
+        area_value=area_value.mask(few),
         count=rows["numerator_own"],
         base=rows["denominator_own"],
-        value=difference,
+        value=difference.mask(few),
         lower=lower.reindex(rows.index) * scale,
         upper=upper.reindex(rows.index) * scale,
         method=pd.array(AREA_METHODS, dtype="str").take(counted.astype(int)),
-        reason=pd.Series(np.array(STANDINGS, dtype=object)[reason], rows.index, dtype=object),
+        reason=reason,
     )[
         [
             *keys,

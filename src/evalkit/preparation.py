@@ -51,6 +51,7 @@ __all__ = [
     "measure_starts",
     "pairs_behind",
     "protected_changes",
+    "protected_indicators",
     "protected_shares",
     "protected_side_by_side",
     "protected_values",
@@ -61,6 +62,11 @@ __all__ = [
     "truth_and_estimates",
     "with_standard_error",
 ]
+
+CODE = "municipality_code"
+KEYS = ["indicator_id", "year"]
+COUNTS = ["numerator", "denominator"]
+AREA = ["area", "county_code"]
 
 
 def answers_by_wave(
@@ -435,43 +441,115 @@ def protected_values(
         Smallest count, complement and base that may be shown. Of a series with more than half of
         its years below it, all years are hidden.
     totals
-        ``indicator_id``, ``year``, ``numerator`` and ``denominator`` of all municipalities
-        together, where these are shown too; a hidden count is then guarded against subtraction.
+        As for ``protected_indicators``, where sums over municipalities are shown too; a hidden
+        count is then guarded against subtraction.
 
     Returns
     -------
     DataFrame
-        The same rows; ``value``, ``numerator`` and ``denominator`` missing and ``reason`` given
-        where hidden. Values without counts are left as they are.
+        As the first of ``protected_indicators``.
+    """
+    given = pd.DataFrame(columns=[*KEYS, *COUNTS]) if totals is None else totals
+    return protected_indicators(values, totals=given, threshold=threshold)[0]
+
+
+def protected_indicators(
+    values: pd.DataFrame, *, totals: pd.DataFrame, threshold: int = 5
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Yearly values of indicators and of the areas that sum them, without what may not be shown.
+
+    Municipalities, counties and the area that holds all are protected together: a hidden count
+    can be found neither from its county less the others there, nor from all less the other
+    counties. An area is hidden only where no municipality in it will do.
+
+    Parameters
+    ----------
+    values
+        As from ``yearly_values`` or ``present_day_values``; a reason that stands there already
+        is kept.
+    totals
+        As from ``indicator_totals``: ``indicator_id``, ``year``, ``value``, ``numerator``,
+        ``denominator`` and, where there are counties among them, ``county_code``, missing for the
+        area that holds all municipalities. Of values carried over to the municipalities of today,
+        the counties must be those of today too.
+    threshold
+        Smallest count, complement and base that may be shown. Of a series with more than half of
+        its years below it, all years are hidden.
+
+    Returns
+    -------
+    tuple of DataFrame
+        The rows of ``values`` and those of ``totals``; ``value``, ``numerator`` and
+        ``denominator`` missing and ``reason`` given where hidden. Values without counts are left
+        as they are. Areas have ``municipality_count``: municipalities in them with counts.
+
+    Raises
+    ------
+    DataError
+        If the counts of an area are not the sums of its municipalities'.
     """
     given = values.get("reason")
     rows = values.assign(reason=given).astype({"reason": object})
     counted = rows["numerator"].notna() & rows["denominator"].notna()
-    cells = rows.loc[counted].rename(columns={"numerator": "count", "denominator": "base"})
-    if totals is not None:
-        whole = totals.rename(columns={"numerator": "count", "denominator": "base"})
-        cells = pd.concat([cells, whole.assign(municipality_code=TOTAL, reason=None)])
+    sums = _with_members(totals, rows.loc[counted]).assign(reason=None)
+    cells = pd.concat(
+        [
+            rows.loc[counted].assign(is_sum=False),
+            sums.assign(municipality_code=county_codes(sums).fillna(TOTAL), is_sum=True),
+        ]
+        if len(sums)
+        else [rows.loc[counted].assign(is_sum=False)],
+        ignore_index=True,
+    ).rename(columns={"numerator": "count", "denominator": "base"})
     if cells.empty:
-        return rows
-    cells = cells.reset_index(drop=True).assign(lower=np.nan, upper=np.nan)
+        return rows, sums
+    cells = cells.assign(lower=np.nan, upper=np.nan)
     keys = ["municipality_code", "indicator_id"]
     weak = hidden_series(cells, series=keys, threshold=threshold)
     small = primary_reasons(cells["count"], cells["base"], threshold=threshold).notna()
     touched = small.groupby([cells["indicator_id"], cells["year"]]).transform("any") | weak.any()
     if not touched.any():
-        return rows
+        return rows, sums
     safe = protect_shares(
         cells.loc[touched],
         dimensions=("municipality_code",),
         of=("indicator_id", "year"),
+        parents={"municipality_code": county_of(cells.loc[~cells["is_sum"], "municipality_code"])},
         threshold=threshold,
         series=keys if weak.any() else None,
     )
-    safe = pd.concat([safe, cells.loc[~touched]])
-    safe = safe.loc[safe["municipality_code"] != TOTAL]
+    safe = pd.concat([safe, cells.loc[~touched]]).sort_index()
     renamed = safe.rename(columns={"count": "numerator", "base": "denominator"})
-    shown = pd.concat([renamed[rows.columns], rows.loc[~counted]])
-    return shown.sort_values(["municipality_code", "indicator_id", "year"]).reset_index(drop=True)
+    is_sum = renamed["is_sum"].astype(bool)
+    shown = pd.concat([renamed.loc[~is_sum, rows.columns], rows.loc[~counted]])
+    return (
+        shown.sort_values(["municipality_code", "indicator_id", "year"]).reset_index(drop=True),
+        renamed.loc[is_sum].reindex(columns=sums.columns).reset_index(drop=True),
+    )
+
+
+def county_of(codes: pd.Series) -> dict[str, str]:
+    """The county of each municipality: the first two digits of its code."""
+    return {code: code[:2] for code in codes.unique()}
+
+
+def county_codes(totals: pd.DataFrame) -> pd.Series:
+    """The counties of ``totals``; missing for the area that holds all municipalities."""
+    if "county_code" in totals:
+        return totals["county_code"].astype(object).where(totals["county_code"].notna(), None)
+    return pd.Series(None, index=totals.index, dtype=object)
+
+
+def _with_members(totals: pd.DataFrame, counted: pd.DataFrame) -> pd.DataFrame:
+    """The totals with how many municipalities with counts there are in each."""
+    areas = pd.concat(
+        [counted.assign(area_code=TOTAL), counted.assign(area_code=counted[CODE].str[:2])]
+    )
+    number = areas.groupby([*KEYS, "area_code"])[CODE].nunique()
+    at = pd.MultiIndex.from_arrays(
+        [*(totals[key] for key in KEYS), county_codes(totals).fillna(TOTAL)]
+    )
+    return totals.assign(municipality_count=number.reindex(at).fillna(0).astype(int).to_numpy())
 
 
 def targets_by_municipality(targets: pd.DataFrame, municipality_codes: list[str]) -> pd.DataFrame:
@@ -495,37 +573,58 @@ def targets_by_municipality(targets: pd.DataFrame, municipality_codes: list[str]
     return codes.merge(shaped, how="cross")
 
 
-def indicator_totals(observations: pd.DataFrame, *, area: str) -> pd.DataFrame:
-    """Yearly counts of an area that holds all municipalities; those of its groups are left out.
+def indicator_totals(observations: pd.DataFrame, *, areas: pd.DataFrame) -> pd.DataFrame:
+    """Yearly counts of the areas that sum a study's municipalities; their groups are left out.
+
+    Parameters
+    ----------
+    observations
+        Rows of ``ObservationsTable``.
+    areas
+        Rows of ``AreasTable``: which areas hold which municipalities. An area that is not among
+        them is no sum of the study's municipalities, and is left out.
 
     Returns
     -------
     DataFrame
-        ``indicator_id``, ``year``, ``value``, ``numerator`` and ``denominator``.
+        ``area``, ``county_code`` (missing for the area that holds all), ``indicator_id``,
+        ``year``, ``value``, ``numerator`` and ``denominator``; of several observations in a year
+        the last.
     """
-    own = observations.loc[(observations["area"] == area) & observations["group"].isna()]
-    return own.assign(year=own["period"].str.slice(0, 4).astype(int))[
-        ["indicator_id", "year", "value", "numerator", "denominator"]
-    ]
+    own = observations.loc[observations["municipality_code"].isna() & observations["group"].isna()]
+    named = own.merge(areas[AREA], on="area", how="inner", validate="many_to_one")
+    dated = named.assign(year=named["period"].str.slice(0, 4).astype(int)).sort_values(
+        "period", kind="stable"
+    )
+    latest = dated.drop_duplicates(["area", *KEYS], keep="last").sort_index()
+    return latest[[*AREA, *KEYS, "value", *COUNTS]].reset_index(drop=True)
 
 
 def indicator_areas(totals: pd.DataFrame, municipality_codes: Sequence[str]) -> pd.DataFrame:
-    """The area that holds all municipalities, as ``comparison_with_areas`` takes it.
+    """County and the area that holds all municipalities, as ``comparison_with_areas`` takes them.
 
     Parameters
     ----------
     totals
-        As from ``indicator_totals``.
+        As from ``protected_indicators``.
     municipality_codes
-        The municipalities that are compared with it.
+        The municipalities that are compared with them.
 
     Returns
     -------
     DataFrame
-        The rows of ``totals`` for each municipality, with ``area`` (``"all"``).
+        For each municipality the rows of ``totals`` for its county (``area`` is ``"county"``),
+        then for the area that holds all (``"all"``).
     """
     codes = pd.DataFrame({"municipality_code": list(municipality_codes)})
-    return codes.merge(totals.assign(area="all"), how="cross")
+    every = totals.assign(county_code=county_codes(totals))
+    counties = every.loc[every["county_code"].notna()].assign(area="county")
+    of_county = codes.assign(county_code=codes["municipality_code"].str[:2]).merge(
+        counties, on="county_code", how="inner"
+    )
+    of_all = codes.merge(every.loc[every["county_code"].isna()].assign(area="all"), how="cross")
+    parts = [part for part in (of_county, of_all) if len(part)] or [of_all]
+    return pd.concat(parts, ignore_index=True)
 
 
 def group_values(

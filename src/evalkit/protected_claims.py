@@ -17,13 +17,15 @@ from evalkit.disclosure import primary_reasons
 from evalkit.errors import DataError
 from evalkit.indicators import yearly_values
 from evalkit.municipality_changes import present_day_values
-from evalkit.preparation import protected_values
+from evalkit.preparation import county_codes, protected_indicators
 
 __all__ = ["withheld_claims", "withheld_observations"]
 
 HIDING = ("too_few", "base_too_small", "can_be_derived")
 CELL = ["municipality_code", "indicator_id", "year"]
 TABLE = ["indicator_id", "year"]
+SUM = [*TABLE, "county_code"]
+ALL = ""  # county of the areas that hold all municipalities
 COUNTS = ["numerator", "denominator"]
 SAME = 1e-6  # counts that differ by less are the same
 
@@ -120,6 +122,7 @@ def hidden_rows(tables: Mapping[str, pd.DataFrame], smallest_count: int) -> pd.D
         observations,
         indicators=tables["indicators"],
         changes=tables.get("municipality_changes"),
+        areas=tables.get("areas"),
         smallest_count=smallest_count,
     )
 
@@ -142,12 +145,13 @@ def withheld_observations(
     *,
     indicators: pd.DataFrame,
     changes: pd.DataFrame | None = None,
+    areas: pd.DataFrame | None = None,
     smallest_count: int = 5,
 ) -> pd.DataFrame:
     """Why the counts of some observations may not be shown.
 
     The yearly values of the municipalities of today are protected as the report protects them,
-    with every area whose counts are the sums of the municipalities'. Those that were merged since
+    with every area whose counts are the sums of its municipalities'. Those that were merged since
     are hidden all together, where one of them or the sum is hidden. So are an indicator's groups
     within municipalities in a year, where one of them is small or the municipality hidden.
 
@@ -158,6 +162,8 @@ def withheld_observations(
         is blank is what the others tell.
     changes
         Rows of ``MunicipalityChangesTable``, if the study has any.
+    areas
+        Rows of ``AreasTable``, if the study has any: which areas are counties.
     smallest_count
         Smallest count, complement and base that may be shown.
 
@@ -182,6 +188,8 @@ def withheld_observations(
     dated = rows.loc[counted & rows["year"].notna()].astype({"year": int})
     own = dated["municipality_code"].notna() & dated["area"].isna() & dated["group"].isna()
     if own.any():
+        county = {} if areas is None else areas.set_index("area")["county_code"].dropna().to_dict()
+        dated["county_code"] = dated["area"].map(county).astype(object).fillna(ALL)
         found = _protected(found, dated, own, changes, smallest_count)
     found = _groups_hidden(found, rows.loc[counted | alone])
     hidden = found["hides_base"].astype(bool)
@@ -222,10 +230,11 @@ def _protected(
     possible = cells["numerator"].le(cells["denominator"])
     whole = possible.groupby([cells[name] for name in TABLE]).transform("all")
     guarded = totals.loc[_keys(totals, TABLE).isin(_keys(cells.loc[whole], TABLE))]
-    safe = protected_values(
+    guarded = guarded.drop_duplicates(SUM)[[*SUM, "value", *COUNTS]]
+    safe, shown = protected_indicators(
         cells.loc[whole],
         threshold=smallest_count,
-        totals=guarded.drop_duplicates(TABLE)[[*TABLE, "value", *COUNTS]] if len(guarded) else None,
+        totals=guarded.assign(county_code=guarded["county_code"].replace(ALL, None)),
     )
     safe = pd.concat([safe, _hidden_whole(cells.loc[~whole], smallest_count)])
     safe["hides_base"] = safe["denominator"].isna() & safe["reason"].isin(HIDING)
@@ -242,14 +251,26 @@ def _protected(
     found.loc[rows.index, "hides_base"] |= told["hides_base"].eq(True)
 
     # a sum is hidden where no other part could be: one alone is, or all of them are
-    told_of = safe.assign(hidden=safe["reason"].notna()).groupby(TABLE)[["hidden", "hides_base"]]
+    told_of = _in_sums(safe.assign(hidden=safe["reason"].notna())).groupby(SUM)[
+        ["hidden", "hides_base"]
+    ]
     count, size = told_of.sum(), told_of.size()
-    bare = (count.eq(1) | count.eq(size, axis=0)).reindex(_keys(totals, TABLE)).eq(True)
+    bare = (count.eq(1) | count.eq(size, axis=0)).reindex(_keys(totals, SUM)).eq(True)
+    beside = pd.DataFrame(
+        {"hidden": shown["reason"].notna(), "hides_base": shown["denominator"].isna()}
+    ).set_axis(_keys(shown.assign(county_code=county_codes(shown).fillna(ALL)), SUM))
+    bare |= beside.reindex(bare.index).eq(True)
     bare = bare.set_axis(totals.index)
     sums = bare.index[bare.any(axis=1)]
     found.loc[sums, "reason"] = found.loc[sums, "reason"].fillna("can_be_derived")
     found.loc[totals.index, "hides_base"] |= bare["hides_base"]
     return found
+
+
+def _in_sums(cells: pd.DataFrame) -> pd.DataFrame:
+    """The municipalities' rows once for all of them, and once for their county."""
+    county = cells["municipality_code"].str[:2]
+    return pd.concat([cells.assign(county_code=ALL), cells.assign(county_code=county)])
 
 
 def _keys(rows: pd.DataFrame, columns: list[str] = CELL) -> pd.MultiIndex:
@@ -322,8 +343,9 @@ def _hidden_whole(cells: pd.DataFrame, smallest_count: int) -> pd.DataFrame:
 
 
 def _totals(areas: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """Rows of areas whose count and base are the sums of the municipalities'."""
-    sums = cells.groupby(TABLE)[COUNTS].sum().reindex(_keys(areas, TABLE)).set_axis(areas.index)
+    """Rows of areas whose count and base are the sums of their municipalities'."""
+    sums = _in_sums(cells).groupby(SUM)[COUNTS].sum()
+    sums = sums.reindex(_keys(areas, SUM)).set_axis(areas.index)
     return areas.loc[(sums - areas[COUNTS]).abs().lt(SAME).all(axis=1)]
 
 

@@ -22,12 +22,14 @@ from evalkit.preparation import (
     answers_by_wave,
     coded_units,
     counts_behind,
+    county_codes,
+    county_of,
     crosswalk_by_wave,
     indicator_totals,
     pairs_behind,
     protected_changes,
+    protected_indicators,
     protected_side_by_side,
-    protected_values,
 )
 from evalkit.protected_surveys import (
     EVERY,
@@ -73,11 +75,11 @@ class Publication:
     themes
         As from ``theme_matrix``, protected.
     values
-        As from ``protected_values``: of years of an indicator with a hidden or small count.
+        As from ``protected_indicators``: of years of an indicator with a hidden or small count.
     other_values_count
         How many values are shown for other years: they have nothing to find out.
     totals
-        As from ``indicator_totals``: counts of the area that holds all municipalities.
+        As from ``protected_indicators``: counts of counties and of the area that holds all.
     others
         By kind of survey other than the staff survey, what is shown of it: answers, response
         rates, comparisons and changes.
@@ -190,7 +192,7 @@ def study_publication(
     codings: pd.DataFrame,
     observations: pd.DataFrame | Iterable[pd.DataFrame],
     mergers: pd.DataFrame,
-    area: str,
+    areas: pd.DataFrame,
     threshold: int = THRESHOLD,
 ) -> Publication:
     """All that a study may show of its surveys, codings and indicators, protected.
@@ -204,8 +206,9 @@ def study_publication(
         indicators at a time, as from ``observation_parts``.
     mergers
         Changes of municipalities: values are shown for those of today.
-    area
-        The area among the observations that holds all municipalities; none where there is none.
+    areas
+        Rows of ``AreasTable``: the areas among the observations that sum municipalities, such as
+        counties and the area that holds all; empty where there is none.
     threshold
         Smallest count that may be shown.
     """
@@ -213,13 +216,14 @@ def study_publication(
     documents = units[["document", "municipality_code"]].drop_duplicates()
     values, totals, shown_count = [], [], 0
     for part in [observations] if isinstance(observations, pd.DataFrame) else observations:
-        whole = indicator_totals(part, area=area)
         of_today = present_day_values(yearly_values(part), mergers, splits="refuse")
         existing = of_today.loc[of_today["basis"] != "refused"]  # before a split: no count
-        shown = protected_values(existing, threshold=threshold, totals=whole)
+        shown, sums = protected_indicators(
+            existing, totals=indicator_totals(part, areas=areas), threshold=threshold
+        )
         touched = _touched(shown, threshold)
         values.append(shown.loc[touched])
-        totals.append(whole)
+        totals.append(sums)
         shown_count += int((~touched).sum())
     return replace(
         survey,
@@ -374,7 +378,7 @@ def hidden_summary(published: Publication, audited: pd.DataFrame) -> pd.DataFram
             for changes in one.changes.values()
         ],
         "themes": [published.themes],
-        "values": [published.values],
+        "values": [published.values, published.totals],
     }
     elsewhere = {"values": published.other_values_count}
     rows = []
@@ -466,22 +470,27 @@ def _touched(values: pd.DataFrame, threshold: int) -> pd.Series:
 def _indicator_tables(
     values: pd.DataFrame, totals: pd.DataFrame | None, threshold: int
 ) -> Iterator[CountTable]:
-    """Counts and bases of an indicator in a year, with the area that holds all."""
+    """Counts and bases of an indicator in a year, with the county and the area that holds all."""
     columns = {"numerator": "count", "denominator": "base"}
     counted = values.loc[values["numerator"].notna() | values["reason"].notna()]
     every = counted.rename(columns=columns)[
         [*YEARLY, "municipality_code", *columns.values(), "reason"]
     ]
-    if totals is not None:
-        whole = totals.rename(columns=columns).assign(municipality_code=TOTAL, reason=None)
-        every = pd.concat([every, whole[every.columns]])
+    if totals is not None and len(totals):
+        sums = totals.rename(columns=columns).assign(
+            municipality_code=county_codes(totals).fillna(TOTAL), reason=totals.get("reason")
+        )
+        every = pd.concat([every, sums[every.columns]])
+    parents = county_of(values["municipality_code"])
     touched = every["count"].isna().groupby([every[key] for key in YEARLY]).transform("any")
     small = every["count"].lt(threshold) | (every["base"] - every["count"]).lt(threshold)
     for (indicator, year), rows in every.loc[touched | small].groupby(YEARLY, sort=True):
-        yield _shares_of(rows, "answer", of=f"{indicator} {year}")
+        yield _shares_of(rows, "answer", of=f"{indicator} {year}", parents=parents)
 
 
-def _shares_of(rows: pd.DataFrame, name: str, *, of: str) -> CountTable:
+def _shares_of(
+    rows: pd.DataFrame, name: str, *, of: str, parents: Mapping[str, str] | None = None
+) -> CountTable:
     """Those who did, those who did not and all, by municipality."""
     cells = pd.concat(
         [
@@ -499,7 +508,8 @@ def _shares_of(rows: pd.DataFrame, name: str, *, of: str) -> CountTable:
         ],
         ignore_index=True,
     )
-    return CountTable(cells, ("municipality_code", name), of)
+    place = "municipality_code"
+    return CountTable(cells, (place, name), of, parents={place: parents or {}})
 
 
 def _shown_small(tables: list[CountTable], threshold: int) -> pd.DataFrame:

@@ -209,6 +209,7 @@ TABLE_NAMES = {
     "regions": "regioner",
     "municipalities": "kommuner",
     "municipality_changes": "kommuneendringer",
+    "areas": "områder",
     "goals": "mål",
     "measures": "tiltak",
     "indicators": "indikatorer",

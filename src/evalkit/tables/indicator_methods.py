@@ -130,9 +130,9 @@ def area_comparison_table(
             text_of(names[row.indicator_id]),
             f"{row.year:.0f}",
             percent_text(row.own_value, decimals=1) or withheld_text(row.reason),
-            areas.get(row.area, "") if pd.notna(row.value) else "",
+            areas.get(row.area, ""),
             percent_text(row.area_value, decimals=1) if pd.notna(row.value) else "",
-            change_text(row.value, scale=1) if pd.notna(row.value) else "",
+            _difference(row),
             limits_text(row, scale=1) if pd.notna(row.value) else "",
         )
         for row in latest.itertuples(index=False)
@@ -150,12 +150,19 @@ def area_comparison_table(
         rows,
         empty="Ingen verdier kan sammenlignes med et større område.",
         caption=labelled(
-            f"{municipality.name} og resten av området; forskjell i prosentpoeng",
+            f"{municipality.name} og resten av områdene den hører til; forskjell i prosentpoeng",
             synthetic=synthetic,
         ),
         source=source_line(observations),
         note=method_line(latest) or None,
     )
+
+
+def _difference(row) -> str:
+    """The difference, or why a value that is shown is compared with nothing."""
+    if pd.notna(row.value):
+        return change_text(row.value, scale=1)
+    return withheld_text(row.reason) if pd.notna(row.own_value) else ""
 
 
 def inequality_table(
