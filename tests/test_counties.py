@@ -264,7 +264,7 @@ def test_the_table_shows_the_county_and_why_there_is_none():
 
     assert "| resten av fylket | 27,7\xa0% | −17,7 |" in four
     assert "| alle de andre | 25,9\xa0% | −15,9 |" in four
-    assert "| 30,0\xa0% | resten av fylket |  | *for få å sammenligne med* |" in alone
+    assert "| 30,0\xa0% | resten av fylket | – | *for få å sammenligne med* | – |" in alone
 
 
 def test_claims_of_a_county_are_hidden_where_the_report_hides_the_county():
