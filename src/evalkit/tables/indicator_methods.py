@@ -32,6 +32,11 @@ __all__ = [
     "trends_table",
 ]
 
+FEW_OTHERS = (
+    "Der andre kommuner i området er for få, sier resten av det lite om området, og det er ikke "
+    "sammenlignet med."
+)
+
 
 def trends_table(
     trends: pd.DataFrame,
@@ -125,6 +130,7 @@ def area_comparison_table(
     names = indicators.set_index("indicator_id")["name"]
     own = compared.loc[compared["municipality_code"] == municipality.code]
     latest = own.loc[own["year"] == own["year"].max()]
+    few = latest["reason"].eq("too_few_donors").any()
     rows = [
         (
             text_of(names[row.indicator_id]),
@@ -154,7 +160,7 @@ def area_comparison_table(
             synthetic=synthetic,
         ),
         source=source_line(observations),
-        note=method_line(latest) or None,
+        note=f"{method_line(latest)} {FEW_OTHERS if few else ''}".strip() or None,
     )
 
 
