@@ -189,6 +189,34 @@ def test_few_others_behind_a_total_are_among_the_rows_that_are_protected(tmp_pat
     assert seen == (set(codes) if others < 5 else {"0301", "3801"})
 
 
+@pytest.mark.parametrize("few", [True, False])
+def test_a_county_hides_the_same_where_most_municipalities_have_no_chapter(both, few):
+    """3801 and 0301 have chapters; its county less 3802, which has none, would tell of 3801."""
+    counts = dict.fromkeys(CODES, 40) | ({"3801": 3} if few else {})
+    rows = [
+        {"municipality_code": code, "value": count, "numerator": count, "denominator": 100}
+        for code, count in counts.items()
+    ]
+    for area, begins in (("Norge", ""), ("Oslo", "03"), ("Vestfold", "38")):
+        own = [count for code, count in counts.items() if code.startswith(begins)]
+        whole = {"area": area, "value": 40, "denominator": 100 * len(own)}
+        rows.append({**whole, "municipality_code": None, "numerator": sum(own)})
+    about = {"indicator_id": "visits", "period": 2021}
+    rows = [{**about, **row, "observation_id": f"o{n}"} for n, row in enumerate(rows)]
+    codes = {"Norge": None, "Oslo": "03", "Vestfold": "38"}
+    areas = [{"area": area, "county_code": code} for area, code in codes.items()]
+
+    memory, read, disk, stored = both(rows=rows, settings=SETTINGS, areas=areas)
+
+    told = [
+        read_processed("claims", "lite", files.processed).set_index("key")["withheld"].dropna()
+        for files in (memory, disk)
+    ]
+    assert ("o6.numerator" in told[1]) == few
+    pd.testing.assert_series_equal(told[1], told[0])
+    assert len(stored.tables["observations"]) == (len(read.tables["observations"]) if few else 5)
+
+
 def test_a_claim_of_a_fact_about_any_row_is_held_against_it(tmp_path, large):
     fact = {**FACTS[-1], "value": "99"}
     files = write(tmp_path, settings=SETTINGS, facts=[fact])

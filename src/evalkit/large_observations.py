@@ -5,7 +5,9 @@ contract and the study's other tables. What the rest of the study sees as its ta
 observations are the study's own rows: those of municipalities with a chapter and of no
 municipality, of indicators that are one municipality's own, and those that ``facts.csv`` names.
 Where a total less the municipalities with a chapter would tell of few others, these are among
-them, so that what is hidden for others' sake is hidden here as in a study that is read whole.
+them, and where counties have counts, all municipalities of a year in which one with a chapter or
+the rest of a county is few: so what is hidden for others' sake is hidden here as in a study that
+is read whole.
 """
 
 from __future__ import annotations
@@ -44,6 +46,41 @@ FEW_OTHERS = """
             OR least(sum(count), sum(base), sum(base - count)) < $few
     )
     SELECT row FROM others JOIN few USING (indicator_id, period)
+"""
+
+# all rows of a year with a county's count, where what a chapter or a county tells is of few
+BY_COUNTY = """
+    WITH counted AS (
+        SELECT row, municipality_code, indicator_id, period, area, denominator AS base,
+            coalesce(numerator, denominator * value / 100) AS count
+        FROM rows WHERE coalesce(numerator, denominator) IS NOT NULL AND "group" IS NULL
+    ),
+    counties AS (
+        SELECT indicator_id, period, left(county_code, 2) AS county, count, base
+        FROM counted JOIN (
+            SELECT unnest(CAST($areas AS VARCHAR[])) AS area,
+                unnest(CAST($county_codes AS VARCHAR[])) AS county_code
+        ) USING (area)
+        WHERE municipality_code IS NULL
+    ),
+    parts AS (
+        SELECT indicator_id, period, '' AS place, count, base FROM counties
+        UNION ALL
+        SELECT indicator_id, period, municipality_code AS place, o.count, o.base
+        FROM counted o JOIN counties c USING (indicator_id, period)
+        WHERE list_contains(CAST($codes AS VARCHAR[]), municipality_code)
+        UNION ALL
+        SELECT indicator_id, period, county AS place, sum(o.count) AS count, sum(o.base) AS base
+        FROM counted o JOIN counties c USING (indicator_id, period)
+        WHERE left(municipality_code, 2) = county
+            AND NOT list_contains(CAST($codes AS VARCHAR[]), municipality_code)
+        GROUP BY ALL
+    ),
+    few AS (
+        SELECT DISTINCT indicator_id, period FROM parts WHERE least(count, base, base - count) < $few
+    )
+    SELECT row FROM counted JOIN few USING (indicator_id, period)
+    WHERE municipality_code IS NOT NULL
 """
 
 
@@ -103,6 +140,17 @@ class LargeObservations:
                 f"INSERT INTO chosen {FEW_OTHERS}",
                 {"codes": list(municipality_codes), "few": smallest_count},
             )
+            counties = tables["areas"].dropna(subset="county_code") if "areas" in tables else ()
+            if len(counties):
+                database.execute(
+                    f"INSERT INTO chosen {BY_COUNTY}",
+                    {
+                        "codes": list(municipality_codes),
+                        "few": smallest_count,
+                        "areas": counties["area"].tolist(),
+                        "county_codes": counties["county_code"].tolist(),
+                    },
+                )
             count = database.execute("SELECT count(DISTINCT row) FROM chosen").fetchone()[0]
             if count > OWN_ROWS:
                 raise DataError(

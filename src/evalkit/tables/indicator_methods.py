@@ -148,7 +148,7 @@ def area_comparison_table(
             Column("Indikator", 24),
             Column("År", 8, "r"),
             Column("Kommunen", 12, "r"),
-            Column("Sammenlignet med", 20),
+            Column("Sammenlignet med", 24),
             Column("Der", 10, "r"),
             Column("Forskjell", 10, "r"),
             Column("Intervall", 16, "r"),
