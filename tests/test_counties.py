@@ -165,6 +165,18 @@ def test_a_county_that_is_not_the_sum_of_its_municipalities_is_refused():
         protected(given)
 
 
+def test_a_county_that_publishes_no_count_is_neither_hidden_nor_part_of_a_sum():
+    given = observed(PLACES)
+    given.loc[given["area"] == "Fylke 11", ["numerator", "denominator"]] = np.nan
+
+    values, totals = protected(given)
+
+    assert values["reason"].tolist() == ["too_few", "can_be_derived", None, None, None, None]
+    assert totals["reason"].isna().all()
+    assert totals["municipality_count"].tolist() == [6, 3, 2, 1]
+    require_safe(values, totals)
+
+
 def test_an_area_that_the_study_does_not_name_is_no_sum_of_its_municipalities():
     given = observed(PLACES)
     given.loc[given["area"] == "Alle", "area"] = "Landet"

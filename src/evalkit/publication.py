@@ -480,7 +480,8 @@ def _indicator_tables(
         sums = totals.rename(columns=columns).assign(
             municipality_code=county_codes(totals).fillna(TOTAL), reason=totals.get("reason")
         )
-        every = pd.concat([every, sums[every.columns]])
+        told = sums["count"].notna() | sums["reason"].notna()  # others have never had a count
+        every = pd.concat([every, sums.loc[told, every.columns]])
     parents = county_of(values["municipality_code"])
     touched = every["count"].isna().groupby([every[key] for key in YEARLY]).transform("any")
     small = every["count"].lt(threshold) | (every["base"] - every["count"]).lt(threshold)
