@@ -542,6 +542,8 @@ def county_codes(totals: pd.DataFrame) -> pd.Series:
 
 def _with_members(totals: pd.DataFrame, counted: pd.DataFrame) -> pd.DataFrame:
     """The totals with how many municipalities with counts there are in each."""
+    if totals.empty:
+        return totals.assign(municipality_count=0)
     areas = pd.concat(
         [counted.assign(area_code=TOTAL), counted.assign(area_code=counted[CODE].str[:2])]
     )
