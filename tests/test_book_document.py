@@ -3,6 +3,7 @@
 import re
 import zipfile
 
+import lxml.etree
 import lxml.html
 import pytest
 from book_helpers import (
@@ -150,6 +151,39 @@ def test_word_has_captions_sources_and_pictures_with_alt_text(rendered):
     with zipfile.ZipFile(result.docx) as document:
         media = [name for name in document.namelist() if name.startswith("word/media/")]
         assert [name[-4:] for name in media] == [".png"]
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    book = small_book(tmp_path_factory.mktemp("labelled") / "book")
+    with (book / "_quarto.yml").open("a", encoding="utf-8") as settings:
+        settings.write("evalkit: {label: syntetisk}\n")
+    (book / "_quarto-kommune.yml").write_text(PROFILE, encoding="utf-8")
+    text = "---\ntitle: T\n---\n\n# A\n\n::: {.landscape}\nBredt.\n:::\n\nTekst.\n"
+    (book / "kommune-a.qmd").write_text(text, encoding="utf-8")
+    return render_document(
+        book, "kommune-a.qmd", formats=("docx",), engine="embedded", banner="UFULLSTENDIG & kort"
+    )
+
+
+def test_a_label_stands_at_the_top_of_word_and_in_the_header_of_every_section(labelled):
+    paragraphs = [text for text in word_paragraphs(labelled) if text]
+    body = word_part(labelled, "word/document.xml")
+    header = lxml.etree.fromstring(word_part(labelled, "word/header-evalkit.xml").encode())
+
+    mark = "SYNTETISK – UFULLSTENDIG &amp; KORT"
+    assert paragraphs[:5] == ["T", "Forfatter", "1. mai 2024", mark, "1A"]
+    assert "".join(header.itertext()) == "syntetisk – UFULLSTENDIG & kort"
+    assert body.count("<w:sectPr>") == body.count("<w:headerReference ") == 3
+    for part in ("[Content_Types].xml", "word/_rels/document.xml.rels"):
+        assert word_part(labelled, part).count("header-evalkit.xml") == 1
+        lxml.etree.fromstring(word_part(labelled, part).encode())
+
+
+def test_word_without_a_label_has_no_header(rendered):
+    _, result = rendered
+
+    assert "headerReference" not in word_part(result, "word/document.xml")
 
 
 def test_a_second_render_of_word_has_the_same_bytes(rendered):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import struct
 import tempfile
@@ -36,6 +37,28 @@ FORMATS = ("html", "pdf", "docx")
 PIXELS_PER_INCH = 200
 TEXT_WIDTH_CM = 15.9
 A4 = '<w:pgSz w:w="11906" w:h="16838"/>'
+# The label in the header of every page: the part itself, and what names it elsewhere in the file.
+HEADER_PART = "word/header-evalkit.xml"
+HEADER = (
+    '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+    '<w:hdr xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:p><w:pPr>'
+    '<w:jc w:val="right"/></w:pPr><w:r><w:rPr><w:caps/></w:rPr><w:t>{label}</w:t></w:r></w:p></w:hdr>'
+)
+REFERENCE = '<w:headerReference w:type="default" r:id="evalkitHeader"/>'
+HEADER_LINES = (
+    (
+        "[Content_Types].xml",
+        "</Types>",
+        f'<Override PartName="/{HEADER_PART}" ContentType="application/'
+        'vnd.openxmlformats-officedocument.wordprocessingml.header+xml"/>',
+    ),
+    (
+        "word/_rels/document.xml.rels",
+        "</Relationships>",
+        '<Relationship Id="evalkitHeader" Target="header-evalkit.xml" Type="http://'
+        'schemas.openxmlformats.org/officeDocument/2006/relationships/header"/>',
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -200,7 +223,7 @@ def _write_docx(survey: Survey, folder: Path, target: Path) -> list[str]:
         "date": norwegian_date(survey.settings.date),
     }
     warnings = run_engine(job, folder / "job-docx.json", survey)
-    _on_a4(target)
+    _finished(target, survey.settings.evalkit.get("label") or "")
     return warnings
 
 
@@ -226,14 +249,22 @@ def _natural_width(picture: Path) -> str:
     return f"{min(pixels / PIXELS_PER_INCH * 2.54, TEXT_WIDTH_CM):.2f}cm"
 
 
-def _on_a4(document: Path) -> None:
-    """Give the last section A4 paper; pandoc leaves the size to Word's own default."""
-    whole = document.with_suffix(".a4")
+def _finished(document: Path, label: str) -> None:
+    """Give the last section A4 paper, which pandoc leaves to Word, and every page its label."""
+    put_in = [("word/document.xml", "<w:sectPr>", f"<w:sectPr>{REFERENCE}")] if label else []
+    put_in += [(part, end, f"{line}{end}") for part, end, line in HEADER_LINES if label]
+    whole = document.with_suffix(".whole")
     with zipfile.ZipFile(document) as old, zipfile.ZipFile(whole, "w") as new:
         for entry in old.infolist():
             content = old.read(entry)
             if entry.filename == "word/document.xml":
-                before, section, after = content.decode("utf-8").rpartition("<w:sectPr>")
-                content = f"{before}{section}{A4}{after}".encode()
+                before, end, after = content.rpartition(b"</w:sectPr>")
+                content = before + A4.encode() + end + after
+            for part, found, text in put_in:
+                if part == entry.filename:
+                    content = content.replace(found.encode(), text.encode())
             new.writestr(entry, content, compress_type=zipfile.ZIP_DEFLATED)
+        if label:
+            header = HEADER.format(label=html.escape(label, quote=False))
+            new.writestr(zipfile.ZipInfo(HEADER_PART), header, zipfile.ZIP_DEFLATED)
     os.replace(whole, document)
