@@ -1,6 +1,8 @@
 """One municipality's short report: numbered on its own, as HTML, PDF and Word."""
 
 import re
+import subprocess
+import sys
 import zipfile
 
 import lxml.etree
@@ -19,6 +21,7 @@ from book_helpers import (
 from pypdf import PdfReader
 
 from evalkit.book import render_document
+from evalkit.book.embedded import draw_pictures
 from evalkit.errors import BookError
 
 PROFILE = """project: {type: default, output-dir: _kommune, render: [kommune-horten.qmd]}
@@ -184,6 +187,26 @@ def test_word_without_a_label_has_no_header(rendered):
     _, result = rendered
 
     assert "headerReference" not in word_part(result, "word/document.xml")
+
+
+def test_no_typst_is_loaded_into_the_process_that_makes_word(rendered):
+    book, _ = rendered
+    script = (
+        "import sys\nfrom evalkit.book import render_document\n"
+        f"made = render_document({str(book)!r}, 'kommune-horten.qmd', formats=('docx',), "
+        "engine='embedded', force=True)\nprint(made.docx.name, 'typst' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert done.stdout == "kommune-horten.docx False\n"
+
+
+def test_a_picture_that_cannot_be_drawn_for_word_is_told(tmp_path):
+    broken = tmp_path / "a.svg"
+    broken.write_text("<svg", encoding="utf-8")
+
+    with pytest.raises(BookError, match="the Word document could not be made: failed to"):
+        draw_pictures([broken], pixels_per_inch=100)
 
 
 def test_a_second_render_of_word_has_the_same_bytes(rendered):

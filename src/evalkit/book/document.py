@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import typst
-
 from evalkit.book.cache import book_key, is_current, remember
 from evalkit.book.check import Survey, raise_breaches, survey_book
 from evalkit.book.config import document_settings
@@ -20,6 +18,7 @@ from evalkit.book.embedded import (
     FIGURES,
     convert,
     copy_pictures,
+    draw_pictures,
     job_for,
     run_engine,
     write_figures,
@@ -210,11 +209,10 @@ def _render_embedded(
 def _write_docx(survey: Survey, folder: Path, target: Path) -> list[str]:
     """Word reads no SVG without help, so each is drawn as PNG first."""
     pictures = sorted((folder / FIGURES).glob("*")) + [folder / one for one in survey.pictures]
-    widths = {}
-    for picture in pictures:
-        drawn = _drawn(picture) if picture.suffix == ".svg" else picture
-        if drawn.suffix == ".png":
-            widths[drawn.relative_to(folder).as_posix()] = _natural_width(drawn)
+    svg = [picture for picture in pictures if picture.suffix == ".svg"]
+    drawn = draw_pictures(svg, pixels_per_inch=PIXELS_PER_INCH)
+    png = drawn + [picture for picture in pictures if picture.suffix == ".png"]
+    widths = {one.relative_to(folder).as_posix(): _natural_width(one) for one in png}
     job = job_for(survey, "docx", target) | {
         "single": True,
         "folder": str(folder),
@@ -225,22 +223,6 @@ def _write_docx(survey: Survey, folder: Path, target: Path) -> list[str]:
     warnings = run_engine(job, folder / "job-docx.json", survey)
     _finished(target, survey.settings.evalkit.get("label") or "")
     return warnings
-
-
-def _drawn(picture: Path) -> Path:
-    page = f'#set page(width: auto, height: auto, margin: 0pt)\n#image("{picture.name}")\n'
-    source, drawn = picture.with_suffix(".typ"), picture.with_suffix(".png")
-    source.write_text(page, encoding="utf-8")
-    typst.compile(
-        str(source),
-        output=str(drawn),
-        root=str(picture.parent),
-        format="png",
-        ppi=PIXELS_PER_INCH,
-        ignore_system_fonts=True,
-    )
-    source.unlink()
-    return drawn
 
 
 def _natural_width(picture: Path) -> str:
