@@ -369,6 +369,22 @@ def test_chapters_of_a_compact_report_follow_on_the_same_page(tmp_path):
     assert "Metode" in pdf_text(compact / "_book" / "rapport.pdf")
 
 
+@pytest.mark.parametrize("lines", [1, 14])
+def test_a_figure_does_not_leave_its_chapter_in_a_compact_report(tmp_path, lines):
+    cell = figure_cell(options="#| fig-alt: To stolper.\n#| kilde: 'Kilde: egen.'\n")
+    tall = SVG.replace('width="60" height="30"', 'width="400" height="400"')
+    cell["outputs"][0]["data"]["image/svg+xml"] = tall
+    text = "Her er det en linje.\n\n" * lines
+    book = book_with_cells(tmp_path / "book", cell, around=text + "{}")
+    (book / "_quarto.yml").write_text(SETTINGS + "evalkit: {compact: true}\n", encoding="utf-8")
+
+    result = render_book(book, engine="embedded", formats=("pdf",))
+
+    told = pdf_text(result.pdf).partition("Forord Tekst.")[2]
+    places = [told.index(one) for one in ("1 Metode", "Figur 1.1", "Kilde: egen.", "Referanser")]
+    assert places == sorted(places)
+
+
 def test_the_label_of_a_draft_stands_on_every_page(tmp_path):
     book = small_book(tmp_path / "book")
     settings = SETTINGS + "evalkit: {label: syntetisk, institution: Instituttet}\n"

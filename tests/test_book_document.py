@@ -1,8 +1,11 @@
 """One municipality's short report: numbered on its own, as HTML, PDF and Word."""
 
 import re
+import subprocess
+import sys
 import zipfile
 
+import lxml.etree
 import lxml.html
 import pytest
 from book_helpers import (
@@ -18,6 +21,7 @@ from book_helpers import (
 from pypdf import PdfReader
 
 from evalkit.book import render_document
+from evalkit.book.embedded import draw_pictures
 from evalkit.errors import BookError
 
 PROFILE = """project: {type: default, output-dir: _kommune, render: [kommune-horten.qmd]}
@@ -150,6 +154,59 @@ def test_word_has_captions_sources_and_pictures_with_alt_text(rendered):
     with zipfile.ZipFile(result.docx) as document:
         media = [name for name in document.namelist() if name.startswith("word/media/")]
         assert [name[-4:] for name in media] == [".png"]
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    book = small_book(tmp_path_factory.mktemp("labelled") / "book")
+    with (book / "_quarto.yml").open("a", encoding="utf-8") as settings:
+        settings.write("evalkit: {label: syntetisk}\n")
+    (book / "_quarto-kommune.yml").write_text(PROFILE, encoding="utf-8")
+    text = "---\ntitle: T\n---\n\n# A\n\n::: {.landscape}\nBredt.\n:::\n\nTekst.\n"
+    (book / "kommune-a.qmd").write_text(text, encoding="utf-8")
+    return render_document(
+        book, "kommune-a.qmd", formats=("docx",), engine="embedded", banner="UFULLSTENDIG & kort"
+    )
+
+
+def test_a_label_stands_at_the_top_of_word_and_in_the_header_of_every_section(labelled):
+    paragraphs = [text for text in word_paragraphs(labelled) if text]
+    body = word_part(labelled, "word/document.xml")
+    header = lxml.etree.fromstring(word_part(labelled, "word/header-evalkit.xml").encode())
+
+    mark = "SYNTETISK – UFULLSTENDIG &amp; KORT"
+    assert paragraphs[:5] == ["T", "Forfatter", "1. mai 2024", mark, "1A"]
+    assert "".join(header.itertext()) == "syntetisk – UFULLSTENDIG & kort"
+    assert body.count("<w:sectPr>") == body.count("<w:headerReference ") == 3
+    for part in ("[Content_Types].xml", "word/_rels/document.xml.rels"):
+        assert word_part(labelled, part).count("header-evalkit.xml") == 1
+        lxml.etree.fromstring(word_part(labelled, part).encode())
+
+
+def test_word_without_a_label_has_no_header(rendered):
+    _, result = rendered
+
+    assert "headerReference" not in word_part(result, "word/document.xml")
+
+
+def test_no_typst_is_loaded_into_the_process_that_makes_word(rendered):
+    book, _ = rendered
+    script = (
+        "import sys\nfrom evalkit.book import render_document\n"
+        f"made = render_document({str(book)!r}, 'kommune-horten.qmd', formats=('docx',), "
+        "engine='embedded', force=True)\nprint(made.docx.name, 'typst' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert done.stdout == "kommune-horten.docx False\n"
+
+
+def test_a_picture_that_cannot_be_drawn_for_word_is_told(tmp_path):
+    broken = tmp_path / "a.svg"
+    broken.write_text("<svg", encoding="utf-8")
+
+    with pytest.raises(BookError, match="the Word document could not be made: failed to"):
+        draw_pictures([broken], pixels_per_inch=100)
 
 
 def test_a_second_render_of_word_has_the_same_bytes(rendered):

@@ -9,6 +9,7 @@ from book_helpers import BIB, FACTS, golden_book, small_book, table_cell, write_
 
 from evalkit import programs
 from evalkit.book import embedded, reading, render_book, render_document
+from evalkit.files import TEMPORARY_ENDING
 
 CACHE = ".evalkit-cache"
 ALL = ["index.qmd", "metode.qmd", "referanser.qmd", "kilder.qmd"]
@@ -219,6 +220,17 @@ def test_what_is_kept_does_not_grow(book):
     rendered(book)
 
     assert [len(kept_lines(book, to)) for to in ("html", "typst")] == [3, 3]
+    found = sorted(path.name for path in (book / CACHE / "reading").iterdir())
+    assert found == ["html.txt", "typst.txt"]
+
+
+def test_what_a_render_killed_while_it_kept_them_left_is_removed(book):
+    rendered(book)
+    half = book / CACHE / "reading" / f".html.txt.0badcafe{TEMPORARY_ENDING}"
+    half.write_bytes(b"half")
+
+    rendered(book)
+
     found = sorted(path.name for path in (book / CACHE / "reading").iterdir())
     assert found == ["html.txt", "typst.txt"]
 

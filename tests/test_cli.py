@@ -208,11 +208,32 @@ def test_a_run_can_be_told_as_json(project, capsys):
     assert besides.endswith("1 notebook made\n")
 
 
-def test_a_run_that_fails_is_told_as_json_with_the_same_exit_code(project, capsys):
+def write_last_cell(project, source):
     path = project / "notebooks" / "06-attainment.ipynb"
     notebook = json.loads(path.read_text(encoding="utf-8"))
-    notebook["cells"][-1] = {**notebook["cells"][2], "source": "1 / 0", "id": "broken"}
+    notebook["cells"][-1] = {**notebook["cells"][2], "source": source, "id": "last"}
     path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("engine", "killed"),
+    [("papermill", "os.getppid()"), ("papermill", "os.getpid()"), ("fork", "os.getpid()")],
+)
+def test_a_run_whose_process_is_killed_says_what_to_do(project, capsys, engine, killed):
+    write_last_cell(project, f"import os\nos.kill({killed}, 9)")
+    arguments = ["run", "lite", "--municipality", "Oslo", "--engine", engine]
+
+    assert main(arguments) == 1
+    assert capsys.readouterr().err.endswith(
+        "Run the same command again; with fewer --workers if memory ran out\n"
+    )
+    write_last_cell(project, "1 / 0")
+    assert main(arguments) == 1
+    assert "Run the same command again" not in capsys.readouterr().err
+
+
+def test_a_run_that_fails_is_told_as_json_with_the_same_exit_code(project, capsys):
+    write_last_cell(project, "1 / 0")
 
     assert main(["run", "lite", "--json", "--municipality", "Oslo"]) == 1
     told, _ = document(capsys)

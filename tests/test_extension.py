@@ -219,3 +219,18 @@ def test_a_draft_is_marked_above_the_chapter_in_html(tmp_path):
 
     assert html.index("<h1") < html.index("evalkit-label") < html.index("Tekst")
     assert "utkast" not in pandoc(tmp_path, text, "banner.lua", to="typst").stdout
+
+
+def test_a_draft_is_marked_at_the_top_of_a_word_document(tmp_path):
+    text = "---\ntitle: T\nevalkit: {label: utkast}\n---\n\nTekst.\n\n# A\n"
+
+    subprocess.run(
+        [pypandoc.get_pandoc_path(), "-s", "--lua-filter", EXTENSION / "banner.lua", "-o", "a.docx"],
+        input=text, cwd=tmp_path, text=True, check=True,
+    )  # fmt: skip
+    again = subprocess.run(
+        [pypandoc.get_pandoc_path(), "a.docx", "-t", "plain"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert again.stdout.split() == ["UTKAST", "Tekst.", "A"]

@@ -13,6 +13,7 @@ from conftest import PROJECT
 from studies import write_study
 from test_short_report import BOOK
 
+from evalkit import municipality_reports
 from evalkit.cli import main
 
 TEMPLATE = """# {name} {#sec-{slug}}
@@ -146,6 +147,28 @@ def test_a_killed_command_leaves_no_process_and_the_next_one_ends_with_the_same_
     assert list((book / ".evalkit-cache").glob("*.evalkit-tmp")) == [others]
 
 
+@pytest.fixture
+def texts_before(project, monkeypatch):
+    """Reports are made one by one in this process; how many texts there are before each."""
+    book = project / "reports" / "lite"
+    there = []
+
+    def one_by_one(function, calls, *, workers):
+        for number, call in enumerate(calls):
+            there.append(len(list(book.glob("kommune-*.qmd"))))
+            yield number, function(*call)
+
+    monkeypatch.setattr(municipality_reports, "results_side_by_side", one_by_one)
+    for text in book.glob("kommune-*.qmd"):
+        text.unlink()
+    return there
+
+
+def test_a_text_is_written_just_before_its_own_report_is_rendered(texts_before):
+    assert main([*REPORT]) == 0
+    assert texts_before == [0, 1]
+
+
 def test_reports_are_told_as_json_in_one_document(project, capsys):
     assert main([*REPORT, "--json"]) == 0
 
@@ -169,10 +192,8 @@ def test_reports_are_told_as_json_in_one_document(project, capsys):
 
 @pytest.mark.parametrize("damage", ["not JSON", "no right to read", "not UTF-8"])
 def test_what_is_wrong_with_one_municipality_stops_its_report_only(
-    project, capsys, monkeypatch, damage
+    texts_before, capsys, monkeypatch, damage
 ):
-    from evalkit import municipality_reports
-
     write = municipality_reports._write_text
     raised = {
         "not JSON": ValueError("not JSON"),
@@ -180,10 +201,10 @@ def test_what_is_wrong_with_one_municipality_stops_its_report_only(
         "not UTF-8": UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
     }[damage]
 
-    def write_text(project, read, municipality, jobs):
-        if municipality.slug == "horten":
+    def write_text(book_dir, draft):
+        if draft.municipality.slug == "horten":
             raise raised
-        write(project, read, municipality, jobs)
+        return write(book_dir, draft)
 
     monkeypatch.setattr(municipality_reports, "_write_text", write_text)
 

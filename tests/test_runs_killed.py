@@ -187,6 +187,19 @@ def test_a_warmed_process_may_be_killed_again_and_again(tmp_path, undisturbed):
     assert contents(study) == undisturbed[0]
 
 
+def test_a_process_killed_during_its_very_first_warming_is_warmed_again(tmp_path, undisturbed):
+    study = SmallStudy(tmp_path)
+    all_jobs(study)
+    process = begin(study)
+    while not (first := zygotes(process)):
+        time.sleep(0.001)
+    kill(first)
+    said = process.communicate()[0]
+
+    assert said == f"{len(PLACES)} notebooks made\n"
+    assert contents(study) == undisturbed[0]
+
+
 def test_a_warmed_process_that_cannot_live_gives_way_to_papermill_and_it_is_said_once(
     tmp_path, undisturbed
 ):

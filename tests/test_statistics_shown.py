@@ -73,6 +73,17 @@ def shown_text(figure):
     return f"{figure.caption} {figure.alt}"
 
 
+def test_the_number_of_a_wave_stays_on_the_line_of_its_word():
+    row = ("9901", TOTAL, 100.0, 60.0, 0.6, None)
+    columns = ["municipality_code", "service", "base", "count", "value", "reason"]
+    response = pd.DataFrame([row, row], columns=columns).assign(wave=[0, 2])
+
+    shown = ek.wave_response_table(response, OWN, **SURVEYS).markdown
+
+    assert "Nullpunkt" in shown
+    assert "Målerunde\u00a02" in shown
+
+
 def test_a_small_service_is_hidden_and_another_with_it():
     protected = ek.protected_answers(THREE_SERVICES)
     counts = protected.set_index(["service", "answer_class"])["count"]

@@ -192,7 +192,7 @@ def test_an_order_is_told_as_a_chance_and_as_a_delta():
 
     delta = ek.cliffs_delta(TWICE, **given).set_index("item")["value"]["plan"]
     assert f"+{delta:.2f}".replace(".", ",") in text(shown)
-    assert "målerunde 1 mot nullpunktet" in shown.caption
+    assert "målerunde\u00a01 mot nullpunktet" in shown.caption
 
 
 def test_odds_are_shown_for_the_terms_named_and_a_refusal_says_why():

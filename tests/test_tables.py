@@ -227,6 +227,21 @@ def test_a_logic_model_has_status_as_symbol_and_word_and_names_its_indicators():
     assert table.caption == "Logisk modell: Nærvær, Horten"
 
 
+def test_a_text_beside_many_rows_of_a_logic_model_takes_no_more_width_than_its_share_of_a_row():
+    cell = {"row_kind": "logic", "text": "en tekst om arbeidet " * 6}
+    beside = cell | {"row": 1, "column": "resources", "row_span": 9}
+    rows = [
+        cell | {"row": row, "column": column}
+        for row in range(1, 10)
+        for column in ("activities", "outcome")
+    ]
+
+    table = ek.logic_model_table(model(beside, *rows), HORTEN, title="Nærvær")
+
+    dashes = [len(part) for part in table.body.splitlines()[0].strip("+").split("+")]
+    assert dashes[0] < min(dashes[1:]) / 3
+
+
 def test_many_findings_of_one_kind_are_counted_per_model():
     findings = pd.DataFrame(
         {

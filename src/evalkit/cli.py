@@ -470,6 +470,9 @@ def _summarised(parsed, summary) -> int:
     if summary.failed:
         folder = f"data/processed/{summary.failed[0].job.parameters['study']}/runs"
         print(f"What ran is kept with its error: {folder}/NAME.failed.ipynb", file=sys.stderr)
+    died = ("its process was ended by the signal", "its kernel died")
+    if any(result.reason.startswith(died) for result in summary.failed):
+        _tell("Run the same command again; with fewer --workers if memory ran out")
     _say(parsed, str(summary))
     return 1 if summary.failed else 0
 

@@ -153,7 +153,7 @@ def render_short_reports(
     remove_leftovers(book_dir)
     install_extension(book_dir)
     replace_text(book_dir / f"_quarto-{PROFILE}.yml", profile_text())
-    asked: list[tuple[Municipality, dict]] = []
+    asked: list[tuple[_Draft, dict]] = []
     for code in codes:
         municipality = find_municipality(read.tables["municipalities"], code)
         wrong = reasons_against(states[code])
@@ -163,21 +163,17 @@ def render_short_reports(
         if wrong and not allow_incomplete:
             yield ShortReport(municipality, None, _out_of_date(read, municipality, wrong))
             continue
-        try:
-            _write_text(project, read, municipality, [state.job for state in states[code]])
-        except Exception as problem:  # its own alone: the others are made
-            yield ShortReport(municipality, None, _told_of(problem))
-            continue
+        draft = _draft(project, read, municipality, [state.job for state in states[code]])
         options = {"formats": formats, "engine": engine, "banner": INCOMPLETE if wrong else None}
-        asked.append((municipality, options))
-    calls = [(book_dir, municipality.slug, options) for municipality, options in asked]
+        asked.append((draft, options))
+    calls = [(book_dir, *one) for one in asked]
     if engine == "quarto" or len(calls) < 2:
         results = ((number, _rendered(*call)) for number, call in enumerate(calls))
     else:
         count = workers or os.cpu_count() or 1
         results = results_side_by_side(_rendered, calls, workers=count)
     for number, result in results:
-        municipality, _ = asked[number]
+        municipality = asked[number][0].municipality
         if isinstance(result, Died):
             reason = f"{document_name(municipality.slug)}: {result} while it was rendered"
             yield ShortReport(municipality, None, reason)
@@ -214,33 +210,51 @@ def _out_of_date(read: Study, municipality: Municipality, wrong: list[str]) -> s
     )
 
 
-def _write_text(project: Project, read: Study, municipality: Municipality, jobs: list[Job]) -> None:
-    book_dir = project.report(read.settings.study)
-    settings = read_book_settings(book_dir)
-    notebooks = {
-        f"notebooks/{job.output.name}": read_notebook(job.output)
-        for job in jobs
-        if job.label_suffix and job.output.is_file()
-    }
-    text = document_text(
-        _chapter(project, read, municipality.code),
-        name=municipality.name,
-        slug=municipality.slug,
+@dataclass(frozen=True)
+class _Draft:
+    """What a municipality's text is written from: its chapter, and its own executed notebooks."""
+
+    municipality: Municipality
+    chapter: str
+    study_title: str
+    notebooks: tuple[Path, ...]
+
+
+def _draft(project: Project, read: Study, municipality: Municipality, jobs: list[Job]) -> _Draft:
+    return _Draft(
+        municipality,
+        chapter=_chapter(project, read, municipality.code),
         study_title=read.settings.title,
+        notebooks=tuple(job.output for job in jobs if job.label_suffix and job.output.is_file()),
+    )
+
+
+def _write_text(book_dir: Path, draft: _Draft) -> str:
+    """Write a municipality's text among the book's chapters; the name of its file."""
+    settings = read_book_settings(book_dir)
+    notebooks = {f"notebooks/{path.name}": read_notebook(path) for path in draft.notebooks}
+    text = document_text(
+        draft.chapter,
+        name=draft.municipality.name,
+        slug=draft.municipality.slug,
+        study_title=draft.study_title,
         date=settings.date,
         authors=settings.authors,
         cells=cells_to_show(notebooks),
     )
-    replace_text(book_dir / document_name(municipality.slug), text)
+    name = document_name(draft.municipality.slug)
+    replace_text(book_dir / name, text)
+    return name
 
 
 def _rendered(
-    book_dir: Path, slug: str, options: dict
+    book_dir: Path, draft: _Draft, options: dict
 ) -> tuple[RenderedDocument | None, str, float]:
-    """The document, or what stopped it, and the seconds it took."""
+    """The document, its text written just before, or what stopped it; and the seconds it took."""
     start = time.monotonic()
     try:
-        made, error = render_document(book_dir, document_name(slug), profile=PROFILE, **options), ""
+        document = _write_text(book_dir, draft)
+        made, error = render_document(book_dir, document, profile=PROFILE, **options), ""
     except Exception as problem:  # its own alone: the others are made
         made, error = None, _told_of(problem)
     return made, error, time.monotonic() - start

@@ -18,6 +18,7 @@ from evalkit.files import remove_leftovers, replace_text, write_whole
 
 __all__ = [
     "FOLDER",
+    "READINGS",
     "book_key",
     "cache_folder",
     "is_current",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 FOLDER = ".evalkit-cache"
+READINGS = "reading"  # a folder in it: what the embedded engine read of the book's chapters
 TOOLS = ("pypandoc_binary", "typst", "lxml")
 
 

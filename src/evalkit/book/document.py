@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import struct
 import tempfile
@@ -10,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import typst
-
 from evalkit.book.cache import book_key, is_current, remember
 from evalkit.book.check import Survey, raise_breaches, survey_book
 from evalkit.book.config import document_settings
@@ -19,6 +18,7 @@ from evalkit.book.embedded import (
     FIGURES,
     convert,
     copy_pictures,
+    draw_pictures,
     job_for,
     run_engine,
     write_figures,
@@ -36,6 +36,28 @@ FORMATS = ("html", "pdf", "docx")
 PIXELS_PER_INCH = 200
 TEXT_WIDTH_CM = 15.9
 A4 = '<w:pgSz w:w="11906" w:h="16838"/>'
+# The label in the header of every page: the part itself, and what names it elsewhere in the file.
+HEADER_PART = "word/header-evalkit.xml"
+HEADER = (
+    '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+    '<w:hdr xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:p><w:pPr>'
+    '<w:jc w:val="right"/></w:pPr><w:r><w:rPr><w:caps/></w:rPr><w:t>{label}</w:t></w:r></w:p></w:hdr>'
+)
+REFERENCE = '<w:headerReference w:type="default" r:id="evalkitHeader"/>'
+HEADER_LINES = (
+    (
+        "[Content_Types].xml",
+        "</Types>",
+        f'<Override PartName="/{HEADER_PART}" ContentType="application/'
+        'vnd.openxmlformats-officedocument.wordprocessingml.header+xml"/>',
+    ),
+    (
+        "word/_rels/document.xml.rels",
+        "</Relationships>",
+        '<Relationship Id="evalkitHeader" Target="header-evalkit.xml" Type="http://'
+        'schemas.openxmlformats.org/officeDocument/2006/relationships/header"/>',
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -187,11 +209,10 @@ def _render_embedded(
 def _write_docx(survey: Survey, folder: Path, target: Path) -> list[str]:
     """Word reads no SVG without help, so each is drawn as PNG first."""
     pictures = sorted((folder / FIGURES).glob("*")) + [folder / one for one in survey.pictures]
-    widths = {}
-    for picture in pictures:
-        drawn = _drawn(picture) if picture.suffix == ".svg" else picture
-        if drawn.suffix == ".png":
-            widths[drawn.relative_to(folder).as_posix()] = _natural_width(drawn)
+    svg = [picture for picture in pictures if picture.suffix == ".svg"]
+    drawn = draw_pictures(svg, pixels_per_inch=PIXELS_PER_INCH)
+    png = drawn + [picture for picture in pictures if picture.suffix == ".png"]
+    widths = {one.relative_to(folder).as_posix(): _natural_width(one) for one in png}
     job = job_for(survey, "docx", target) | {
         "single": True,
         "folder": str(folder),
@@ -200,24 +221,8 @@ def _write_docx(survey: Survey, folder: Path, target: Path) -> list[str]:
         "date": norwegian_date(survey.settings.date),
     }
     warnings = run_engine(job, folder / "job-docx.json", survey)
-    _on_a4(target)
+    _finished(target, survey.settings.evalkit.get("label") or "")
     return warnings
-
-
-def _drawn(picture: Path) -> Path:
-    page = f'#set page(width: auto, height: auto, margin: 0pt)\n#image("{picture.name}")\n'
-    source, drawn = picture.with_suffix(".typ"), picture.with_suffix(".png")
-    source.write_text(page, encoding="utf-8")
-    typst.compile(
-        str(source),
-        output=str(drawn),
-        root=str(picture.parent),
-        format="png",
-        ppi=PIXELS_PER_INCH,
-        ignore_system_fonts=True,
-    )
-    source.unlink()
-    return drawn
 
 
 def _natural_width(picture: Path) -> str:
@@ -226,14 +231,22 @@ def _natural_width(picture: Path) -> str:
     return f"{min(pixels / PIXELS_PER_INCH * 2.54, TEXT_WIDTH_CM):.2f}cm"
 
 
-def _on_a4(document: Path) -> None:
-    """Give the last section A4 paper; pandoc leaves the size to Word's own default."""
-    whole = document.with_suffix(".a4")
+def _finished(document: Path, label: str) -> None:
+    """Give the last section A4 paper, which pandoc leaves to Word, and every page its label."""
+    put_in = [("word/document.xml", "<w:sectPr>", f"<w:sectPr>{REFERENCE}")] if label else []
+    put_in += [(part, end, f"{line}{end}") for part, end, line in HEADER_LINES if label]
+    whole = document.with_suffix(".whole")
     with zipfile.ZipFile(document) as old, zipfile.ZipFile(whole, "w") as new:
         for entry in old.infolist():
             content = old.read(entry)
             if entry.filename == "word/document.xml":
-                before, section, after = content.decode("utf-8").rpartition("<w:sectPr>")
-                content = f"{before}{section}{A4}{after}".encode()
+                before, end, after = content.rpartition(b"</w:sectPr>")
+                content = before + A4.encode() + end + after
+            for part, found, text in put_in:
+                if part == entry.filename:
+                    content = content.replace(found.encode(), text.encode())
             new.writestr(entry, content, compress_type=zipfile.ZIP_DEFLATED)
+        if label:
+            header = HEADER.format(label=html.escape(label, quote=False))
+            new.writestr(zipfile.ZipInfo(HEADER_PART), header, zipfile.ZIP_DEFLATED)
     os.replace(whole, document)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,6 +32,7 @@ __all__ = [
     "compile_pdf",
     "convert",
     "copy_pictures",
+    "draw_pictures",
     "job_for",
     "memory_settings",
     "render_embedded",
@@ -257,44 +259,72 @@ def write_pdf(answer: dict, folder: Path, target: Path, settings: BookSettings) 
 
 
 COMPILING = """
-import sys, typst
-document, root, timestamp = sys.argv[1:]
-try:
-    made = typst.compile(
-        document,
-        root=root,
-        ignore_system_fonts=True,
-        pdf_standards=["ua-1"],
-        timestamp=int(timestamp),
-    )
-except typst.TypstError as error:
-    hints = "; ".join(getattr(error, "hints", None) or [])
-    sys.exit(f"{error}" + (f" ({hints})" if hints else ""))
-sys.stdout.buffer.write(made)
+import json, sys, typst
+for document, options in json.load(sys.stdin):
+    try:
+        made = typst.compile(document, ignore_system_fonts=True, **options)
+    except typst.TypstError as error:
+        hints = "; ".join(getattr(error, "hints", None) or [])
+        sys.exit(f"{error}" + (f" ({hints})" if hints else ""))
+    sys.stdout.buffer.write(made or b"")
 """
 
 
 def compile_pdf(document: Path, target: Path, settings: BookSettings) -> None:
     """Compile a Typst document to a PDF/UA-1, the same bytes for the same document.
 
-    In a process of its own: within one process, Typst keeps what it has worked out for the last
-    ten documents, some 300 MB of it, and is no faster for that.
-
     Raises
     ------
     BookError
         With Typst's message, if the document does not compile or breaks PDF/UA-1.
     """
-    timestamp = str(int(settings.timestamp.timestamp()))
+    options = {
+        "root": str(document.parent),
+        "pdf_standards": ["ua-1"],
+        "timestamp": int(settings.timestamp.timestamp()),
+    }
+    made = _compiled([(document, options)], "PDF")
+    with naming(target):
+        target.write_bytes(made)
+
+
+def draw_pictures(pictures: Sequence[Path], *, pixels_per_inch: int) -> list[Path]:
+    """Draw SVG pictures as PNG beside them.
+
+    Raises
+    ------
+    BookError
+        With Typst's message, if one cannot be drawn.
+    """
+    calls, drawn = [], [picture.with_suffix(".png") for picture in pictures]
+    for picture, target in zip(pictures, drawn, strict=True):
+        page = picture.with_suffix(".typ")
+        setting = "#set page(width: auto, height: auto, margin: 0pt)"
+        page.write_text(f'{setting}\n#image("{picture.name}")\n', encoding="utf-8")
+        output = {"output": str(target), "format": "png", "ppi": pixels_per_inch}
+        calls.append((page, {"root": str(page.parent), **output}))
+    if calls:
+        _compiled(calls, "Word document")
+    for page, _ in calls:
+        page.unlink()
+    return drawn
+
+
+def _compiled(calls: Sequence[tuple[Path, dict]], what: str) -> bytes:
+    """What Typst makes of documents, one after the other, where it is not put in a file.
+
+    In a process of its own: within one process, Typst keeps what it has worked out for the last
+    ten documents, some 300 MB of it, and is no faster for that.
+    """
+    asked = json.dumps([(str(document), options) for document, options in calls])
     done = subprocess.run(
-        [sys.executable, "-P", "-c", COMPILING, str(document), str(document.parent), timestamp],
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-P", "-c", COMPILING],
+        input=asked.encode(),
         capture_output=True,
         check=False,
     )
     if done.returncode:
         told = done.stderr.decode(errors="replace").strip()
         detail = told or f"Typst: {how_it_ended(done.returncode)}; run the same command again"
-        raise BookError(f"the PDF could not be made: {detail}")
-    with naming(target):
-        target.write_bytes(done.stdout)
+        raise BookError(f"the {what} could not be made: {detail}")
+    return done.stdout

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.book.cache import FOLDER, cache_folder
+from evalkit.book.cache import FOLDER, READINGS, cache_folder
 from evalkit.book.check import Survey
 from evalkit.book.extension import CSL, EXTENSION
-from evalkit.files import naming
+from evalkit.files import write_whole
 from evalkit.programs import pandoc_version
 
 __all__ = ["LaidOut", "Reading", "keep_readings", "lay_out_readings"]
@@ -86,7 +85,7 @@ def lay_out_readings(survey: Survey, job: dict, folder: Path) -> LaidOut:
     LaidOut
         For `keep_readings`.
     """
-    place = survey.settings.directory / FOLDER / "reading" / f"{job['format']}.txt"
+    place = survey.settings.directory / FOLDER / READINGS / f"{job['format']}.txt"
     facts, sources = _facts(survey), _sources(survey)
     kept, common = _kept(place), _common_key(job)
     keys = tuple(_chapter_key(common, job, chapter) for chapter in job["chapters"])
@@ -127,8 +126,8 @@ def keep_readings(survey: Survey, job: dict, before: LaidOut, read_now: list[dic
             document=Path(job["chapters"][number]["reading"]).read_bytes(),
         )
     cache_folder(survey.settings.directory)
-    before.place.parent.mkdir(exist_ok=True)
-    _write(before.place, b"".join(_line(reading) for reading in readings.values() if reading))
+    lines = [_line(reading) for reading in readings.values() if reading]
+    write_whole(before.place, b"".join(lines))
 
 
 def _stands(reading: Reading, facts: dict, sources: str) -> bool:
@@ -162,18 +161,6 @@ def _kept(path: Path) -> dict[str, Reading]:
                 reading = Reading(**json.loads(made_of), document=document)
                 readings[reading.key] = reading
     return readings
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Not flushed to disk, and under one name: a file that is not whole is only read again."""
-    part = path.with_suffix(".part")
-    try:
-        with naming(path):
-            part.write_bytes(content)
-            os.replace(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _digest(value: object) -> str:

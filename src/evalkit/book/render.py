@@ -12,14 +12,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.book.cache import book_key, is_current, remember, remove_half_made
+from evalkit.book.cache import (
+    FOLDER,
+    READINGS,
+    book_key,
+    is_current,
+    remember,
+    remove_half_made,
+)
 from evalkit.book.check import raise_breaches, survey_book
 from evalkit.book.config import BookSettings, read_settings
 from evalkit.book.embedded import render_embedded
 from evalkit.book.extension import install_extension
 from evalkit.book.quarto import render_quarto
 from evalkit.errors import BookError
-from evalkit.files import flush, naming
+from evalkit.files import flush, naming, remove_leftovers
 
 __all__ = [
     "RenderedBook",
@@ -167,12 +174,13 @@ def _put_in_place(made: Path, target: Path) -> None:
 
 
 def _recover(book_dir: Path) -> None:
-    """Undo what a killed build left: bring back the old output, drop half-made folders."""
+    """Undo what a killed build left: bring back the old output, drop what is half made."""
     old, target = book_dir / f".{OUTPUT}.old", book_dir / OUTPUT
     if old.is_dir() and not target.exists():
         os.replace(old, target)
     shutil.rmtree(old, ignore_errors=True)
     remove_half_made(book_dir, OUTPUT)
+    remove_leftovers(book_dir / FOLDER / READINGS)
 
 
 def _rendered(

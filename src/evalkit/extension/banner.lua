@@ -1,17 +1,24 @@
--- Marks every HTML chapter of a draft or a synthetic report: `evalkit: {label: ...}` in the
--- metadata is written above the chapter. The page design marks the pages of the PDF.
+-- Marks a draft or a synthetic report: `evalkit: {label: ...}` in the metadata is written above every
+-- HTML chapter and at the top of a Word document. The page design marks the pages of the PDF.
 
-local function is_html()
+local function is_format(name)
   if quarto then
-    return quarto.doc.is_format("html")
+    return quarto.doc.is_format(name)
   end
-  return FORMAT == "html"
+  return FORMAT == name
 end
 
 local function marked(doc)
   local own = doc.meta.evalkit
   local label = type(own) == "table" and own.label and pandoc.utils.stringify(own.label)
-  if not label or label == "" or not is_html() then
+  if not label or label == "" then
+    return nil
+  end
+  if is_format("docx") then -- its title stands above all its blocks
+    doc.blocks:insert(1, pandoc.Para({ pandoc.Strong(pandoc.text.upper(label)) }))
+    return doc
+  end
+  if not is_format("html") then
     return nil
   end
   local place = 1

@@ -2,8 +2,7 @@
 -- becomes a paragraph of class kilde after the cell's table or figure.
 --
 -- A notebook may write the line itself, as a paragraph of one span, [Kilde: ...]{.kilde}. In
--- Typst both are handed to the page design's function source-line, and a figure with its line to
--- floating, which lets text fill the page before it.
+-- Typst both are handed to the page design's function source-line.
 
 local function is_typst()
   if quarto then
@@ -24,23 +23,6 @@ local function with_line(div)
   end
   div.attributes.kilde = nil
   div.content:insert(line(text))
-  if is_typst() and not div.classes:includes("in-landscape") then
-    return { pandoc.RawBlock("typst", "#floating["), div, pandoc.RawBlock("typst", "]") }
-  end
-  return div
-end
-
--- A landscape page holds only what was placed on it, so nothing floats there.
-local function landscape(div)
-  if not div.classes:includes("landscape") then
-    return nil
-  end
-  div.content = div.content:walk({
-    Div = function(inner)
-      inner.classes:insert("in-landscape")
-      return inner
-    end,
-  })
   return div
 end
 
@@ -71,7 +53,6 @@ local function style_sheet(meta)
 end
 
 return {
-  { Div = landscape },
   { Div = with_line, Meta = style_sheet },
   { Para = styled },
 }

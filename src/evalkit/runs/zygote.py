@@ -109,7 +109,7 @@ class Zygote:
         self._given_up = ""
         self._process: subprocess.Popen | None = None
         self._control: socket.socket | None = None
-        self._start()
+        self._warm()
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -149,15 +149,22 @@ class Zygote:
             self._control.close()
             dead.kill()
             dead.wait()
-            for left in reversed(range(START_TRIES)):
-                try:
-                    return self._start()
-                except NoZygote as reason:
-                    if self._stopped:
-                        return
-                    if not left:
-                        self._given_up = f"{reason}, {START_TRIES} times"
-                        raise NoZygote(self._given_up) from None
+            self._warm()
+
+    def _warm(self) -> None:
+        """Start a process; another one where it dies while it is being warmed, a few times."""
+        for left in reversed(range(START_TRIES)):
+            try:
+                return self._start()
+            except NoZygote as reason:
+                if self._stopped:
+                    return
+                if str(reason) != ENDED_WHILE_WARMED.decode():  # it would be so again
+                    self._given_up = str(reason)
+                elif not left:
+                    self._given_up = f"{reason}, {START_TRIES} times"
+                if self._given_up:
+                    raise NoZygote(self._given_up) from None
 
     def revive(self) -> None:
         """Start another process where this one is gone.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 import pandas as pd
 
 from evalkit import vocabulary as words
@@ -262,6 +264,9 @@ def column_widths(frame: pd.DataFrame) -> list[float]:
     rows = [[("",) for _ in columns] for _ in range(frame["row"].max() + frame["row_span"].max())]
     for cell in frame.loc[frame["column_span"] == 1].itertuples():
         blocks = statement_blocks(cell)
+        if len(blocks) == 1 and cell.row_span > 1:  # one text beside all the rows it spans
+            share = -(-len(blocks[0]) // cell.row_span)
+            blocks = tuple(wrap(blocks[0], share, break_long_words=False))
         step = -(-len(blocks) // cell.row_span)
         for part in range(cell.row_span):
             own = blocks[part * step : (part + 1) * step]

@@ -67,8 +67,8 @@ def withheld_text(reason: str | None) -> str:
 
 
 def wave_text(wave: float) -> str:
-    """A wave as a reader knows it: ``nullpunkt``, ``målerunde 2``."""
-    return "nullpunkt" if wave == 0 else f"målerunde {wave:.0f}"
+    """A wave as a reader knows it: ``nullpunkt``, ``målerunde 2``; no line breaks within it."""
+    return "nullpunkt" if wave == 0 else f"målerunde\u00a0{wave:.0f}"
 
 
 def share_text(row) -> str:

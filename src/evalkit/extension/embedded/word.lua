@@ -86,11 +86,14 @@ local function docx_table(tbl)
   return tbl
 end
 
+local banner = dofile(pandoc.path.join({ job.extension, "banner.lua" }))
+
 local function as_docx(docs)
   local meta = read(job.metadata).meta
   meta.author = job.authors
   meta.date = job.date
   local whole = pandoc.Pandoc(joined(docs), meta)
+    :walk(banner[1])
     :walk({ Image = docx_image, Span = docx_equation, Header = docx_header, Table = docx_table })
     :walk({ Div = docx_callout })
     :walk({ Div = docx_float })
