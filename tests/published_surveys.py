@@ -32,6 +32,7 @@ from evalkit.uncertainty import (
     mean_interval,
     newcombe_difference_interval,
     newcombe_paired_interval,
+    newcombe_superiority_interval,
     wilson_interval,
 )
 from evalkit.weighting import (
@@ -61,6 +62,7 @@ KREJCIE = "Krejcie and Morgan (1970), Educ. Psychol. Meas. 30, 607-610, table 1"
 MESS = (
     "R package MESS, power_mcnemar_test, its examples as quoted in contamlab tools/verify_power.py"
 )
+SINGLE_CASE = "R package SingleCaseES, README, NAP(A, B)"
 EFFSIZE = "R package effsize, tests/testthat/testCliff.R"
 BROOM = "R package broom, documentation of tidy.svyolr (survey::svyolr on apiclus1)"
 ORDINAL = "R package ordinal, clm(rating ~ temp + contact, data = wine), wine: Randall (1989)"
@@ -111,7 +113,15 @@ NEGLIGIBLE = [10, 20, 20, 20, 30, 30, 30, 40, 50, 100]
 
 @cache
 def cliff() -> pd.Series:
-    return cliffs_delta(answers(CONTROL, TREATMENT)).iloc[0]
+    return cliffs_delta(answers(CONTROL, TREATMENT), interval="cliff").iloc[0]
+
+
+@cache
+def single_case() -> tuple[float, float]:
+    """Newcombe's limits of the superiority that the package finds, of seven against six."""
+    before, after = [20, 20, 26, 25, 22, 23], [28, 25, 24, 27, 30, 30, 29]
+    found = probability_of_superiority(answers(before, after))["value"].item()
+    return newcombe_superiority_interval(found, 6, 7)
 
 
 DEPRESSION_BEFORE = [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30]
@@ -436,6 +446,22 @@ CASES: list[Case] = [
         1e-5,
         EFFSIZE,
         lambda: cliffs_delta(answers(CONTROL, NEGLIGIBLE))["value"].item(),
+    ),
+    Case(
+        "Newcombe, probability of superiority",
+        "6 against 7: lower",
+        0.5973406,
+        5e-5,  # R's uniroot stops when the limit is within 0.0001
+        SINGLE_CASE,
+        lambda: single_case()[0],
+    ),
+    Case(
+        "Newcombe, probability of superiority",
+        "6 against 7: upper",
+        0.9860176,
+        5e-5,
+        SINGLE_CASE,
+        lambda: single_case()[1],
     ),
     Case(
         "probability of superiority",
