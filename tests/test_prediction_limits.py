@@ -61,3 +61,17 @@ def test_the_limits_are_the_quantiles_of_the_drawn_mixture():
     (limits,) = confidence_distribution_limits(value, variance, levels=[0.8])
 
     assert limits == pytest.approx(tuple(np.quantile(drawn, [0.1, 0.9])), abs=0.03)
+
+
+@pytest.mark.parametrize("count", [3, 8, 60])
+@pytest.mark.parametrize("unlike", [1e-4, 1.0, 1e4])
+@pytest.mark.parametrize("apart", [1e-4, 1.0, 1e4])
+def test_very_unlike_units_have_limits_too(count, unlike, apart):
+    generator = np.random.default_rng(3)
+    variance = np.geomspace(1.0, unlike, count)
+    value = apart * generator.normal(size=count)
+
+    (near, far) = confidence_distribution_limits(value, variance, levels=[0.95, 0.998])
+
+    assert np.isfinite([*near, *far]).all()
+    assert far[0] < near[0] < near[1] < far[1]

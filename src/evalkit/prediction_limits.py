@@ -127,7 +127,9 @@ def _quantiles_of_between_variance(value: np.ndarray, variance: np.ndarray) -> n
 def _where(chance_below, chance: float, middle: float, step: float) -> float:
     """The limit under which the chance lies."""
     reach = step
-    while not chance_below(middle - reach) < chance < chance_below(middle + reach):
+    for _ in range(200):
+        if chance_below(middle - reach) < chance < chance_below(middle + reach):
+            break
         reach *= 2
     return brentq(
         lambda limit: chance_below(limit) - chance,
