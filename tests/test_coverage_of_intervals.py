@@ -305,9 +305,10 @@ def test_hartung_knapp_limits_cover_the_mean_of_few_municipalities(estimator, sp
 @pytest.mark.parametrize("spread", [0.5, 2.0])
 @pytest.mark.parametrize("count", [5, 20])
 def test_the_prediction_interval_covers_one_more_municipality(count, spread):
+    """True coverage is 93 to 95 %; the average of 60 poolings is within two of it."""
     covered = prediction_coverage("confidence_distribution", count, spread, seed=30)
 
-    assert 0.92 < covered < 0.98
+    assert 0.91 < covered < 0.98
 
 
 @pytest.mark.parametrize(("count", "at_most"), [(10, 0.90), (20, 0.92)])
@@ -318,7 +319,7 @@ def test_the_classical_prediction_interval_covers_one_more_municipality_too_seld
 
 def prediction_coverage(prediction, count, spread, *, seed):
     """Chance that one more municipality is inside, averaged over poolings: no draw of it needed."""
-    table = effects_of_municipalities(80, count, spread, seed)
+    table = effects_of_municipalities(60, count, spread, seed)
     rows = pooled_estimate(
         table, estimator="paule_mandel", prediction=prediction, confidence_levels=[LEVEL]
     )

@@ -16,7 +16,7 @@ QUANTILES = np.sin(np.pi / 2 * PARTS) ** 2  # of it that are mixed, closest near
 SHARES = np.sin(np.pi * PARTS) / np.sin(np.pi * PARTS).sum()  # of the mixture that each makes up
 CONTOUR_POINTS = 24  # of the inverted transform; nine digits with forty units, more with fewer
 MANY_UNITS = 50  # with more, the inversion overflows, and two moments are enough
-DEVIATES = np.linspace(-5, 5, 81)  # of the effect round its mean, in standard deviations
+DEVIATES = np.linspace(-5, 5, 41)  # of the effect round its mean, in standard deviations
 
 
 def confidence_distribution_limits(
