@@ -41,6 +41,13 @@ PUBLISHED = Path(__file__).parent / "published"
 
 # Pooling: the 13 BCG trials of Colditz et al. (1994): cases and non-cases among the vaccinated,
 # among the others, and the absolute latitude.
+# Better and all with cisapride, better and all with placebo.
+CISAPRIDE = [
+    (15, 12, 29, 42, 14, 44, 14, 29, 10, 17, 38, 19, 21),
+    (16, 16, 34, 56, 22, 54, 17, 58, 14, 26, 44, 29, 38),
+    (9, 1, 18, 31, 6, 17, 7, 23, 3, 6, 12, 22, 19),
+    (16, 16, 34, 56, 22, 55, 15, 58, 15, 27, 45, 30, 38),
+]
 BCG = [
     (4, 119, 11, 128, 44),
     (6, 300, 29, 274, 55),
@@ -100,11 +107,30 @@ def clasp() -> pd.DataFrame:
     )
 
 
-def pooled(estimates, column, estimator, interval="wald") -> float:
+def cisapride() -> pd.DataFrame:
+    """Log odds ratios of the 13 trials, half a patient added to each cell."""
+    better, treated, better_placebo, placebo = (np.array(row) for row in CISAPRIDE)
+    cells = [better, treated - better, better_placebo, placebo - better_placebo]
+    a, b, c, d = (cell + 0.5 for cell in cells)
+    return pd.DataFrame(
+        {
+            "indicator_id": "cisapride",
+            "value": np.log(a * d / (b * c)),
+            "standard_error": np.sqrt(1 / a + 1 / b + 1 / c + 1 / d),
+        }
+    )
+
+
+def pooled(estimates, column, estimator, interval="wald", **options) -> float:
     result = pooled_estimate(
-        estimates, estimator=estimator, interval=interval, confidence_levels=[0.95]
+        estimates, estimator=estimator, interval=interval, confidence_levels=[0.95], **options
     )
     return result[column].item()
+
+
+def predicted(estimates, column, prediction) -> float:
+    """A prediction limit as a ratio."""
+    return np.exp(pooled(estimates, column, "reml", "hartung_knapp", prediction=prediction))
 
 
 def regressed(term, column, interval) -> float:
@@ -503,6 +529,7 @@ def funnel_dispersion() -> float:
 
 METAFOR_BCG = "metafor, rma(yi, vi, data=dat.bcg), documentation"
 METAFOR_HK = "metafor, rma(yi, vi, data=dat.bcg, test='knha'), README"
+PIMETA = "R package pimeta, vignette, trials of cisapride (Hartung and Knapp 2001, Stat. Med. 20, 3875-3889)"
 METAFOR_MODERATOR = "metafor, rma(yi, vi, mods = ~ ablat, data=dat.bcg, test='knha'), README"
 METAFOR_STATA = "metafor test suite, comparison with Stata metan (dat.bcg)"
 KACKER = "DerSimonian and Kacker (2007), Contemp. Clin. Trials 28, tables 3 and 4"
@@ -633,7 +660,7 @@ CASES = [
         0.14,
         5e-3,
         METAFOR_HK,
-        lambda: np.exp(pooled(bcg("risk_ratio"), "prediction_lower", "reml", "hartung_knapp")),
+        lambda: predicted(bcg("risk_ratio"), "prediction_lower", "classical"),
     ),
     Case(
         "prediction interval",
@@ -641,7 +668,39 @@ CASES = [
         1.76,
         5e-3,
         METAFOR_HK,
-        lambda: np.exp(pooled(bcg("risk_ratio"), "prediction_upper", "reml", "hartung_knapp")),
+        lambda: predicted(bcg("risk_ratio"), "prediction_upper", "classical"),
+    ),
+    Case(
+        "random effects, DerSimonian-Laird",
+        "cisapride: mean, as an odds ratio",
+        4.141,
+        5e-4,
+        PIMETA,
+        lambda: np.exp(pooled(cisapride(), "value", "dersimonian_laird")),
+    ),
+    Case(
+        "random effects, DerSimonian-Laird",
+        "cisapride: tau2",
+        0.718,
+        5e-4,
+        PIMETA,
+        lambda: pooled(cisapride(), "tau2", "dersimonian_laird"),
+    ),
+    Case(
+        "prediction from the confidence distribution",
+        "cisapride: lower, as an odds ratio",
+        0.533,
+        0.024,  # two standard errors of the published number, from 25 000 draws
+        PIMETA,
+        lambda: predicted(cisapride(), "prediction_lower", "confidence_distribution"),
+    ),
+    Case(
+        "prediction from the confidence distribution",
+        "cisapride: upper, as an odds ratio",
+        33.692,
+        1.6,  # two standard errors of the published number, from 25 000 draws
+        PIMETA,
+        lambda: predicted(cisapride(), "prediction_upper", "confidence_distribution"),
     ),
     Case(
         "random effects, DerSimonian-Laird",

@@ -32,6 +32,7 @@ from evalkit.uncertainty import (
     mean_interval,
     newcombe_difference_interval,
     newcombe_paired_interval,
+    newcombe_superiority_interval,
     wilson_interval,
 )
 from evalkit.weighting import (
@@ -39,6 +40,7 @@ from evalkit.weighting import (
     effective_base_of_weights,
     post_stratification_weights,
     raking_weights,
+    weighted_share,
 )
 
 PUBLISHED = Path(__file__).parent / "published"
@@ -56,11 +58,17 @@ SURVEY = "R package survey, tests/api.Rout.save"
 SURVEY_FULL = "R package survey 4.5, as printed by Survey.jl test/r_reference/{}"
 SURVEY_DEFF = "R package survey, tests/deff.Rout.save"
 JAMOVI = "jamovi's omega of three items, as in jspss test/reliability.test.ts"
+MTAB = "mTAB support wiki, Significance testing - Effective Base: 12 women and 28 men"
+SCOTLAND = (
+    "Scottish Government (2012), Patient Experience Survey of GP services, technical report, annex D; "
+    "its interval is symmetric"
+)
 FLIPDATA = "R package flipData (Displayr), tests/testthat/test-weights.R"
 KREJCIE = "Krejcie and Morgan (1970), Educ. Psychol. Meas. 30, 607-610, table 1"
 MESS = (
     "R package MESS, power_mcnemar_test, its examples as quoted in contamlab tools/verify_power.py"
 )
+SINGLE_CASE = "R package SingleCaseES, README, NAP(A, B)"
 EFFSIZE = "R package effsize, tests/testthat/testCliff.R"
 BROOM = "R package broom, documentation of tidy.svyolr (survey::svyolr on apiclus1)"
 ORDINAL = "R package ordinal, clm(rating ~ temp + contact, data = wine), wine: Randall (1989)"
@@ -111,7 +119,42 @@ NEGLIGIBLE = [10, 20, 20, 20, 30, 30, 30, 40, 50, 100]
 
 @cache
 def cliff() -> pd.Series:
-    return cliffs_delta(answers(CONTROL, TREATMENT)).iloc[0]
+    return cliffs_delta(answers(CONTROL, TREATMENT), interval="cliff").iloc[0]
+
+
+@cache
+def single_case() -> tuple[float, float]:
+    """Newcombe's limits of the superiority that the package finds, of seven against six."""
+    before, after = [20, 20, 26, 25, 22, 23], [28, 25, 24, 27, 30, 30, 29]
+    found = probability_of_superiority(answers(before, after))["value"].item()
+    return newcombe_superiority_interval(found, 6, 7)
+
+
+@cache
+def women() -> pd.Series:
+    """Women are 30 % of those who answered, and weighted to 52 %."""
+    table = pd.DataFrame(
+        {"municipality_code": "0301", "agreed": [True] * 12 + [False] * 28, "weight": 0.48 / 0.7}
+    )
+    table.loc[table["agreed"], "weight"] = 0.52 / 0.3
+    return weighted_share(table).iloc[0]
+
+
+@cache
+def ayrshire() -> pd.Series:
+    """7 878 answers with a design factor of 1.11811 from weights; 88 % positive.
+
+    The share is printed without decimals; its standard error, 0.003708, makes it 87.64 %. The
+    weights are not printed: here half of the answers weigh as much more as gives the factor.
+    """
+    half, factor = 7878 // 2, 1.11811**2
+    heavier = (factor + 2 * np.sqrt(factor - 1)) / (2 - factor)
+    positive = np.tile(np.arange(half) < round(0.8764 * half), 2)
+    weights = np.repeat([1.0, heavier], half)
+    table = pd.DataFrame({"municipality_code": "0301", "agreed": positive, "weight": weights})
+    row = weighted_share(table).iloc[0]
+    assert abs(row["design_effect"] - factor) < 1e-9
+    return row
 
 
 DEPRESSION_BEFORE = [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30]
@@ -438,6 +481,22 @@ CASES: list[Case] = [
         lambda: cliffs_delta(answers(CONTROL, NEGLIGIBLE))["value"].item(),
     ),
     Case(
+        "Newcombe, probability of superiority",
+        "6 against 7: lower",
+        0.5973406,
+        5e-5,  # R's uniroot stops when the limit is within 0.0001
+        SINGLE_CASE,
+        lambda: single_case()[0],
+    ),
+    Case(
+        "Newcombe, probability of superiority",
+        "6 against 7: upper",
+        0.9860176,
+        5e-5,
+        SINGLE_CASE,
+        lambda: single_case()[1],
+    ),
+    Case(
         "probability of superiority",
         "A, B, A, C, B against C, B, B, C, B: (1 - 0.44) / 2",
         0.28,
@@ -558,6 +617,38 @@ CASES: list[Case] = [
         5e-7,
         FLIPDATA,
         lambda: effective_base_of_weights([10] + [1] * 9),
+    ),
+    Case(
+        "weighted share",
+        "women, of those who answered",
+        0.52,
+        1e-9,
+        MTAB,
+        lambda: women()["value"],
+    ),
+    Case(
+        "weighted share",
+        "women: effective base",
+        32.509,
+        2e-3,  # reckoned from weights rounded to four decimals
+        MTAB,
+        lambda: women()["effective_base"],
+    ),
+    Case(
+        "weighted share",
+        "positive in Ayrshire and Arran: lower",
+        0.868,
+        1e-3,
+        SCOTLAND,
+        lambda: ayrshire()["lower"],
+    ),
+    Case(
+        "weighted share",
+        "positive in Ayrshire and Arran: upper",
+        0.885,
+        1e-3,
+        SCOTLAND,
+        lambda: ayrshire()["upper"],
     ),
     Case(
         "cluster-robust mean",

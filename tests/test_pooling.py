@@ -140,6 +140,51 @@ def test_the_effect_of_one_more_municipality_is_less_certain_than_the_average():
     )
 
 
+def test_one_more_municipality_is_never_more_certain_than_the_average():
+    """Municipalities that happen to agree say little of the next one."""
+    alike = estimates(1.0, 1.01, 0.99)
+
+    row = pooled_estimate(alike, confidence_levels=[0.95]).iloc[0]
+
+    assert row["prediction_lower"] <= row["lower"]
+    assert row["upper"] <= row["prediction_upper"]
+
+
+def test_equal_municipalities_still_leave_the_next_one_uncertain():
+    row = pooled_estimate(estimates(0.1, 0.1, 0.1, error=0.05), confidence_levels=[0.95]).iloc[0]
+
+    assert row["prediction_upper"] - row["prediction_lower"] > 0.1
+
+
+@pytest.mark.parametrize("prediction", ["confidence_distribution", "classical"])
+def test_the_method_says_how_the_next_municipality_was_predicted(prediction):
+    table = estimates(0.0, 4.0, 8.0, 12.0)
+
+    pooled = pooled_estimate(table, prediction=prediction)
+    forest = forest_rows(table, prediction=prediction)
+
+    told = f"{prediction.replace('_', '-')} prediction"
+    assert pooled["method"].str.endswith(told).all()
+    assert forest["method"].iloc[-1].endswith(told)
+    assert forest["upper"].iloc[-1] == pooled["prediction_upper"].iloc[0]
+
+
+def test_an_unknown_prediction_is_refused_with_those_known():
+    with pytest.raises(DataError, match="expected one of: confidence_distribution, classical"):
+        pooled_estimate(estimates(1.0, 2.0, 3.0), prediction="bootstrap")
+
+
+def test_a_prediction_grows_with_the_unit_and_the_confidence():
+    table = estimates(0.0, 4.0, 8.0, 12.0)
+    thousandths = table.assign(value=1000 * table["value"], standard_error=1000.0)
+
+    limits = pooled_estimate(table)[["prediction_lower", "prediction_upper"]].to_numpy()
+    scaled = pooled_estimate(thousandths)[["prediction_lower", "prediction_upper"]].to_numpy()
+
+    assert scaled == pytest.approx(1000 * limits, rel=1e-5)
+    assert limits[1, 0] < limits[0, 0] < limits[0, 1] < limits[1, 1]
+
+
 def test_the_forest_ends_with_the_pooled_effect_and_its_weights_add_up():
     table = estimates(0.0, 4.0, np.nan, 12.0)
 

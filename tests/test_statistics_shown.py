@@ -614,6 +614,32 @@ def test_the_limits_of_a_funnel_are_curves_between_the_municipalities():
     assert set(limits["base"]) <= set(base)
 
 
+@pytest.mark.parametrize(
+    ("prediction", "told"),
+    [
+        (
+            "confidence_distribution",
+            "det tar høyde for at spredningen mellom kommunene er usikker.",
+        ),
+        ("classical", "om spredningen mellom kommunene var kjent."),
+    ],
+)
+def test_the_pooled_table_says_whether_the_spread_is_taken_as_known(prediction, told):
+    estimates = pd.DataFrame(
+        {
+            "municipality_code": ["9901", "0991", "9902"],
+            "item": "plan",
+            "value": [0.1, 0.2, 0.05],
+            "standard_error": 0.05,
+        }
+    )
+    pooled = ek.pooled_estimate(
+        estimates, by=["item"], prediction=prediction, confidence_levels=[0.95]
+    )
+
+    assert told in ek.pooled_table(pooled, items=ITEMS, **SURVEYS).markdown
+
+
 def test_the_lower_limit_of_a_funnel_stays_at_zero():
     limits = pd.DataFrame(
         {"base": [100.0, 250.0, 900.0], "lower": [0.0, 0.0, 0.02], "comparison_value": 0.05}

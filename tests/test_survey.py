@@ -323,6 +323,22 @@ def test_answers_all_alike_have_limits_round_a_delta_of_nought(level):
     assert row["upper"] > 0.15
 
 
+def test_the_limits_of_delta_are_never_inside_those_of_cliff():
+    table = waves([1, 1, 2, 2, 1, 3], [4, 5, 5, 3, 4, 5])
+
+    cliff = cliffs_delta(table, interval="cliff").iloc[0]
+    wider = cliffs_delta(table).iloc[0]
+
+    assert cliff["method"] != wider["method"]
+    assert wider["lower"] < cliff["lower"] - 0.1
+    assert wider["upper"] >= cliff["upper"]
+
+
+def test_an_unknown_interval_of_delta_is_refused_with_those_known():
+    with pytest.raises(DataError, match="expected one of: cliff_newcombe, cliff"):
+        probability_of_superiority(waves([1, 2], [3, 4]), interval="wald")
+
+
 def test_a_shift_of_everybody_the_same_way_has_no_limits():
     row = paired_shift(waves([1, 2, 3], [2, 3, 4])).iloc[0]
 

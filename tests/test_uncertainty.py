@@ -15,6 +15,7 @@ from evalkit.uncertainty import (
     mean_interval,
     newcombe_difference_interval,
     newcombe_paired_interval,
+    newcombe_superiority_interval,
     possible_counts,
     share_from_percentage,
     share_limits,
@@ -99,6 +100,25 @@ def test_pairs_that_agree_give_a_narrower_interval_than_different_persons():
     unpaired = newcombe_difference_interval(45, 100, 50, 100)
 
     assert np.diff(paired) < np.diff(unpaired)
+
+
+def test_limits_of_superiority_are_mirrored_and_stay_inside_0_and_1():
+    found = pd.Series([0.0, 0.2, 0.8, 1.0, np.nan], index=list("abcde"))
+
+    lower, upper = newcombe_superiority_interval(found, 12, 12)
+
+    assert lower["a"] == 0
+    assert upper["d"] == 1
+    assert upper["a"] == pytest.approx(1 - lower["d"])
+    assert (lower["b"], upper["b"]) == pytest.approx((1 - upper["c"], 1 - lower["c"]))
+    assert np.isnan([lower["e"], upper["e"]]).all()
+
+
+def test_ties_narrow_the_limits_of_superiority():
+    plain = newcombe_superiority_interval(0.6, 20, 20)
+    tied = newcombe_superiority_interval(0.6, 20, 20, tie_factor=0.5)
+
+    assert np.diff(tied) < np.diff(plain)
 
 
 def test_counts_under_ten_are_exact_and_from_ten_byar():

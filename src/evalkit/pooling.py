@@ -12,6 +12,7 @@ from scipy.optimize import brentq, minimize_scalar
 from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
 from evalkit.groups import require_once
+from evalkit.prediction_limits import confidence_distribution_limits
 from evalkit.reasons import checked_reason
 from evalkit.uncertainty import COMMON_LEVELS
 
@@ -19,6 +20,7 @@ __all__ = ["forest_rows", "meta_regression", "pooled_estimate"]
 
 ESTIMATORS = ("reml", "dersimonian_laird", "paule_mandel")
 INTERVALS = ("hartung_knapp", "modified_hartung_knapp", "wald")
+PREDICTIONS = ("confidence_distribution", "classical")
 FEW_STUDIES = 5  # below this, tau2 is close to a guess and the interval leans on it
 LEAST_SCATTER = 1e-12  # of the weighted residuals; below it they are equal but for rounding
 
@@ -29,6 +31,7 @@ def pooled_estimate(
     by: Sequence[str] = ("indicator_id",),
     estimator: str = "reml",
     interval: str = "modified_hartung_knapp",
+    prediction: str = "confidence_distribution",
     confidence_levels: Sequence[float] = COMMON_LEVELS,
 ) -> pd.DataFrame:
     """Average effect over municipalities, allowing the effects to differ between them.
@@ -48,6 +51,10 @@ def pooled_estimate(
         allows; ``"hartung_knapp"``, which is far too narrow where the municipalities happen to
         agree, and without limits where they are equal (``design_cannot_answer``); or ``"wald"``,
         which is too narrow with few municipalities.
+    prediction
+        ``"confidence_distribution"``, whose prediction interval allows for not knowing the
+        variance between municipalities, and is nowhere inside the interval of the average; or
+        ``"classical"``, which takes the variance as known and is too narrow.
     confidence_levels
         One row is given per level.
 
@@ -60,8 +67,8 @@ def pooled_estimate(
         (where the effect of one more such municipality is expected), ``tau2`` (in squared units
         of the value), ``i2_share``, ``q``, ``q_p_value``, ``small_k_warning``,
         ``confidence_level``, ``method``, ``reason``. One municipality is not pooled
-        (``too_few_clusters``). The prediction interval needs three; it uses Student's t with
-        one degree of freedom fewer than there are municipalities.
+        (``too_few_clusters``). The prediction interval needs three; the classical one uses
+        Student's t with one degree of freedom fewer than there are municipalities.
 
     Raises
     ------
@@ -75,9 +82,9 @@ def pooled_estimate(
     J. Res. Natl. Bur. Stand. 87, 377-385; Viechtbauer (2005), J. Educ. Behav. Stat. 30, 261-293;
     Hartung and Knapp (2001), Statistics in Medicine 20, 3875-3889; Röver, Knapp and Friede (2015),
     BMC Med. Res. Methodol. 15, 99; Higgins, Thompson and Spiegelhalter (2009), J. R. Stat. Soc. A
-    172, 137-159.
+    172, 137-159; Nagashima, Noma and Furukawa (2019), Stat. Methods Med. Res. 28, 1689-1702.
     """
-    _check_options(estimates, estimator, interval)
+    _check_options(estimates, estimator, interval, prediction)
     by = list(by)
     _check_units(estimates, by)
     rows = []
@@ -85,7 +92,7 @@ def pooled_estimate(
         usable = group.loc[_usable(group), ["value", "standard_error"]]
         rows += [
             {**dict(zip(by, identity, strict=True)), **row}
-            for row in _pooled_rows(usable, estimator, interval, confidence_levels)
+            for row in _pooled_rows(usable, estimator, interval, prediction, confidence_levels)
         ]
     columns = [
         *by,
@@ -119,6 +126,7 @@ def forest_rows(
     *,
     estimator: str = "reml",
     interval: str = "modified_hartung_knapp",
+    prediction: str = "confidence_distribution",
     confidence_level: float = 0.95,
 ) -> pd.DataFrame:
     """The rows of a forest plot: each municipality with its weight, then the pooled effect.
@@ -129,7 +137,7 @@ def forest_rows(
         One row per municipality: ``municipality_code``, ``value``, ``standard_error``. Where it
         has ``lower`` and ``upper`` (with ``method``, and ``confidence_level`` as asked for), these
         are the municipality's limits, and the standard error serves the weights alone.
-    estimator, interval, confidence_level
+    estimator, interval, prediction, confidence_level
         As for ``pooled_estimate``.
 
     Returns
@@ -145,6 +153,7 @@ def forest_rows(
         by=["pooling"],
         estimator=estimator,
         interval=interval,
+        prediction=prediction,
         confidence_levels=[confidence_level],
     ).iloc[0]
     given = _usable(estimates)
@@ -303,12 +312,13 @@ def _own_limits(estimates: pd.DataFrame, level: float) -> pd.DataFrame:
     )
 
 
-def _pooled_rows(usable, estimator, interval, levels) -> list[dict]:
+def _pooled_rows(usable, estimator, interval, prediction, levels) -> list[dict]:
     count = len(usable)
     head = {
         "study_count": count,
         "small_k_warning": count < FEW_STUDIES,
-        "method": f"{estimator.replace('_', '-')}, {interval.replace('_', '-')} interval",
+        "method": f"{estimator.replace('_', '-')}, {interval.replace('_', '-')} interval, "
+        f"{prediction.replace('_', '-')} prediction",
         "reason": None,
     }
     if count < 2:
@@ -324,21 +334,28 @@ def _pooled_rows(usable, estimator, interval, levels) -> list[dict]:
     heterogeneity = _weighted_residual(value, variance, design)
     weight = 1 / variance
     typical = (count - 1) * weight.sum() / (weight.sum() ** 2 - (weight**2).sum())
+    margins = stats.t.ppf(0.5 + np.array(levels) / 2, degrees) * error
+    average = [(centre - margin, centre + margin) for margin in margins]
+    next_one = [(np.nan, np.nan)] * len(average)
+    if count >= 3 and not np.isnan(error):
+        next_one = (
+            _classical_prediction(centre, tau2 + error**2, count, levels)
+            if prediction == "classical"
+            else _wider(average, value, variance, heterogeneity, levels)
+        )
     rows = []
-    for level in levels:
-        margin = stats.t.ppf(0.5 + level / 2, degrees) * error
-        ahead = np.nan
-        if count >= 3 and not np.isnan(error):
-            ahead = stats.t.ppf(0.5 + level / 2, count - 1) * np.sqrt(tau2 + error**2)
+    for level, (lower, upper), (next_lower, next_upper) in zip(
+        levels, average, next_one, strict=True
+    ):
         rows.append(
             {
                 **head,
                 "value": centre,
                 "standard_error": error,
-                "lower": centre - margin,
-                "upper": centre + margin,
-                "prediction_lower": centre - ahead,
-                "prediction_upper": centre + ahead,
+                "lower": lower,
+                "upper": upper,
+                "prediction_lower": next_lower,
+                "prediction_upper": next_upper,
                 "tau2": tau2,
                 "i2_share": tau2 / (tau2 + typical),
                 "q": heterogeneity,
@@ -348,6 +365,22 @@ def _pooled_rows(usable, estimator, interval, levels) -> list[dict]:
             }
         )
     return rows
+
+
+def _classical_prediction(centre, variance, count, levels) -> list[tuple[float, float]]:
+    reach = stats.t.ppf(0.5 + np.array(levels) / 2, count - 1) * np.sqrt(variance)
+    return [(centre - step, centre + step) for step in reach]
+
+
+def _wider(average, value, variance, heterogeneity, levels) -> list[tuple[float, float]]:
+    """Of the prediction limits and those of the average, the ones further out."""
+    if heterogeneity < LEAST_SCATTER:
+        return average
+    ahead = confidence_distribution_limits(value, variance, levels=levels)
+    return [
+        (min(lower, low), max(upper, high))
+        for (lower, upper), (low, high) in zip(average, ahead, strict=True)
+    ]
 
 
 def _fit(value, total_variance, design, interval):
@@ -421,10 +454,11 @@ def _reml(value, variance, design) -> float:
     return float(found.x) if loss(found.x) < loss(0.0) else 0.0
 
 
-def _check_options(estimates, estimator, interval) -> None:
+def _check_options(estimates, estimator, interval, prediction=PREDICTIONS[0]) -> None:
     for name, given, known in (
         ("estimator", estimator, ESTIMATORS),
         ("interval", interval, INTERVALS),
+        ("prediction", prediction, PREDICTIONS),
     ):
         if given not in known:
             raise DataError(f"unknown {name} {given!r}; expected one of: {', '.join(known)}")

@@ -29,6 +29,7 @@ from evalkit.reasons import level_rows, reason_where, withhold
 from evalkit.uncertainty import (
     newcombe_difference_interval,
     newcombe_paired_interval,
+    newcombe_superiority_interval,
     phi_coefficient,
     share_limits,
     square_and_add,
@@ -58,6 +59,10 @@ LINKAGES = ("linked", "partly_linked", "unlinked")
 ENOUGH_PAIRS = 10  # linked persons from which their correlation is used for the rest
 EXACT_UNDER = 25  # discordant persons under which McNemar's test is exact
 EXACT_RANKS = 50  # moves without ties up to which Wilcoxon's test is exact
+SUPERIORITY_INTERVALS = {
+    "cliff_newcombe": "Cliff's delta, the wider of Cliff's limits and Newcombe's",
+    "cliff": "Cliff's delta, unbiased variance, Student's t",
+}
 ANSWERS_PER_TERM = 10  # answers wanted per coefficient of a regression
 
 
@@ -481,6 +486,7 @@ def cliffs_delta(
     first: Any = 0,
     second: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
+    interval: str = "cliff_newcombe",
     confidence_levels: Iterable[float] = (0.95,),
     crosswalk: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
@@ -497,6 +503,9 @@ def cliffs_delta(
         The column that parts the answers, and its two values.
     by
         Columns that make a row.
+    interval
+        ``"cliff_newcombe"``: of Cliff's limits and Newcombe's, each time the one further out; or
+        ``"cliff"``, whose limits are too narrow where nearly all answers are higher, or lower.
     confidence_levels
         Levels wanted.
     crosswalk
@@ -513,19 +522,23 @@ def cliffs_delta(
     Raises
     ------
     DataError
-        If a crosswalk is given and ``column`` is not the wave.
+        If the interval is unknown, or a crosswalk is given and ``column`` is not the wave.
 
     References
     ----------
     Cliff (1996), Multivar. Behav. Res. 31, 331-350 (asymmetric interval from the unbiased
     variance, which is never taken to be under (1 - d^2) / (n1 n2 - 1)); Feng and Cliff (2004),
-    J. Mod. Appl. Stat. Methods 3, 322-332 (Student's t).
+    J. Mod. Appl. Stat. Methods 3, 322-332 (Student's t); Newcombe (2006), Stat. Med. 25, 559-573,
+    method 5, with the tie correction of the Mann-Whitney test.
     """
+    if interval not in SUPERIORITY_INTERVALS:
+        known = ", ".join(SUPERIORITY_INTERVALS)
+        raise DataError(f"unknown interval {interval!r}; expected one of: {known}")
     if crosswalk is not None and column != "wave":
         raise DataError(f"a crosswalk compares waves; the answers are parted by {column}")
     levels = list(confidence_levels)
     kept, refused = comparable_over_time(answers, crosswalk, before=first, after=second, by=by)
-    rows = _dominance(kept, column, first, second, by, levels)
+    rows = _dominance(kept, column, first, second, by, interval, levels)
     return with_refused(rows, refused, confidence_levels=levels, by=by)
 
 
@@ -536,6 +549,7 @@ def probability_of_superiority(
     first: Any = 0,
     second: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
+    interval: str = "cliff_newcombe",
     confidence_levels: Iterable[float] = (0.95,),
     crosswalk: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
@@ -546,7 +560,7 @@ def probability_of_superiority(
 
     Parameters
     ----------
-    answers, column, first, second, by, confidence_levels, crosswalk
+    answers, column, first, second, by, interval, confidence_levels, crosswalk
         As in ``cliffs_delta``.
 
     Returns
@@ -564,6 +578,7 @@ def probability_of_superiority(
         first=first,
         second=second,
         by=by,
+        interval=interval,
         confidence_levels=confidence_levels,
         crosswalk=crosswalk,
     )
@@ -1122,6 +1137,7 @@ def _dominance(
     first: Any,
     second: Any,
     by: Sequence[str],
+    interval: str,
     confidence_levels: Iterable[float],
 ) -> pd.DataFrame:
     """Cliff's delta of every group from its tables of scores, all groups in one pass."""
@@ -1141,29 +1157,45 @@ def _dominance(
     fewest = np.minimum(n1, n2)
     with np.errstate(invalid="ignore", divide="ignore"):
         delta, variance = _delta_and_variance(table_1, table_2)
+        tied = ((table_1 + table_2) ** 3 - (table_1 + table_2)).sum(axis=1)
+        tie_factor = 1 - tied / ((n1 + n2) ** 3 - (n1 + n2))
     blocks = []
     for level in confidence_levels:
         with np.errstate(invalid="ignore", divide="ignore"):
-            pairs = n1 * n2
-            inner = np.where(np.abs(delta) == 1, delta * (pairs - 1) / pairs, delta)
-            t = stats.t.ppf((1 + level) / 2, n1 + n2 - 2)
-            root = t * np.sqrt(variance) * np.sqrt((1 - inner**2) ** 2 + t**2 * variance)
-            below = 1 - inner**2 + t**2 * variance
-            lower = (inner - inner**3 - root) / below
-            upper = (inner - inner**3 + root) / below
+            lower, upper = _cliffs_limits(delta, variance, n1, n2, level)
+        if interval == "cliff_newcombe":
+            shares = newcombe_superiority_interval(
+                (delta + 1) / 2, n1, n2, tie_factor=tie_factor, confidence_level=level
+            )
+            lower, upper = (
+                np.minimum(lower, 2 * shares[0] - 1),
+                np.maximum(upper, 2 * shares[1] - 1),
+            )
         block = groups.assign(
             first_base=n1,
             count=n2,
             base=n1 + n2,
             value=delta,
-            lower=np.where(delta == -1, -1.0, lower),
-            upper=np.where(delta == 1, 1.0, upper),
+            lower=lower,
+            upper=upper,
             confidence_level=level,
-            method="Cliff's delta, unbiased variance, Student's t",
+            method=SUPERIORITY_INTERVALS[interval],
             reason=reason_where(fewest == 0),
         )
         blocks.append(withhold(block, pd.Series(fewest < 2, index=block.index), "base_too_small"))
     return level_rows(blocks)
+
+
+def _cliffs_limits(delta, variance, n1, n2, level) -> tuple[np.ndarray, np.ndarray]:
+    """Cliff's asymmetric limits, with Student's t."""
+    pairs = n1 * n2
+    inner = np.where(np.abs(delta) == 1, delta * (pairs - 1) / pairs, delta)
+    t = stats.t.ppf((1 + level) / 2, n1 + n2 - 2)
+    root = t * np.sqrt(variance) * np.sqrt((1 - inner**2) ** 2 + t**2 * variance)
+    below = 1 - inner**2 + t**2 * variance
+    lower = np.where(delta == -1, -1.0, (inner - inner**3 - root) / below)
+    upper = np.where(delta == 1, 1.0, (inner - inner**3 + root) / below)
+    return lower, upper
 
 
 def _delta_and_variance(table_1: np.ndarray, table_2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

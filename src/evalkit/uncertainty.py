@@ -28,6 +28,7 @@ __all__ = [
     "mean_interval",
     "newcombe_difference_interval",
     "newcombe_paired_interval",
+    "newcombe_superiority_interval",
     "phi_coefficient",
     "possible_counts",
     "share_from_percentage",
@@ -323,6 +324,58 @@ def newcombe_paired_interval(
             (a + b) / n, limits_1, (a + c) / n, limits_2, correlation=phi_coefficient(a, b, c, d)
         )
     return _like(both, lower), _like(both, upper)
+
+
+def newcombe_superiority_interval(
+    superiority: Any,
+    base_1: Any,
+    base_2: Any,
+    *,
+    tie_factor: Any = 1.0,
+    confidence_level: float = 0.95,
+) -> tuple[Any, Any]:
+    """Interval of the chance that an answer from one group is higher than one from another.
+
+    The limits are the chances that the one found is just as far from as the level allows, with
+    the variance that each of them would give. They hold also where nearly all pairs go the same
+    way, but not where answers are much more spread in the smaller group.
+
+    Parameters
+    ----------
+    superiority
+        Share of the pairs, from 0 to 1; ties count half.
+    base_1, base_2
+        Answers in each group.
+    tie_factor
+        What ties leave of the variance, from 0 to 1; Newcombe takes it as 1.
+    confidence_level
+        Between 0 and 1.
+
+    Returns
+    -------
+    tuple
+        Lower and upper limit (0 to 1); missing where the share is.
+
+    References
+    ----------
+    Newcombe (2006), Stat. Med. 25, 559-573, method 5.
+    """
+    found, n1, n2 = (np.asarray(part, dtype=float) for part in (superiority, base_1, base_2))
+    z, most = z_value(confidence_level), (n1 + n2) / 2 - 1
+
+    def limit(end: float) -> np.ndarray:
+        near, far = found.copy(), np.where(np.isnan(found), np.nan, end)
+        for _ in range(50):
+            chance = (near + far) / 2
+            scale = 1 + most * ((1 - chance) / (2 - chance) + chance / (1 + chance))
+            variance = tie_factor * chance * (1 - chance) * scale / (n1 * n2)
+            outside = (found - chance) ** 2 > z**2 * variance
+            near, far = np.where(outside, near, chance), np.where(outside, chance, far)
+        return (near + far) / 2
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        lower, upper = limit(0.0), limit(1.0)
+    return _like(superiority, lower, base_1), _like(superiority, upper, base_1)
 
 
 def mean_interval(

@@ -51,6 +51,7 @@ INTERVAL_METHODS = {
     "Wilson on the effective base": "Wilson på det effektive grunnlaget",
     "Wilson": "Wilson",
     "Feldt": "Feldt",
+    "Cliff's delta, the wider": "de videste av Cliffs grenser, med Students t, og Newcombes",
     "Cliff's delta": "Cliff, med Students t",
     "share up minus share down": "Wald for svar fra de samme personene",
     "proportional odds, robust": "proporsjonale odds med feil som tåler at svar fra samme arbeidsplass ligner hverandre",

@@ -739,10 +739,18 @@ def pooled_table(
             synthetic=synthetic,
         ),
         source=source_line(surveys),
-        note=f"{method_line(pooled)} «Neste kommune» er intervallet som endringen i en ny, lignende kommune ventes i. "
+        note=f"{method_line(pooled)} «Neste kommune» er intervallet som endringen i en ny, lignende kommune ventes i"
+        f"{_known_spread(pooled)}. "
         "«Spredning (τ)» er standardavviket mellom kommunenes endringer, i prosentpoeng."
         f"{warning}".strip(),
     )
+
+
+def _known_spread(pooled: pd.DataFrame) -> str:
+    """Whether the interval for the next municipality takes the spread as known."""
+    if pooled["method"].str.contains("classical prediction").any():
+        return ", om spredningen mellom kommunene var kjent"
+    return "; det tar høyde for at spredningen mellom kommunene er usikker"
 
 
 def _next_text(row) -> str:
