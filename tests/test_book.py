@@ -100,6 +100,17 @@ def test_a_build_that_fails_leaves_what_was_there(tmp_path):
     assert [path.name for path in book.iterdir() if path.name.startswith("._book")] == []
 
 
+def test_a_pdf_whose_numbers_do_not_settle_is_refused(tmp_path):
+    endless = "for i in range(n.final().first() + 1) { n.step() }"
+    typst = f'```{{=typst}}\n#context {{ let n = counter("n"); {endless} }}\n```\n'
+    book = small_book(tmp_path / "book", metode=CHAPTER + typst)
+
+    with pytest.raises(BookError, match=r"did not converge.*; its numbers and references would"):
+        render_book(book, engine="embedded")
+
+    assert not (book / "_book").exists()
+
+
 def test_output_that_a_killed_build_set_aside_is_brought_back(tmp_path):
     book = small_book(tmp_path / "book", metode=CHAPTER + "@tbl-borte\n")
     (book / "._book.old").mkdir()

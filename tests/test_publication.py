@@ -494,3 +494,28 @@ def test_the_baseline_of_a_change_is_of_those_it_counts():
     assert np.isnan(baseline_shares(change.assign(value=np.nan))["9901"])
     with pytest.raises(DataError, match="same municipality_code more than once"):
         baseline_shares(pd.concat([change, change]))
+
+
+def test_hidden_values_that_no_area_sums_are_attacked_once_and_counted_all(demo):
+    rows = [
+        {"municipality_code": f"{number:04d}", "indicator_id": "falls", "period": "2021"}
+        | {"value": 100 * count / 60, "numerator": count, "denominator": 60}
+        for number, count in enumerate([2, 2, 2, 30, 31, 32])
+    ]
+    observations = pd.DataFrame(rows).assign(area=None, group=None)
+    nothing = {
+        name: demo[table].head(0)
+        for name, table in (
+            ("codings", "codings"),
+            ("mergers", "municipality_changes"),
+            ("areas", "areas"),
+        )
+    }
+
+    published = study_publication(Publication(), observations=observations, **nothing)
+    audited = audit_publication(published)
+    summary = hidden_summary(published, audited).set_index(["kind", "reason"])
+
+    assert len(published.values) == 1
+    assert audited["safe"].all()
+    assert summary.loc[("values", "too_few"), ["hidden_count", "shown_count"]].tolist() == [3, 3]

@@ -211,7 +211,9 @@ def answers_behind(
     """
     keys = list(by)
     kept = pd.MultiIndex.from_frame(shown.loc[shown["value"].notna(), keys])
-    return answers.loc[pd.MultiIndex.from_frame(answers[keys]).isin(kept)]
+    number = answers.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+    groups = answers[keys].loc[~pd.Series(number).duplicated().to_numpy()]
+    return answers.loc[pd.MultiIndex.from_frame(groups).isin(kept)[number]]
 
 
 def sample_and_population(

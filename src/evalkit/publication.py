@@ -7,6 +7,7 @@ they become tables that meet in their cells, for one audit of the whole study.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -75,9 +76,11 @@ class Publication:
     themes
         As from ``theme_matrix``, protected.
     values
-        As from ``protected_indicators``: of years of an indicator with a hidden or small count.
-    other_values_count
-        How many values are shown for other years: they have nothing to find out.
+        As from ``protected_indicators``, without those that have nothing to find out: years of an
+        indicator in which no count is hidden or small, and, where no area sums the
+        municipalities, counts beside the hidden ones and what is hidden alike.
+    other_values
+        How many values there are besides, by ``reason``; an empty one for those that are shown.
     totals
         As from ``protected_indicators``: counts of counties and of the area that holds all.
     others
@@ -92,7 +95,7 @@ class Publication:
     themes: pd.DataFrame | None = None
     values: pd.DataFrame | None = None
     totals: pd.DataFrame | None = None
-    other_values_count: int = 0
+    other_values: Mapping[str, int] = field(default_factory=dict)
     others: Mapping[str, Publication] = field(default_factory=dict)
 
 
@@ -214,17 +217,17 @@ def study_publication(
     """
     units = coded_units(codings)
     documents = units[["document", "municipality_code"]].drop_duplicates()
-    values, totals, shown_count = [], [], 0
+    values, totals, others = [], [], Counter()
     for part in [observations] if isinstance(observations, pd.DataFrame) else observations:
         of_today = present_day_values(yearly_values(part), mergers, splits="refuse")
         existing = of_today.loc[of_today["basis"] != "refused"]  # before a split: no count
         shown, sums = protected_indicators(
             existing, totals=indicator_totals(part, areas=areas), threshold=threshold
         )
-        touched = _touched(shown, threshold)
-        values.append(shown.loc[touched])
+        telling = _telling(shown, sums, threshold)
+        values.append(shown.loc[telling])
         totals.append(sums)
-        shown_count += int((~touched).sum())
+        others.update(shown.loc[~telling, "reason"].fillna(""))
     return replace(
         survey,
         themes=None
@@ -239,7 +242,7 @@ def study_publication(
         ),
         values=pd.concat(values, ignore_index=True),
         totals=pd.concat(totals, ignore_index=True),
-        other_values_count=shown_count,
+        other_values=others,
     )
 
 
@@ -380,15 +383,15 @@ def hidden_summary(published: Publication, audited: pd.DataFrame) -> pd.DataFram
         "themes": [published.themes],
         "values": [published.values, published.totals],
     }
-    elsewhere = {"values": published.other_values_count}
+    elsewhere = {"values": published.other_values}
     rows = []
     for kind, results in blocks.items():
         given = [result for result in results if result is not None]
         if not given:
             continue
         reasons = pd.concat([result["reason"] for result in given], ignore_index=True)
-        shown = int(reasons.isna().sum()) + elsewhere.get(kind, 0)
-        rows += [(kind, reason, int(reasons.eq(reason).sum()), shown) for reason in HIDING]
+        counts = Counter(reasons.fillna("")) + Counter(elsewhere.get(kind, {}))
+        rows += [(kind, reason, counts[reason], counts[""]) for reason in HIDING]
     summary = pd.DataFrame(rows, columns=["kind", "reason", "hidden_count", "shown_count"])
     widths = audited.loc[audited["needed_width"] > 0, "width"].replace(float("inf"), float("nan"))
     return summary.assign(audited_count=len(audited), fewest_values=widths.min() + 1)
@@ -459,12 +462,22 @@ def _theme_tables(matrix: pd.DataFrame) -> Iterator[CountTable]:
         yield _shares_of(rows, f"theme_{code}", of="documents")
 
 
-def _touched(values: pd.DataFrame, threshold: int) -> pd.Series:
-    """Whether a value is of a year of an indicator in which some count is hidden, or small."""
+def _telling(values: pd.DataFrame, sums: pd.DataFrame, threshold: int) -> pd.Series:
+    """Whether a reader may find out something of a hidden or small count from a value.
+
+    With an area that sums the municipalities, all values of the year may tell; else the value
+    alone, and of those that are alike, one is enough.
+    """
     count, base = values["numerator"], values["denominator"]
     hidden = count.isna() & values["reason"].notna()
-    small = count.lt(threshold) | (base - count).lt(threshold)
-    return (hidden | small).groupby([values[key] for key in YEARLY]).transform("any")
+    own = hidden | count.lt(threshold) | (base - count).lt(threshold)
+    year = values.groupby(YEARLY, sort=False).ngroup()
+    of_year = values.loc[~year.duplicated(), YEARLY].reset_index(drop=True)
+    summed = pd.MultiIndex.from_frame(of_year).isin(pd.MultiIndex.from_frame(sums[YEARLY]))
+    together = pd.Series(summed[year.to_numpy()], index=values.index)
+    alike = values.loc[own, ["numerator", "denominator", "reason"]].duplicated()
+    alike = alike.reindex(values.index, fill_value=False)
+    return own.groupby(year).transform("any").where(together, own & ~alike)
 
 
 def _indicator_tables(

@@ -262,10 +262,13 @@ COMPILING = """
 import json, sys, typst
 for document, options in json.load(sys.stdin):
     try:
-        made = typst.compile(document, ignore_system_fonts=True, **options)
+        made, warnings = typst.compile_with_warnings(document, ignore_system_fonts=True, **options)
     except typst.TypstError as error:
         hints = "; ".join(getattr(error, "hints", None) or [])
         sys.exit(f"{error}" + (f" ({hints})" if hints else ""))
+    unsettled = [warning.message for warning in warnings if "converge" in warning.message]
+    if unsettled:
+        sys.exit("; ".join(unsettled) + "; its numbers and references would be wrong")
     sys.stdout.buffer.write(made or b"")
 """
 
@@ -276,7 +279,8 @@ def compile_pdf(document: Path, target: Path, settings: BookSettings) -> None:
     Raises
     ------
     BookError
-        With Typst's message, if the document does not compile or breaks PDF/UA-1.
+        With Typst's message, if the document does not compile, does not settle (then numbers and
+        references in it are wrong) or breaks PDF/UA-1.
     """
     options = {
         "root": str(document.parent),
