@@ -437,8 +437,20 @@ def run_study(
         known=read.contents,
         **options,
     )
-    write_lists(project.report(read.settings.study))
+    book_dir = project.report(read.settings.study)
+    if summary.count("made") or not _lists_stand(book_dir):
+        write_lists(book_dir)
     return summary
+
+
+def _lists_stand(book_dir: Path) -> bool:
+    """Whether no chapter is newer than the list of tables and figures, for a render by Quarto."""
+    try:
+        written = (book_dir / LISTS).stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
+    chapters = [*book_dir.glob("*.qmd"), *book_dir.glob("*.yml")]
+    return all(path.stat().st_mtime_ns <= written for path in chapters)
 
 
 def write_lists(book_dir: Path) -> None:

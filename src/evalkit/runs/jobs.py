@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import os
 import re
@@ -331,6 +332,7 @@ def checked_jobs(jobs: Sequence[Job], place: Place) -> tuple[Job, ...]:
     known: dict[Path, dict[str, type | None] | ConfigError] = {}
     shared = {stem for stem, n in Counter(job.output.stem for job in jobs).items() if n > 1}
     resolved: dict[Path, Path] = {}
+    absolute_of = functools.cache(lambda path: place.project_dir / path)  # jobs share their inputs
     checked, problems = [], []
     for job in jobs:
         found = _path_problems(job, place, resolved)
@@ -340,9 +342,9 @@ def checked_jobs(jobs: Sequence[Job], place: Place) -> tuple[Job, ...]:
             job,
             notebook=place.project_dir / job.notebook,
             output=place.project_dir / job.output,
-            inputs=tuple(place.project_dir / path for path in job.inputs),
-            made=tuple(place.project_dir / path for path in job.made),
-            rows={place.project_dir / path: rows for path, rows in job.rows.items()},
+            inputs=tuple(map(absolute_of, job.inputs)),
+            made=tuple(map(absolute_of, job.made)),
+            rows={absolute_of(path): rows for path, rows in job.rows.items()},
         )
         if not found:
             if absolute.notebook not in known:

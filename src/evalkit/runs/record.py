@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -167,7 +168,7 @@ def environment_versions() -> dict[str, str]:
 def fingerprint(
     job: Job,
     *,
-    root: Path,
+    name_of: Callable[[Path], str],
     hashes: Hashes,
     notebook_hash: str,
     code: Mapping[str, str | None],
@@ -178,7 +179,7 @@ def fingerprint(
         "notebook": notebook_hash,
         "parameters": dict(job.parameters),
         "label_suffix": job.label_suffix,
-        "inputs": {relative_name(path, root): _content(job, path, hashes) for path in job.inputs},
+        "inputs": {name_of(path): _content(job, path, hashes) for path in job.inputs},
         "code": dict(code),
         "environment": dict(environment),
     }
@@ -311,11 +312,12 @@ def made_from_now(
     hashes.of_all([*paths, *(path for job in jobs for path in (job.notebook, *job.inputs))])
     code = {_code_name(path, root): hashes.of(path) for path in paths}
     environment = environment_versions()
+    name_of = functools.cache(lambda path: relative_name(path, root))  # jobs share their inputs
     notebooks = {path: hash_of_notebook(path) for path in {job.notebook for job in jobs}}
     return {
         job.output: fingerprint(
             job,
-            root=root,
+            name_of=name_of,
             hashes=hashes,
             notebook_hash=notebooks[job.notebook],
             code=code,
