@@ -88,6 +88,15 @@ def test_the_same_seed_gives_the_same_interval():
     pd.testing.assert_frame_equal(first, second)
 
 
+def test_an_interval_is_the_same_however_many_replicates_are_drawn_at_once(monkeypatch):
+    scores = scores_with_correlation(MODEL)
+    at_once = mcdonald_omega(scores, replicate_count=50)
+
+    monkeypatch.setattr("evalkit.reliability.DRAWN_AT_ONCE", 7 * len(scores))
+
+    pd.testing.assert_frame_equal(mcdonald_omega(scores, replicate_count=50), at_once, rtol=1e-12)
+
+
 def test_two_items_that_cancel_have_no_alpha():
     item = pd.Series(range(12), dtype=float)
 

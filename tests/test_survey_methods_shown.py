@@ -6,6 +6,7 @@ import pytest
 
 import evalkit as ek
 from evalkit.disclosure import TOTAL
+from evalkit.errors import DataError
 
 ITEMS = pd.DataFrame(
     {
@@ -70,6 +71,73 @@ def test_only_answers_behind_what_is_shown_are_taken():
 
     assert set(kept["municipality_code"]) == {"9901"}
     assert len(kept) == 63
+
+
+def two_waves():
+    """Answers to two items in two waves, and whose change is shown: of 0991 not in "tid"."""
+    generator = np.random.default_rng(11)
+    rows = pd.DataFrame(
+        [
+            {"municipality_code": code, "wave": wave, "item": item, "respondent_id": f"{code}-{n}"}
+            for item in ("tid", "plan")
+            for code in ("9901", "0991")
+            for wave in (0, 1)
+            for n in range(40)
+        ]
+    )
+    given = rows.assign(score=generator.integers(1, 6, len(rows)).astype(float))
+    shown = [("9901", "tid"), ("0991", "tid"), ("9901", "plan"), ("0991", "plan")]
+    changes = pd.DataFrame(shown, columns=["municipality_code", "item"])
+    return given, changes.assign(value=[0.1, None, 0.2, 0.3])
+
+
+def test_items_compared_one_at_a_time_give_what_all_at_once_gives():
+    given, changes = two_waves()
+    parts = [given.loc[given["item"] == item] for item in ("plan", "tid")]
+    behind = ek.answers_behind(given, changes)
+    linked = {"by": ("item",), "before": 0, "after": 1}
+    each = {"by": ("item",), "first": 0, "second": 1}
+
+    compared = ek.item_comparisons(parts, changes, before=0, after=1)
+
+    for found, at_once in (
+        (compared.tests, ek.mcnemar_test(behind, **linked)),
+        (compared.shifts, ek.paired_shift(behind, **linked)),
+        (compared.superiority, ek.probability_of_superiority(behind, **each)),
+        (compared.deltas, ek.cliffs_delta(behind, **each)),
+    ):
+        pd.testing.assert_frame_equal(found, at_once)
+    assert compared.tests.set_index("item")["base"].to_dict() == {"plan": 80, "tid": 40}
+
+
+def test_an_item_that_nobody_answered_changes_no_comparison():
+    given, changes = two_waves()
+
+    compared = ek.item_comparisons([given, given.iloc[:0]], changes, before=0, after=1)
+
+    whole = ek.item_comparisons([given], changes, before=0, after=1)
+    pd.testing.assert_frame_equal(compared.tests, whole.tests)
+    pd.testing.assert_frame_equal(compared.deltas, whole.deltas)
+
+
+def test_a_study_without_items_has_nothing_to_compare():
+    _, changes = two_waves()
+
+    with pytest.raises(DataError, match="no answers to compare wave 0 and 1 by"):
+        ek.item_comparisons([], changes, before=0, after=1)
+
+
+def test_scores_of_a_scale_come_from_one_wave_a_column_for_each_item():
+    given, _ = two_waves()
+    parts = [given.loc[given["item"] == item] for item in ("tid", "plan")]
+
+    scores = ek.item_scores(parts, wave=1)
+
+    assert scores.columns.tolist() == ["plan", "tid"]
+    assert scores.index.names == ["municipality_code", "respondent_id"]
+    of_one = given.query("wave == 1 and respondent_id == '0991-7'").set_index("item")["score"]
+    assert scores.loc[("0991", "0991-7")].to_dict() == of_one.to_dict()
+    assert ek.item_scores([], wave=1).shape == (0, 0)
 
 
 def responses(*rows):

@@ -6,6 +6,7 @@ Counts are protected here, once, before any table, figure or text is made of the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,13 @@ from evalkit.errors import DataError
 from evalkit.groups import numbered, require_once
 from evalkit.protected_surveys import EVERY, survey_waves
 from evalkit.reasons import withhold
-from evalkit.survey import AGREES_FROM
+from evalkit.survey import (
+    AGREES_FROM,
+    cliffs_delta,
+    mcnemar_test,
+    paired_shift,
+    probability_of_superiority,
+)
 from evalkit.synthetic_controls import (
     synthetic_control,
     synthetic_control_path,
@@ -31,6 +38,7 @@ from evalkit.synthetic_controls import (
 from evalkit.uncertainty import wilson_interval, z_value
 
 __all__ = [
+    "ItemComparisons",
     "answers_behind",
     "answers_by_wave",
     "baseline_shares",
@@ -48,6 +56,8 @@ __all__ = [
     "indicator_synthetic_controls",
     "indicator_synthetic_path",
     "indicator_totals",
+    "item_comparisons",
+    "item_scores",
     "measure_starts",
     "pairs_behind",
     "protected_changes",
@@ -214,6 +224,77 @@ def answers_behind(
     number = answers.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
     groups = answers[keys].loc[~pd.Series(number).duplicated().to_numpy()]
     return answers.loc[pd.MultiIndex.from_frame(groups).isin(kept)[number]]
+
+
+class ItemComparisons(NamedTuple):
+    """Two waves compared over all municipalities that are shown, a row for each item."""
+
+    tests: pd.DataFrame  # of mcnemar_test
+    shifts: pd.DataFrame  # of paired_shift
+    superiority: pd.DataFrame  # of probability_of_superiority
+    deltas: pd.DataFrame  # of cliffs_delta
+
+
+def item_comparisons(
+    parts: Iterable[pd.DataFrame], changes: pd.DataFrame, *, before: int, after: int
+) -> ItemComparisons:
+    """Two waves compared item by item, so that not all answers need be in memory at once.
+
+    Only answers of municipalities whose change in the item is shown are counted: no sum then
+    tells of one that is hidden.
+
+    Parameters
+    ----------
+    parts
+        Answers as from ``answers_by_wave``, all of one or more items at a time.
+    changes
+        As from ``protected_changes``: whose change in which item is shown.
+    before, after
+        The waves.
+
+    Raises
+    ------
+    DataError
+        If there is no part.
+    """
+    linked = {"by": ("item",), "before": before, "after": after}
+    each = {"by": ("item",), "first": before, "second": after}
+    found = [
+        (
+            mcnemar_test(behind, **linked),
+            paired_shift(behind, **linked),
+            probability_of_superiority(behind, **each),
+            cliffs_delta(behind, **each),
+        )
+        for behind in (answers_behind(part, changes) for part in parts)
+    ]
+    if not found:
+        raise DataError(f"no answers to compare wave {before} and {after} by; expected some items")
+    return ItemComparisons(
+        *(pd.concat(estimates, ignore_index=True) for estimates in zip(*found, strict=True))
+    )
+
+
+def item_scores(parts: Iterable[pd.DataFrame], *, wave: int) -> pd.DataFrame:
+    """The answers of one wave as scales take them, read item by item.
+
+    Parameters
+    ----------
+    parts
+        Answers as from ``answers_by_wave``, all of one or more items at a time.
+    wave
+        The wave.
+
+    Returns
+    -------
+    DataFrame
+        A row for each respondent of each municipality, a column with the scores of each item.
+    """
+    person = [CODE, "respondent_id"]
+    of_wave = [part.loc[part["wave"] == wave, [*person, "item", "score"]] for part in parts]
+    if not of_wave:
+        return pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=person))
+    return pd.concat(of_wave).pivot(index=person, columns="item", values="score")
 
 
 def sample_and_population(

@@ -14,6 +14,7 @@ __all__ = ["cronbach_alpha", "mcdonald_omega", "one_factor_loadings"]
 
 FEWEST_RESPONDENTS = 10
 LARGEST_LOADING = np.sqrt(1 - 0.005)  # an item always has some variance of its own
+DRAWN_AT_ONCE = 2_000_000  # counts of respondents in replicates, so that memory is bounded
 MOST_IMPROPER = 0.1  # share of replicates with an item at that bound; above it, no limits
 
 
@@ -210,10 +211,15 @@ def _drawn_covariances(complete: np.ndarray, replicate_count: int, seed: int) ->
     """Covariances of the items in each bootstrap replicate of the respondents."""
     n = len(complete)
     generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(n, np.full(n, 1 / n), size=replicate_count).astype(float)
-    means = drawn @ complete / n
-    products = np.einsum("bn,ni,nj->bij", drawn, complete, complete, optimize=True)
-    return (products - n * means[:, :, None] * means[:, None, :]) / (n - 1)
+    at_once = max(1, DRAWN_AT_ONCE // n)  # the draws are the same, however many are made at once
+    found = []
+    for first in range(0, replicate_count, at_once):
+        size = min(at_once, replicate_count - first)
+        drawn = generator.multinomial(n, np.full(n, 1 / n), size=size).astype(float)
+        means = drawn @ complete / n
+        products = np.einsum("bn,ni,nj->bij", drawn, complete, complete, optimize=True)
+        found.append((products - n * means[:, :, None] * means[:, None, :]) / (n - 1))
+    return np.concatenate(found)
 
 
 def _omega(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

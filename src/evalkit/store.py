@@ -29,6 +29,7 @@ __all__ = [
     "observation_parts",
     "observations_folder",
     "processed_parts",
+    "read_answers",
     "read_observation_sources",
     "read_observations",
     "read_own_observations",
@@ -226,6 +227,35 @@ def read_own_observations(study: str, processed_dir: str | Path) -> pd.DataFrame
     return own_rows(folder).reset_index(drop=True)
 
 
+def read_answers(study: str, processed_dir: str | Path, item: str) -> pd.DataFrame:
+    """All answers to one item of the surveys, for studies with very many answers.
+
+    Parameters
+    ----------
+    study, processed_dir
+        As for ``read_processed``.
+    item
+        The item, which stands in ``items``.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``AnswersTable`` in file order; none where nobody was asked.
+
+    Raises
+    ------
+    DataError
+        If the study has not been processed, or has no such item.
+    """
+    known = read_processed("items", study, processed_dir)["item"].tolist()
+    if item not in known:
+        raise DataError(f"no item {item!r} in {study}; expected one of {', '.join(known)}")
+    path = Path(processed_dir) / study / "answers.parquet"
+    if not path.is_file():
+        return read_processed("answers", study, processed_dir)
+    return _filtered(path, pc.field("item") == item)
+
+
 def processed_parts(
     table: str,
     study: str,
@@ -269,12 +299,12 @@ def processed_parts(
     codes = _municipalities_in(path)
     for first in range(0, max(len(codes), 1), municipality_count):
         wanted = codes[first : first + municipality_count]
-        yield pd.read_parquet(
-            path,
-            filters=pc.field("municipality_code").isin(wanted),
-            use_threads=False,  # nothing is read ahead, of which much would be kept in memory
-            pre_buffer=False,
-        )
+        yield _filtered(path, pc.field("municipality_code").isin(wanted))
+
+
+def _filtered(path: Path, wanted: pc.Expression) -> pd.DataFrame:
+    """Some rows of a file, of which nothing is read ahead: much of that would stay in memory."""
+    return pd.read_parquet(path, filters=wanted, use_threads=False, pre_buffer=False)
 
 
 def _municipalities_in(path: Path) -> list[str]:

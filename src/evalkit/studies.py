@@ -63,6 +63,7 @@ READING_ALL = {  # and all rows of certain tables: the country's numbers change 
     "read_series": ("observations", "indicators"),
     "read_own_observations": ("observations", "indicators", "facts"),
     "read_observations": ("observations",),
+    "read_answers": ("answers", "items"),
     "read_observation_sources": ("observations",),
     "observation_parts": ("observations",),
 }
