@@ -1,7 +1,8 @@
 """The whole command, killed at random moments: readers never meet half of a report, and the next
 call ends with the bytes of an undisturbed one.
 
-Twenty-five random moments by default (``EVALKIT_KILL_MOMENTS``), as in test_runs_killed.py.
+Twenty-five random moments by default (``EVALKIT_KILL_MOMENTS``), as in test_runs_killed.py; a
+command that goes on is killed too.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ import pytest
 from small_project import write_small_project
 
 MOMENTS = int(os.environ.get("EVALKIT_KILL_MOMENTS", "25"))
+KILLS = 3  # one after the other, each of a command that goes on from the one before
 COMMANDS = {
     "report": ("report", "lite", "--engine", "embedded"),
     "short report": (
@@ -88,28 +90,28 @@ def undisturbed(tmp_path_factory):
     return made
 
 
-@pytest.mark.parametrize("moment", range(MOMENTS))
-def test_a_command_killed_at_a_random_moment_leaves_whole_reports_and_goes_on(
-    tmp_path, undisturbed, moment
+@pytest.mark.parametrize("first", range(0, MOMENTS, KILLS))
+def test_a_command_killed_again_and_again_leaves_whole_reports_and_goes_on(
+    tmp_path, undisturbed, first
 ):
-    chance = random.Random(1000 + moment)
-    what = sorted(COMMANDS)[moment % len(COMMANDS)]
+    what = sorted(COMMANDS)[first // KILLS % len(COMMANDS)]
     before, old, new, seconds = undisturbed[what]
     project = tmp_path / "project"
     shutil.copytree(before, project, symlinks=True)
     judge(project, "reached")
-    process = begin(project, what)
-    time.sleep(chance.uniform(0.0, seconds))
-    family = []
-    with contextlib.suppress(psutil.NoSuchProcess):
-        family = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    _, alive = psutil.wait_procs(family, timeout=10)
+    for moment in range(first, min(first + KILLS, MOMENTS)):
+        process = begin(project, what)
+        time.sleep(random.Random(1000 + moment).uniform(0.0, seconds))
+        family = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        _, alive = psutil.wait_procs(family, timeout=10)
 
-    assert alive == []
-    for name, content in for_readers(results(project), what).items():
-        assert content in (old.get(name), new.get(name)), name
+        assert alive == []
+        for name, content in for_readers(results(project), what).items():
+            assert content in (old.get(name), new.get(name)), name
 
     finish(project, what)
 

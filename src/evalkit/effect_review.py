@@ -19,6 +19,7 @@ ENDS = [
     *["before_period", "before_value", "before_qualifier"],
     *["after_period", "after_value", "after_qualifier"],
 ]
+HIDDEN = ["before_hidden", "after_hidden"]
 
 
 def indicator_changes(
@@ -35,7 +36,8 @@ def indicator_changes(
     Parameters
     ----------
     indicators, observations, targets
-        Rows of their tables. Values of groups within a municipality are passed over.
+        Rows of their tables; observations as from ``withheld_values`` where some are withheld.
+        Values of groups within a municipality are passed over.
     municipality_codes
         Those asked for.
     start
@@ -49,7 +51,8 @@ def indicator_changes(
         One row per municipality and indicator: ``municipality_code``, ``indicator_id``, ``name``,
         ``unit``, ``before_period``, ``before_value``, ``before_qualifier`` (the last that began
         before the start), ``after_period``, ``after_value``, ``after_qualifier`` (the latest
-        since), ``change``, ``target_value``,
+        since), ``before_hidden`` and ``after_hidden`` (there are values, and all are hidden),
+        ``change``, ``target_value``,
         ``target_direction``, ``due``, ``reached`` (missing without a value after, or a target),
         ``area_count`` (areas with values at both times), ``standing`` (of ``STANDINGS``),
         ``source``, ``locator``.
@@ -79,13 +82,16 @@ def indicator_changes(
     remaining = sign * (rows["target_value"] - rows["after_value"])
     pairs = pd.MultiIndex.from_frame(rows[keys])
     compared = areas.groupby(keys).size().reindex(pairs, fill_value=0).to_numpy()
-    hidden = own.groupby(keys)["is_hidden"].any().reindex(pairs).fillna(False).to_numpy(dtype=bool)
     before, after = rows["before_value"].notna(), rows["after_value"].notna()
+    hides = _hidden_ends(own, start).reindex(pairs, fill_value=False).set_axis(rows.index)
+    no_before, no_after = ~before & hides["before"], ~after & hides["after"]
     standing = pd.Series("change_only", index=rows.index, dtype=object)
     standing = standing.mask(before & after & (compared > 0), "compared")
     standing = standing.mask(before & ~after, "no_after").mask(after & ~before, "no_before")
-    standing = standing.mask(~before & ~after, "no_value").mask(~before & ~after & hidden, "hidden")
+    standing = standing.mask(~before & ~after, "no_value").mask(no_before | no_after, "hidden")
     return rows.assign(
+        before_hidden=no_before,
+        after_hidden=no_after,
         change=rows["after_value"] - rows["before_value"],
         reached=(remaining <= 0).astype("boolean").mask(remaining.isna()),
         area_count=compared,
@@ -96,6 +102,7 @@ def indicator_changes(
             "name",
             "unit",
             *ENDS,
+            *HIDDEN,
             "change",
             "target_value",
             "target_direction",
@@ -205,12 +212,23 @@ def dated_values(
         for code in municipality_codes
     ]
     values = pd.concat(parts, ignore_index=True)
-    values = values.loc[values["group"].isna() & values["value"].notna()].reset_index(drop=True)
+    withheld = values["withheld"].notna()
+    values = values.loc[values["group"].isna() & (values["value"].notna() | withheld)]
+    values = values.reset_index(drop=True)
     few = primary_reasons(values["numerator"], values["denominator"], threshold=smallest_count)
     counted = values["numerator"].notna() & values["denominator"].notna()
     persons = values["unit"].isin(PERSON_UNITS) & (values["value"] < smallest_count)
-    hidden = (counted & few.notna()) | persons
+    hidden = values["withheld"].notna() | (counted & few.notna()) | persons
     return values.assign(is_hidden=hidden.astype(bool), **period_days(values["period"]))
+
+
+def _hidden_ends(values: pd.DataFrame, start: str) -> pd.DataFrame:
+    """Per municipality and indicator, whether a value ``before`` a day, or ``after``, is hidden."""
+    before = values["first_day"] < pd.Timestamp(start)
+    ends = pd.DataFrame(
+        {"before": values["is_hidden"] & before, "after": values["is_hidden"] & ~before}
+    )
+    return ends.groupby([values["municipality_code"], values["indicator_id"]]).any()
 
 
 def before_and_after(values: pd.DataFrame, start: str) -> pd.DataFrame:

@@ -420,6 +420,17 @@ def _owners(name: str, table: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) 
     return pd.Series("", index=table.index, dtype="str")
 
 
+def _claim_owners(every: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Series:
+    """The municipality of the row that a claim was read from, else that it is named after."""
+    owners = owners_of(every["subject"], tables["municipalities"])
+    observations = tables.get(OBSERVATIONS)
+    if observations is None or observations.empty:
+        return owners
+    row = observations.set_index("observation_id")["municipality_code"].dropna()
+    of_row = every["subject"].map(row).where(every["table"] == OBSERVATIONS)
+    return of_row.astype(object).where(of_row.notna(), owners)
+
+
 def _hashes_by_owner(table: pd.DataFrame, owners: pd.Series) -> dict[str, str]:
     rows = _row_hashes(table)
     codes, names = pd.factorize(owners, sort=True)
@@ -479,9 +490,7 @@ def _write(
         rows = pq.read_metadata(on_disk / "rows.parquet").num_rows
         contents.loc[contents["table"] == OBSERVATIONS, "row_count"] = rows
     made = {
-        "claims": every.assign(
-            municipality_code=owners_of(every["subject"], read.tables["municipalities"])
-        ),
+        "claims": every.assign(municipality_code=_claim_owners(every, read.tables)),
         "sources": formatted_references(read.folder / SOURCES, read.sources),
         "study": about,
         "contents": contents,

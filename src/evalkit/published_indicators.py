@@ -6,13 +6,50 @@ import pandas as pd
 
 from evalkit.process import period_days
 
-__all__ = ["indicator_overview", "indicator_values"]
+__all__ = ["indicator_overview", "indicator_values", "withheld_values"]
+
+COUNTS = ("value", "numerator", "denominator")
 
 
 def listed(ids: pd.Series) -> pd.Series:
     """Identifiers separated by semicolons, as lists."""
     return ids.map(
         lambda given: [part.strip() for part in given.split(";")] if isinstance(given, str) else []
+    )
+
+
+def withheld_values(observations: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
+    """The observations without what a report hides, so that tables and sentences hide the same.
+
+    Parameters
+    ----------
+    observations
+        Rows of ``ObservationsTable``.
+    claims
+        The study's claims, with ``withheld``: why some are not to be shown.
+
+    Returns
+    -------
+    DataFrame
+        The same rows; values and counts that are withheld are missing, with the note on a
+        withheld value, and ``withheld`` says why the value is: ``too_few``,
+        ``base_too_small`` or ``can_be_derived``.
+    """
+    told = claims.loc[(claims["table"] == "observations") & claims["withheld"].notna()]
+    ids = observations["observation_id"]
+    reasons = {
+        name: ids.map(
+            told.loc[told["quantity"] == name]
+            .drop_duplicates("subject")
+            .set_index("subject")["withheld"]
+        )
+        for name in COUNTS
+    }
+    withheld = reasons["value"].astype(object)
+    return observations.assign(
+        **{name: observations[name].mask(reason.notna()) for name, reason in reasons.items()},
+        note=observations["note"].mask(withheld.notna()),
+        withheld=withheld.where(withheld.notna(), None),
     )
 
 
@@ -26,7 +63,8 @@ def indicator_values(
     indicators
         Rows of ``IndicatorsTable``; those of the municipality, or of none, count.
     observations
-        Rows of ``ObservationsTable``; values of other municipalities are left out.
+        Rows of ``ObservationsTable``, or those of ``withheld_values``; values of other
+        municipalities are left out.
     municipality_code
         The municipality.
 
@@ -36,8 +74,10 @@ def indicator_values(
         One row per value, by indicator and time: ``indicator_id``, ``name``, ``unit``,
         ``is_own`` (the municipality's own, not another area's), ``area``, ``group``,
         ``period``, ``first_day``, ``value``, ``numerator``, ``denominator``, ``qualifier``,
-        ``note``, ``source``, ``locator``.
+        ``note``, ``withheld`` (why the value is not shown), ``source``, ``locator``.
     """
+    if "withheld" not in observations:
+        observations = observations.assign(withheld=None)
     own = indicators.loc[
         indicators["municipality_code"].fillna(municipality_code) == municipality_code
     ]
@@ -69,6 +109,7 @@ def indicator_values(
             "denominator",
             "qualifier",
             "note",
+            "withheld",
             "source",
             "locator",
         ]
@@ -89,7 +130,8 @@ def indicator_overview(
     Parameters
     ----------
     indicators, observations, targets
-        Rows of ``IndicatorsTable``, ``ObservationsTable``, ``TargetsTable``.
+        Rows of ``IndicatorsTable``, ``ObservationsTable`` (or ``withheld_values``),
+        ``TargetsTable``.
     municipality_code
         The municipality.
 
@@ -99,7 +141,8 @@ def indicator_overview(
         One row per indicator and target (an indicator without a target has one row):
         ``indicator_id``, ``name``, ``unit``, ``level``, ``direction``, ``data_source``,
         ``value_count`` (periods with a value), ``first_period``, ``first_value``,
-        ``latest_period``, ``latest_value``, ``latest_qualifier``, ``target_id``,
+        ``latest_period``, ``latest_value``, ``latest_qualifier``, ``latest_withheld`` (why the
+        latest value is not shown), ``target_id``,
         ``target_value``, ``target_direction``, ``target_unit``, ``due``,
         ``remaining_distance`` (in the indicator's unit; positive while the target is not met,
         missing without value or target), ``reached``, ``met_at_first``, ``source``,
@@ -107,17 +150,21 @@ def indicator_overview(
     """
     own = indicators.loc[indicators["municipality_code"] == municipality_code]
     values = indicator_values(own, observations=observations, municipality_code=municipality_code)
-    values = values.loc[values["is_own"] & values["group"].isna() & values["value"].notna()]
+    known = values["value"].notna() | values["withheld"].notna()
+    values = values.loc[values["is_own"] & values["group"].isna() & known]
     by_indicator = values.groupby("indicator_id", sort=False)
-    first = by_indicator[["period", "value"]].first().add_prefix("first_")
+    first = by_indicator.head(1).set_index("indicator_id")[["period", "value"]].add_prefix("first_")
     latest = (
         by_indicator.tail(1)
-        .set_index("indicator_id")[["period", "value", "qualifier", "source", "locator"]]
+        .set_index("indicator_id")[
+            ["period", "value", "qualifier", "withheld", "source", "locator"]
+        ]
         .rename(
             columns={
                 "period": "latest_period",
                 "value": "latest_value",
                 "qualifier": "latest_qualifier",
+                "withheld": "latest_withheld",
                 "source": "value_source",
                 "locator": "value_locator",
             }

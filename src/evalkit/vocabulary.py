@@ -189,7 +189,10 @@ MEASURE_STATUS = {
 # What the values of an indicator allow: a heading, and what may be said.
 STANDINGS = {
     "no_value": ("Ingen verdi", "Ingenting kan sies. Verdien må hentes før målet kan vurderes."),
-    "hidden": ("For få personer", "Verdiene finnes, men bygger på for få personer til å vises."),
+    "hidden": (
+        "Skjulte verdier",
+        "Verdiene finnes, men kan ikke vises uten å si noe om for få personer.",
+    ),
     "no_before": ("Bare etter", "Nivået kan beskrives, men ikke om det har endret seg."),
     "no_after": ("Bare før", "Utgangspunktet er kjent, men ikke hva som skjedde siden."),
     "change_only": (

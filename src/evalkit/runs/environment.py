@@ -32,6 +32,8 @@ ONE_THREAD = dict.fromkeys(
 )
 PINNED = {
     **ONE_THREAD,  # more threads than cores are slow, and another number changes last digits
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # memory that a table took goes back to the system
+    "MALLOC_MMAP_THRESHOLD_": "1000000",  # and that of arrays of a megabyte or more
     "PYTHONHASHSEED": "0",
     "SOURCE_DATE_EPOCH": "0",
     "TZ": "UTC",

@@ -39,9 +39,13 @@ def indicator_changes_table(
             *((names[row.municipality_code],) if several else ()),
             sentence(text_of(row.name)),
             dated(
-                row.before_value, row.unit, row.before_qualifier, row.before_period, row.standing
+                *(row.before_value, row.unit, row.before_qualifier, row.before_period),
+                hidden=row.before_hidden,
             ),
-            dated(row.after_value, row.unit, row.after_qualifier, row.after_period, row.standing),
+            dated(
+                *(row.after_value, row.unit, row.after_qualifier, row.after_period),
+                hidden=row.after_hidden,
+            ),
             target_text(row) or "mangler",
             reached_text(row.reached),
         )
@@ -64,11 +68,13 @@ def indicator_changes_table(
     )
 
 
-def dated(value: float, unit: str, qualifier: str | None, period: str | None, standing: str) -> str:
+def dated(
+    value: float, unit: str, qualifier: str | None, period: str | None, *, hidden: bool
+) -> str:
     """A value with its time, that it is hidden, or that it is missing."""
     if present(value):
         return f"{qualified_text(quantity_text(value, unit), qualifier)} ({date_text(period)})"
-    return "skjult" if standing == "hidden" else "mangler"
+    return "skjult" if hidden else "mangler"
 
 
 def target_text(row) -> str:

@@ -49,11 +49,12 @@ def indicators_table(
     smallest_count
         Smaller counts of persons, children or families are hidden.
     """
-    told = overview[["data_source", "latest_value", "target_value"]].notna().any(axis=1)
+    known = ["data_source", "latest_value", "latest_withheld", "target_value"]
+    told = overview[known].notna().any(axis=1)
     bare = 0 if len(overview) <= LONGEST or not told.any() else int((~told).sum())
     rows = []
     for row in (overview.loc[told] if bare else overview).itertuples(index=False):
-        value = shown_value(row.latest_value, row.unit, row.latest_qualifier, smallest_count)
+        value = latest_text(row, smallest_count)
         when = date_text(row.latest_period)
         rows.append(
             (
@@ -82,6 +83,13 @@ def indicators_table(
         else None,
         source=source_line(overview),
     )
+
+
+def latest_text(row, smallest_count: int) -> str:
+    """The latest value, or that it is hidden and why."""
+    if present(row.latest_withheld):
+        return words.WITHHELD[row.latest_withheld]
+    return shown_value(row.latest_value, row.unit, row.latest_qualifier, smallest_count)
 
 
 def target_text(row) -> str:
