@@ -355,7 +355,7 @@ class MemoryWatch:
             for child in psutil.Process().children(recursive=True):
                 with contextlib.suppress(psutil.Error, AttributeError):
                     total += child.memory_full_info().pss
-            self.peak = max(self.peak, total / 2**20)
+            self.peak = max(self.peak, total / 1e6)
 
 
 def measured(way: str, root: Path, municipalities: int) -> Measured:

@@ -115,6 +115,26 @@ def test_a_change_to_a_hidden_value_is_not_shown(tmp_path):
     assert "kan ikke vises uten å si noe om for få personer" in " ".join(shown.split())
 
 
+@pytest.mark.parametrize("few", [True, False], ids=["few", "no counts"])
+def test_a_plan_s_first_value_is_hidden_and_still_a_baseline(tmp_path, few):
+    read = processed(tmp_path, few=few)
+    seen = ek.withheld_values(read("observations"), read("claims"))
+    goal = read("goals").iloc[:1].assign(kind="result_goal")
+
+    measured = ek.goal_measurability(
+        goal,
+        targets=read("targets"),
+        indicators=read("indicators").assign(goal_ids=goal["goal_id"].item()),
+        observations=seen.loc[seen["period"] == "2022"],
+    )
+
+    shown = ek.targets_table(measured).body
+    assert measured["baseline"].all()
+    assert ("4,7" in shown) != few
+    assert ("for få til å vises (2022)" in shown) == few
+    assert measured["met_at_baseline"].any() != few
+
+
 def test_without_counts_the_same_values_are_shown(tmp_path):
     read = processed(tmp_path, few=False)
 

@@ -54,7 +54,8 @@ def goal_measurability(
     Parameters
     ----------
     goals, targets, indicators, observations
-        Rows of their tables. Goals for society are passed over: they give direction and are
+        Rows of their tables, observations as from ``withheld_values`` where some are withheld.
+        Goals for society are passed over: they give direction and are
         not to be reached within the programme.
     version
         The plan whose goals are asked for; ``None`` for the study's own.
@@ -65,7 +66,8 @@ def goal_measurability(
         One row per goal and indicator, a goal without indicator once; effect goals first:
         ``goal_id``, ``goal``, ``kind``, ``indicator_id``, ``indicator``, ``unit``, ``data_source``,
         ``target_id``, ``target_value``, ``target_direction``, ``due``, ``observation_id``,
-        ``baseline_value``, ``baseline_qualifier``, ``baseline_period``; then True or False for
+        ``baseline_value``, ``baseline_qualifier``, ``baseline_period``, ``baseline_withheld`` (why the
+        value is not shown); then True or False for
 
         - ``what``: an indicator follows the goal;
         - ``for_whom``: the goal or the indicator names a group;
@@ -91,7 +93,7 @@ def goal_measurability(
         "for_whom": said.map(lambda text: bool(GROUPS.search(text))).astype(bool),
         "how_much": rows["target_value"].notna(),
         "by_when": rows["due"].notna(),
-        "baseline": rows["baseline_value"].notna(),
+        "baseline": rows["baseline_period"].notna(),
         "measured_by": rows["data_source"].notna(),
     }
     rows = rows.assign(**parts)
@@ -121,14 +123,16 @@ def indicators_of_goals(indicators: pd.DataFrame) -> pd.DataFrame:
 
 def first_values(observations: pd.DataFrame) -> pd.DataFrame:
     """The earliest value of each indicator that is the municipality's own and not a group's."""
-    own = observations.loc[
-        observations["area"].isna() & observations["group"].isna() & observations["value"].notna()
-    ]
+    if "withheld" not in observations:
+        observations = observations.assign(withheld=None)
+    known = observations["value"].notna() | observations["withheld"].notna()
+    own = observations.loc[observations["area"].isna() & observations["group"].isna() & known]
     first = own.assign(day=period_days(own["period"])["last_day"]).sort_values("day", kind="stable")
     names = {
         "value": "baseline_value",
         "qualifier": "baseline_qualifier",
         "period": "baseline_period",
+        "withheld": "baseline_withheld",
     }
     columns = ["indicator_id", "observation_id", *names]
     return first.drop_duplicates("indicator_id")[columns].rename(columns=names)

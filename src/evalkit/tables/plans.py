@@ -106,7 +106,11 @@ def targets_table(measurability: pd.DataFrame) -> ReportTable:
     directions = {"at_least": "at_least", "at_most": "at_most"}
     rows = []
     for row in own.itertuples():
-        first = qualified_text(quantity_text(row.baseline_value, row.unit), row.baseline_qualifier)
+        first = (
+            words.WITHHELD[row.baseline_withheld]
+            if present(row.baseline_withheld)
+            else qualified_text(quantity_text(row.baseline_value, row.unit), row.baseline_qualifier)
+        )
         when = f" ({date_text(row.baseline_period)})" if first else ""
         target = qualified_text(
             quantity_text(row.target_value, row.unit), directions.get(row.target_direction)
