@@ -355,18 +355,19 @@ def alive(pid):
 
 
 @pytest.mark.skipif(not can_fork(), reason="this system cannot fork")
-def test_shared_work_is_done_once(study):
+@pytest.mark.parametrize("numbers", [5, 3_000_000], ids=["little", "megabytes"])
+def test_shared_work_is_done_once(study, numbers):
     shared = (
         "from evalkit.shared import once\nfrom pathlib import Path\n\ndef compute():\n"
         "    with open('../computed', 'a') as file:\n        file.write('x')\n"
-        "    return list(range(5))\n\nprint(sum(once(('national', study), compute)))"
+        f"    return bytes({numbers})\n\nprint(len(once(('national', {numbers}), compute)))"
     )
     places = ("oslo", "horten", "siljan")
     jobs = [study.job("08-national", place, sources=(shared,)) for place in places]
     study.run(*jobs, workers=1)
 
     assert (study.root / "computed").read_text() == "x"
-    assert [outputs_of(job.output)[0]["text"] for job in jobs] == ["10\n"] * 3
+    assert [outputs_of(job.output)[0]["text"] for job in jobs] == [f"{numbers}\n"] * 3
 
 
 def test_an_input_that_changes_while_it_runs_is_no_success(study):

@@ -64,6 +64,7 @@ READY, RUN, ADOPT, OUTCOME, EVENT = b"Y", b"R", b"A", b"O", b"E"
 HEADER = struct.Struct("!cI")
 TRAILER = struct.Struct("!8si")
 TRAILER_MARK = b"\xffended\xff\xff"
+LARGE_FRAME = 1_000_000  # bytes
 START_SECONDS = 180
 START_TRIES = 3  # to warm another process in the place of a dead one
 RUN_TRIES = 3  # of a task, while each zygote it is begun in dies
@@ -81,8 +82,14 @@ def can_fork() -> bool:
     return sys.platform == "linux" and hasattr(os, "fork") and hasattr(os, "memfd_create")
 
 
-def frame(kind: bytes, content: bytes) -> bytes:
-    return HEADER.pack(kind, len(content)) + content
+def send_frame(connection: socket.socket, kind: bytes, content: bytes) -> None:
+    """Send a frame: a small one at once, a large one without another copy of it in memory."""
+    head = HEADER.pack(kind, len(content))
+    if len(content) < LARGE_FRAME:
+        connection.sendall(head + content)
+    else:
+        connection.sendall(head)
+        connection.sendall(content)
 
 
 # ---------------------------------------------------------------- the owner's side
@@ -195,7 +202,7 @@ class Zygote:
     def adopt(self, handed_over: bytes) -> None:
         """Give what one child computed to the zygote, for every child that comes after."""
         with self._lock, contextlib.suppress(OSError):
-            self._control.sendall(frame(ADOPT, handed_over))
+            send_frame(self._control, ADOPT, handed_over)
 
     def run(self, task: Task) -> Outcome:
         """Run a task in a child; where the zygote itself was killed, in a child of another.
@@ -287,7 +294,8 @@ def _whole_frames(received: bytearray) -> Iterator[tuple[bytes, bytes]]:
         end = HEADER.size + length
         if len(received) < end:
             return
-        content = bytes(received[HEADER.size : end])
+        with memoryview(received) as view:
+            content = bytes(view[HEADER.size : end])
         del received[:end]
         yield kind, content
 
@@ -365,20 +373,21 @@ class _Warm:
 
             with contextlib.suppress(Exception):  # then each notebook computes it itself
                 adopt(content)
+                del content
                 gc.collect()
                 gc.freeze()
         elif kind == RUN:
             self._fork(socket.socket(fileno=descriptors[0]), content)
         return True
 
-    def _exactly(self, size: int) -> bytes:
+    def _exactly(self, size: int) -> bytearray:
         parts = bytearray()
         while len(parts) < size:
             part = self._control.recv(size - len(parts))
             if not part:
                 raise EOFError
             parts += part
-        return bytes(parts)
+        return parts
 
     def _fork(self, connection: socket.socket, request: bytes) -> None:
         pid = os.fork()
@@ -449,7 +458,7 @@ def _sender(connection: socket.socket) -> Callable[[bytes, bytes], None]:
 
     def send(kind: bytes, content: bytes) -> None:
         if os.getpid() == owner:  # not from a process that the notebook forked
-            connection.sendall(frame(kind, content))
+            send_frame(connection, kind, content)
 
     return send
 
@@ -527,7 +536,7 @@ def main() -> None:
         trouble = _warm_up([*PRELOADED, *_own_modules()] if asked is None else asked)
     except Exception as error:  # told to the owner, who then does without
         trouble = f"{type(error).__name__}: {error}"
-    control.sendall(frame(READY, trouble.encode()))
+    send_frame(control, READY, trouble.encode())
     if not trouble:
         with contextlib.suppress(EOFError, ConnectionError):
             _Warm(control).serve()
