@@ -38,7 +38,7 @@ def estimate(changes, treated_count, **more):
 def test_the_effect_is_the_difference_between_the_mean_changes():
     result = estimate([5.0, 7.0, 1.0, 2.0, 3.0], 2)
 
-    assert result["value"].tolist() == [4.0, 4.0]
+    assert result["value"].tolist() == [4.0]
     assert result["treated_count"].iloc[0] == 2
     assert result["pre_period_count"].iloc[0] == 4
 
@@ -69,7 +69,7 @@ def test_the_permutation_limits_are_where_the_test_turns():
 def test_too_few_municipalities_for_the_level_have_no_limits():
     result = estimate([5.0, 1.0, 2.0, 3.0, 2.5], 1)
 
-    assert result["reason"].tolist() == ["too_few_clusters"] * 2
+    assert result["reason"].tolist() == ["too_few_clusters"]
     assert result["lower"].isna().all()
     assert result["value"].notna().all()
 
@@ -127,8 +127,8 @@ def test_a_municipality_with_a_gap_is_left_out():
         values, treated=treated, comparison=comparison, treated_from=2016
     )
 
-    assert result["comparison_count"].tolist() == [2, 2]
-    assert result["value"].tolist() == [3.5, 3.5]
+    assert result["comparison_count"].tolist() == [2]
+    assert result["value"].tolist() == [3.5]
 
 
 def test_a_code_in_both_groups_is_refused():
@@ -260,7 +260,7 @@ def test_changes_that_do_not_differ_at_all_have_no_limits(inference):
 
         assert set(result["reason"]) == {"design_cannot_answer"}
         assert result[["lower", "upper", "p_value", "smallest_change"]].isna().all(axis=None)
-        assert result["value"].tolist() == pytest.approx([changes[0] - changes[-1]] * 2)
+        assert result["value"].tolist() == pytest.approx([changes[0] - changes[-1]])
 
 
 def test_two_errors_of_nought_give_no_limits():

@@ -106,12 +106,12 @@ def test_the_trend_and_its_interval_equal_those_of_a_regression_library():
 def test_three_years_are_too_few_for_a_trend():
     result = indicator_trend(series(1.0, 2.0, 3.0))
 
-    assert result["reason"].tolist() == ["too_few_periods"] * 2
+    assert result["reason"].tolist() == ["too_few_periods"]
     assert result["value"].isna().all()
 
 
 def test_the_wider_level_gives_the_wider_interval_in_the_next_row():
-    result = indicator_trend(series(1.0, 3.0, 2.0, 5.0, 4.0))
+    result = indicator_trend(series(1.0, 3.0, 2.0, 5.0, 4.0), confidence_levels=(0.95, 0.998))
 
     assert result["confidence_level"].tolist() == [0.95, 0.998]
     assert result["upper"].is_monotonic_increasing
@@ -328,10 +328,7 @@ def test_overdispersion_of_four_municipalities_cannot_be_known():
 def test_a_base_of_zero_is_refused_in_its_row():
     result = funnel_limits(funnel_counts((1, 10), (0, 0), (2, 10)), kind="share")
 
-    assert (
-        result.loc[result["municipality_code"] == "0001", "reason"].tolist()
-        == ["base_too_small"] * 2
-    )
+    assert result.set_index("municipality_code")["reason"]["0001"] == "base_too_small"
 
 
 def test_a_count_of_zero_is_refused_on_a_log_scale():
@@ -387,7 +384,7 @@ def test_real_series_get_a_trend_or_a_reason(shared_data):
 
     result = indicator_trend(values)
 
-    assert len(result) == 2 * values["municipality_code"].nunique()
+    assert len(result) == values["municipality_code"].nunique()
     assert (result["value"].notna() ^ result["reason"].notna()).all()
 
 

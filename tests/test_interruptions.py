@@ -143,7 +143,7 @@ def test_newey_west_errors_are_those_of_statsmodels():
     fitted = sm.OLS(value, design).fit(
         cov_type="HAC", cov_kwds={"maxlags": 2, "use_correction": True}, use_t=True
     )
-    level = result.loc["level_change"].iloc[0]
+    level = result.loc["level_change"]
     assert level["standard_error"] == pytest.approx(fitted.bse[2])
     assert [level["lower"], level["upper"]] == pytest.approx(fitted.conf_int()[2].tolist())
 

@@ -3,7 +3,9 @@ import pandas as pd
 import pytest
 
 from evalkit.errors import DataError
+from evalkit.indicators import indicator_trend
 from evalkit.pooling import forest_rows, meta_regression, pooled_estimate
+from evalkit.preparation import with_standard_error
 
 
 def estimates(*values, error=1.0, **more):
@@ -38,7 +40,7 @@ def test_with_equal_errors_all_estimators_give_the_excess_variance(estimator):
 def test_one_municipality_is_not_pooled():
     result = pooled_estimate(estimates(2.0))
 
-    assert result["reason"].tolist() == ["too_few_clusters"] * 2
+    assert result["reason"].tolist() == ["too_few_clusters"]
     assert result["value"].isna().all()
 
 
@@ -105,7 +107,7 @@ def test_an_endless_standard_error_has_no_weight():
 
     assert result["study_count"] == 2
     assert result["value"] == pytest.approx(1.5)
-    assert pooled_estimate(alone)["reason"].tolist() == ["too_few_clusters"] * 2
+    assert pooled_estimate(alone)["reason"].tolist() == ["too_few_clusters"]
 
 
 def test_the_forest_shows_each_municipality_with_its_own_limits():
@@ -178,8 +180,12 @@ def test_a_prediction_grows_with_the_unit_and_the_confidence():
     table = estimates(0.0, 4.0, 8.0, 12.0)
     thousandths = table.assign(value=1000 * table["value"], standard_error=1000.0)
 
-    limits = pooled_estimate(table)[["prediction_lower", "prediction_upper"]].to_numpy()
-    scaled = pooled_estimate(thousandths)[["prediction_lower", "prediction_upper"]].to_numpy()
+    limits, scaled = (
+        pooled_estimate(rows, confidence_levels=(0.95, 0.998))[
+            ["prediction_lower", "prediction_upper"]
+        ].to_numpy()
+        for rows in (table, thousandths)
+    )
 
     assert scaled == pytest.approx(1000 * limits, rel=1e-5)
     assert limits[1, 0] < limits[0, 0] < limits[0, 1] < limits[1, 1]
@@ -229,3 +235,22 @@ def test_a_standard_error_of_zero_is_refused():
 def test_an_unknown_estimator_is_refused_with_the_known_ones():
     with pytest.raises(DataError, match="paule_mandel"):
         pooled_estimate(estimates(1.0, 2.0), estimator="best")
+
+
+def test_trends_of_municipalities_are_pooled_with_the_defaults_alone():
+    years, slopes = range(2014, 2020), {"0301": 1.0, "1103": 2.0, "4601": 3.0}
+    wobble = dict(zip(years, (0.1, -0.1, -0.1, 0.1, 0.0, 0.0), strict=True))
+    values = pd.DataFrame(
+        [
+            (code, "absence", year, slope * (year - 2014) + wobble[year])
+            for code, slope in slopes.items()
+            for year in years
+        ],
+        columns=["municipality_code", "indicator_id", "year", "value"],
+    )
+
+    result = pooled_estimate(with_standard_error(indicator_trend(values)))
+
+    wobbling = np.polyfit(list(years), list(wobble.values()), 1)[0]
+    assert result["study_count"].tolist() == [3]
+    assert result["value"].item() == pytest.approx(2.0 + wobbling)

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from inspect import ismodule
+from inspect import Parameter, isfunction, ismodule, signature
 
 import pytest
 
@@ -37,3 +37,28 @@ def test_a_public_name_is_no_module_after_all_modules_are_imported():
 
 def test_every_public_name_has_a_home():
     assert sorted(evalkit.HOMES) == sorted(evalkit.__all__)
+
+
+STANDARD = {"confidence_level": 0.95, "confidence_levels": (0.95,)}
+
+
+def default_levels():
+    """The default of every level that a public function takes, by function and parameter."""
+    functions = {name: getattr(evalkit, name) for name in evalkit.__all__}
+    return {
+        (name, parameter): signature(function).parameters[parameter].default
+        for name, function in functions.items()
+        if isfunction(function)
+        for parameter in STANDARD
+        if parameter in signature(function).parameters
+        and signature(function).parameters[parameter].default is not Parameter.empty
+    }
+
+
+def test_every_public_function_takes_95_per_cent_alone_unless_told_otherwise():
+    defaults = default_levels()
+
+    assert len(defaults) > 40
+    assert {
+        names: default for names, default in defaults.items() if default != STANDARD[names[1]]
+    } == {}

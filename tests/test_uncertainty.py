@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from evalkit.errors import DataError
 from evalkit.uncertainty import (
-    COMMON_LEVELS,
     byar_interval,
     count_interval,
     effective_base,
@@ -137,7 +136,7 @@ def test_from_ten_events_byar_is_close_to_exact(count):
 def test_one_call_gives_both_levels_with_their_method():
     rows = share_limits(
         pd.DataFrame({"item": ["plan"], "count": [3], "base": [10]}),
-        confidence_levels=COMMON_LEVELS,
+        confidence_levels=(0.95, 0.998),
     )
 
     assert rows["confidence_level"].tolist() == [0.95, 0.998]

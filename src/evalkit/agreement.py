@@ -16,7 +16,7 @@ from statsmodels.stats.inter_rater import cohens_kappa as two_coder_kappa
 
 from evalkit.errors import DataError
 from evalkit.reasons import checked_reason
-from evalkit.uncertainty import COMMON_LEVELS
+from evalkit.uncertainty import STANDARD_LEVELS
 
 __all__ = ["cohen_kappa", "fleiss_kappa", "krippendorff_alpha"]
 
@@ -42,7 +42,7 @@ def krippendorff_alpha(
     measurement: str = "nominal",
     replicate_count: int = 2000,
     seed: int = 1,
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Krippendorff's alpha, for any number of coders and any gaps.
 
@@ -113,7 +113,7 @@ def cohen_kappa(
     codings: pd.DataFrame,
     *,
     weights: str = "none",
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Cohen's kappa for two coders, plain or weighted for ordered codes.
 
@@ -171,7 +171,7 @@ def cohen_kappa(
 
 
 def fleiss_kappa(
-    codings: pd.DataFrame, *, confidence_levels: Sequence[float] = COMMON_LEVELS
+    codings: pd.DataFrame, *, confidence_levels: Sequence[float] = STANDARD_LEVELS
 ) -> pd.DataFrame:
     """Fleiss's kappa for any number of coders and nominal codes; gaps are allowed.
 

@@ -13,6 +13,7 @@ from evalkit.errors import DataError
 from evalkit.groups import grouped, numbered
 from evalkit.reasons import reason_where, withhold
 from evalkit.survey import AGREES_FROM
+from evalkit.uncertainty import STANDARD_LEVELS
 
 __all__ = ["bootstrap_change"]
 
@@ -30,7 +31,7 @@ def bootstrap_change(
     measure: str = "share",
     cluster: str | None = None,
     agrees_from: float = AGREES_FROM,
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
     replicate_count: int = 1000,
     crosswalk: pd.DataFrame | None = None,
 ) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import pandas as pd
 from evalkit.agreement import krippendorff_alpha
 from evalkit.errors import DataError
 from evalkit.reasons import checked_reason
-from evalkit.uncertainty import COMMON_LEVELS
+from evalkit.uncertainty import STANDARD_LEVELS
 from evalkit.vocabulary import ANONYMITY
 
 __all__ = [
@@ -141,7 +141,7 @@ def theme_agreement(
     *,
     replicate_count: int = 2000,
     seed: int = 1,
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Krippendorff's alpha of each theme: whether the coders gave it to the same units.
 

@@ -27,7 +27,7 @@ from evalkit.effect_limits import (
 )
 from evalkit.errors import DataError
 from evalkit.reasons import checked_reason
-from evalkit.uncertainty import COMMON_LEVELS
+from evalkit.uncertainty import STANDARD_LEVELS
 
 __all__ = [
     "cross_section_difference",
@@ -51,7 +51,7 @@ def difference_in_differences(
     comparison: Sequence[str],
     treated_from: int,
     inference: str = "permutation",
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
     seed: int = 1,
 ) -> pd.DataFrame:
     """Mean change after the measure began, in treated against comparison municipalities.
@@ -123,7 +123,7 @@ def event_study(
     comparison: Sequence[str],
     treated_from: int,
     inference: str = "permutation",
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
     seed: int = 1,
 ) -> pd.DataFrame:
     """The difference between the groups in each year, against the last year before the measure.
@@ -217,7 +217,7 @@ def pretrend_check(
 def cross_section_difference(
     answers: pd.DataFrame,
     *,
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Difference in differences where different persons answered before and after.
 
@@ -312,7 +312,7 @@ def _checked_answers(answers):
 
 
 def difference_of_changes(
-    changes: pd.DataFrame, *, confidence_levels: Sequence[float] = COMMON_LEVELS
+    changes: pd.DataFrame, *, confidence_levels: Sequence[float] = STANDARD_LEVELS
 ) -> pd.DataFrame:
     """Difference in differences from two published changes and their standard errors.
 

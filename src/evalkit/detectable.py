@@ -16,7 +16,7 @@ from scipy import stats
 from scipy.special import ndtr, ndtri
 
 from evalkit.errors import DataError
-from evalkit.uncertainty import effective_base
+from evalkit.uncertainty import STANDARD_LEVEL, effective_base
 
 __all__ = [
     "cluster_design_effect",
@@ -338,7 +338,7 @@ def required_base(
     *,
     margin: float = 0.05,
     share: float = 0.5,
-    confidence_level: float = 0.95,
+    confidence_level: float = STANDARD_LEVEL,
 ) -> Any:
     """Answers needed for a share to be known within a margin, in a population of that size.
 

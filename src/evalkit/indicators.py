@@ -18,7 +18,7 @@ from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
 from evalkit.groups import require_once
 from evalkit.reasons import checked_reason
-from evalkit.uncertainty import COMMON_LEVELS, newcombe_difference_interval
+from evalkit.uncertainty import STANDARD_LEVELS, newcombe_difference_interval
 
 __all__ = [
     "comparison_with_areas",
@@ -163,7 +163,7 @@ def distance_to_target(values: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFr
 def indicator_trend(
     values: pd.DataFrame,
     *,
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
     minimum_periods: int = MINIMUM_PERIODS,
 ) -> pd.DataFrame:
     """Average change per year of each series, with its uncertainty.
@@ -243,7 +243,7 @@ def reach_probability(
     targets: pd.DataFrame,
     *,
     rule: str,
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
     minimum_periods: int = MINIMUM_PERIODS,
 ) -> pd.DataFrame:
     """Probability that a series meets its target in the target year, if a stated rule holds.
@@ -466,7 +466,7 @@ def comparison_with_areas(
     *,
     areas_contain_municipality: bool,
     minimum_others: int = MINIMUM_OTHERS,
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Each value beside the value of its county, the country or another area.
 
@@ -610,7 +610,7 @@ def funnel_limits(
     *,
     kind: str,
     comparison_value: float | None = None,
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
     overdispersion: str = "none",
     scale: str = "square_root",
     winsorised_share: float = 0.1,
@@ -633,7 +633,8 @@ def funnel_limits(
     comparison_value
         The centre of the funnel; by default the pooled value, and 1 for a ratio.
     confidence_levels
-        One row is given per municipality and level.
+        One row is given per municipality and level. A funnel is usually drawn with two and three
+        standard errors: ``(0.95, 0.998)``.
     overdispersion
         ``"none"``, ``"multiplicative"`` or ``"additive"``.
     scale
@@ -737,7 +738,7 @@ def inequality_indices(
     groups: pd.DataFrame,
     *,
     by: Sequence[str] = ("municipality_code", "indicator_id"),
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Slope index and relative index of inequality over ordered social groups.
 

@@ -16,7 +16,7 @@ from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
 from evalkit.groups import require_once
 from evalkit.reasons import checked_reason
-from evalkit.uncertainty import COMMON_LEVELS
+from evalkit.uncertainty import STANDARD_LEVELS
 
 __all__ = ["interrupted_counts", "interrupted_series", "interrupted_series_path"]
 
@@ -55,7 +55,7 @@ def interrupted_series(
     interrupted_at: int,
     lag_count: int | None = None,
     errors: str = "small_sample",
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
     minimum_periods: int = FEWEST_PERIODS,
 ) -> pd.DataFrame:
     """Change of level and of trend, by segmented regression with Newey-West errors.
@@ -174,7 +174,7 @@ def interrupted_counts(
     season_length: int | None = None,
     harmonic_count: int = 2,
     interval: str = "t",
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
     minimum_periods: int = FEWEST_PERIODS,
 ) -> pd.DataFrame:
     """Ratio by which a rate changed when the measure began, given its trend and season.

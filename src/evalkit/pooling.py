@@ -14,7 +14,7 @@ from evalkit.goals import smallest_detectable_change
 from evalkit.groups import require_once
 from evalkit.prediction_limits import confidence_distribution_limits
 from evalkit.reasons import checked_reason
-from evalkit.uncertainty import COMMON_LEVELS
+from evalkit.uncertainty import STANDARD_LEVEL, STANDARD_LEVELS
 
 __all__ = ["forest_rows", "meta_regression", "pooled_estimate"]
 
@@ -32,7 +32,7 @@ def pooled_estimate(
     estimator: str = "reml",
     interval: str = "modified_hartung_knapp",
     prediction: str = "confidence_distribution",
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Average effect over municipalities, allowing the effects to differ between them.
 
@@ -127,7 +127,7 @@ def forest_rows(
     estimator: str = "reml",
     interval: str = "modified_hartung_knapp",
     prediction: str = "confidence_distribution",
-    confidence_level: float = 0.95,
+    confidence_level: float = STANDARD_LEVEL,
 ) -> pd.DataFrame:
     """The rows of a forest plot: each municipality with its weight, then the pooled effect.
 
@@ -201,7 +201,7 @@ def meta_regression(
     moderators: Sequence[str],
     estimator: str = "reml",
     interval: str = "modified_hartung_knapp",
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """How the effect varies with something measured in each municipality, such as dose.
 

@@ -35,7 +35,7 @@ from evalkit.synthetic_controls import (
     synthetic_control_path,
     synthetic_control_weights,
 )
-from evalkit.uncertainty import wilson_interval, z_value
+from evalkit.uncertainty import STANDARD_LEVEL, wilson_interval, z_value
 
 __all__ = [
     "ItemComparisons",
@@ -130,7 +130,9 @@ def crosswalk_by_wave(
     return joined[["municipality_code", "wave", "item", "status", "variant"]]
 
 
-def protected_shares(protected: pd.DataFrame, *, confidence_level: float = 0.95) -> pd.DataFrame:
+def protected_shares(
+    protected: pd.DataFrame, *, confidence_level: float = STANDARD_LEVEL
+) -> pd.DataFrame:
     """Shares who agree, from counts that are safe to show.
 
     Parameters
@@ -167,7 +169,11 @@ def protected_shares(protected: pd.DataFrame, *, confidence_level: float = 0.95)
 
 
 def protected_side_by_side(
-    protected: pd.DataFrame, *, crosswalk: pd.DataFrame, wave: int, confidence_level: float = 0.95
+    protected: pd.DataFrame,
+    *,
+    crosswalk: pd.DataFrame,
+    wave: int,
+    confidence_level: float = STANDARD_LEVEL,
 ) -> pd.DataFrame:
     """Shares who agree in one wave, across municipalities, from counts that are safe to show.
 
@@ -842,7 +848,7 @@ def indicator_effect(
     indicator_id: str,
     treated: Sequence[str],
     treated_from: int,
-    confidence_level: float = 0.95,
+    confidence_level: float = STANDARD_LEVEL,
 ) -> pd.DataFrame:
     """Difference in differences of one indicator against all municipalities without the measure.
 
@@ -880,7 +886,7 @@ def indicator_synthetic_controls(
     indicator_id: str,
     treated: Sequence[str],
     treated_from: int,
-    confidence_level: float = 0.95,
+    confidence_level: float = STANDARD_LEVEL,
 ) -> pd.DataFrame:
     """Synthetic control of one indicator for each municipality with the measure.
 
@@ -1031,7 +1037,7 @@ def goal_rules(claims: pd.DataFrame, *, scale: float = 1.0) -> pd.DataFrame:
             "target_value": wide["target_value"].astype(float).to_numpy() * scale,
             "smallest_change": wide["smallest_change"].astype(float).to_numpy() * scale,
             "minimum_evidence": wide["minimum_evidence"].to_numpy(),
-            "confidence_level": 0.95,
+            "confidence_level": STANDARD_LEVEL,
         }
     )
 

@@ -16,6 +16,7 @@ from evalkit.errors import DataError
 from evalkit.groups import in_blocks
 from evalkit.reasons import withhold
 from evalkit.survey import response_rate
+from evalkit.uncertainty import STANDARD_LEVELS
 from evalkit.vocabulary import NO_SERVICE
 
 __all__ = [
@@ -98,7 +99,7 @@ def protected_survey(
     respondents: pd.DataFrame | None,
     *,
     threshold: int = 5,
-    confidence_levels: Sequence[float] = (0.95,),
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """How many disagreed, were in between and agreed, and the response rates, safe to show.
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from evalkit.errors import DataError
 from evalkit.reasons import level_rows, withhold
-from evalkit.uncertainty import BYAR_FROM, byar_interval, count_interval
+from evalkit.uncertainty import BYAR_FROM, STANDARD_LEVELS, byar_interval, count_interval
 
 __all__ = [
     "crude_rate",
@@ -26,7 +26,7 @@ def crude_rate(
     *,
     by: Sequence[str] = ("municipality_code",),
     per: float = PER,
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Events per person-years, by municipality.
 
@@ -77,7 +77,7 @@ def directly_standardised_rate(
     stratum: str = "age_group",
     by: Sequence[str] = ("municipality_code",),
     per: float = PER,
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """The rate a municipality would have with the standard population's age composition.
 
@@ -149,7 +149,7 @@ def indirectly_standardised_ratio(
     reference: pd.DataFrame,
     stratum: str = "age_group",
     by: Sequence[str] = ("municipality_code",),
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Events against those expected at the reference population's rates (SMR, ISR).
 
@@ -209,7 +209,7 @@ def indirectly_standardised_rate(
     stratum: str = "age_group",
     by: Sequence[str] = ("municipality_code",),
     per: float = PER,
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """The indirectly standardised ratio times the reference population's crude rate.
 

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from evalkit.errors import DataError
+from evalkit.uncertainty import STANDARD_LEVELS
 
 __all__ = ["cronbach_alpha", "mcdonald_omega", "one_factor_loadings"]
 
@@ -21,7 +22,7 @@ MOST_IMPROPER = 0.1  # share of replicates with an item at that bound; above it,
 def cronbach_alpha(
     scores: pd.DataFrame,
     *,
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
     fewest_respondents: int = FEWEST_RESPONDENTS,
 ) -> pd.DataFrame:
     """Cronbach's alpha with Feldt's interval, and alpha without each item.
@@ -80,7 +81,7 @@ def cronbach_alpha(
 def mcdonald_omega(
     scores: pd.DataFrame,
     *,
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
     replicate_count: int = 1000,
     seed: int = 1,
     fewest_respondents: int = FEWEST_RESPONDENTS,

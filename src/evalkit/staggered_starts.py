@@ -30,7 +30,7 @@ from evalkit.effect_limits import (
 from evalkit.errors import ConfigError, DataError
 from evalkit.groups import require_once
 from evalkit.reasons import checked_reason
-from evalkit.uncertainty import COMMON_LEVELS
+from evalkit.uncertainty import STANDARD_LEVELS
 
 __all__ = ["group_time_effects", "staggered_effects", "staggered_pretrend_check"]
 
@@ -52,7 +52,7 @@ def group_time_effects(
     values: pd.DataFrame,
     starts: pd.DataFrame,
     *,
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Effect in each year for the municipalities that began in the same year.
 
@@ -114,7 +114,7 @@ def staggered_effects(
     *,
     over: str = "all",
     inference: str = "permutation",
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
     seed: int = 1,
 ) -> pd.DataFrame:
     """Group-time effects averaged: over all, by years since the start, or by cohort.

@@ -27,6 +27,7 @@ from evalkit.errors import DataError
 from evalkit.groups import grouped, numbered
 from evalkit.reasons import level_rows, reason_where, withhold
 from evalkit.uncertainty import (
+    STANDARD_LEVELS,
     newcombe_difference_interval,
     newcombe_paired_interval,
     newcombe_superiority_interval,
@@ -70,7 +71,7 @@ def response_rate(
     surveys: pd.DataFrame,
     *,
     by: Sequence[str] = ("municipality_code", "wave"),
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Share of those invited who answered, by municipality and wave, or by service too.
 
@@ -111,7 +112,7 @@ def nonresponse_difference(
     surveys: pd.DataFrame,
     *,
     group: str = "service",
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """How much each service's response rate differs from the rest of its municipality's.
 
@@ -183,7 +184,7 @@ def nonresponse_difference(
 
 
 def agreement_share(
-    answers: pd.DataFrame, *, item: str, confidence_levels: Iterable[float] = (0.95,)
+    answers: pd.DataFrame, *, item: str, confidence_levels: Iterable[float] = STANDARD_LEVELS
 ) -> pd.DataFrame:
     """Share of respondents in each municipality who agree with an item.
 
@@ -234,7 +235,7 @@ def item_shares(
     *,
     by: Sequence[str] = ("municipality_code", "wave", "item"),
     agrees_from: float = AGREES_FROM,
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
     population: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Shares who agree with every item at once, in every group.
@@ -284,7 +285,7 @@ def score_distribution(
     *,
     scores: Sequence[float] = (1, 2, 3, 4, 5),
     by: Sequence[str] = ("municipality_code", "wave", "item"),
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Share of answers at every step of an ordinal scale, for diverging bars.
 
@@ -341,7 +342,7 @@ def comparable_shares(
     crosswalk: pd.DataFrame,
     wave: Any,
     agrees_from: float = AGREES_FROM,
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Shares who agree, side by side across municipalities, for items that were asked alike.
 
@@ -384,7 +385,7 @@ def share_change(
     after: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
     agrees_from: float = AGREES_FROM,
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
     crosswalk: pd.DataFrame | None = None,
     smallest_base: int = 1,
     population: pd.DataFrame | None = None,
@@ -487,7 +488,7 @@ def cliffs_delta(
     second: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
     interval: str = "cliff_newcombe",
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
     crosswalk: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Cliff's delta between two groups of answers, second against first.
@@ -550,7 +551,7 @@ def probability_of_superiority(
     second: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
     interval: str = "cliff_newcombe",
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
     crosswalk: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Chance that an answer from the second group is higher than one from the first.
@@ -592,7 +593,7 @@ def paired_shift(
     before: Any = 0,
     after: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
     crosswalk: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """How many linked persons moved up and down the scale, with Wilcoxon's signed-rank test.
@@ -665,7 +666,7 @@ def mcnemar_test(
     after: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
     agrees_from: float = AGREES_FROM,
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
     crosswalk: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """McNemar's test of whether linked persons agree more, or less, than they did.
@@ -738,7 +739,7 @@ def ordinal_regression(
     covariates: Sequence[str],
     outcome: str = "score",
     cluster: str | None = None,
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
     smallest_cluster_count: int = 10,
     crosswalk: pd.DataFrame | None = None,
     before: Any = 0,

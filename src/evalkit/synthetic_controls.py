@@ -12,7 +12,7 @@ from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
 from evalkit.groups import require_once
 from evalkit.reasons import checked_reason
-from evalkit.uncertainty import COMMON_LEVELS
+from evalkit.uncertainty import STANDARD_LEVELS
 
 __all__ = ["synthetic_control", "synthetic_control_path", "synthetic_control_weights"]
 
@@ -120,7 +120,7 @@ def synthetic_control(
     treated_from: int,
     donors: Sequence[str],
     predictors: pd.DataFrame | None = None,
-    confidence_levels: Sequence[float] = COMMON_LEVELS,
+    confidence_levels: Sequence[float] = STANDARD_LEVELS,
     minimum_donors: int = MINIMUM_DONORS,
     minimum_pre_periods: int = MINIMUM_PRE_PERIODS,
 ) -> pd.DataFrame:

@@ -19,7 +19,8 @@ from evalkit.reasons import level_rows, reason_where
 
 __all__ = [
     "BYAR_FROM",
-    "COMMON_LEVELS",
+    "STANDARD_LEVEL",
+    "STANDARD_LEVELS",
     "byar_interval",
     "count_interval",
     "effective_base",
@@ -38,7 +39,8 @@ __all__ = [
     "z_value",
 ]
 
-COMMON_LEVELS = (0.95, 0.998)  # two and three standard errors, as control limits are drawn
+STANDARD_LEVEL = 0.95  # of every limit, where a caller says nothing else
+STANDARD_LEVELS = (STANDARD_LEVEL,)
 BYAR_FROM = 10  # events from which Byar's approximation replaces the exact limits
 
 
@@ -91,7 +93,7 @@ def wilson_interval(
     count: Any,
     base: Any,
     *,
-    confidence_level: float = 0.95,
+    confidence_level: float = STANDARD_LEVEL,
     population_count: Any = None,
     design_effect: Any = 1.0,
 ) -> tuple[Any, Any]:
@@ -131,7 +133,9 @@ def wilson_interval(
     return _like(count, lower, base), _like(count, upper, base)
 
 
-def exact_interval(count: Any, base: Any, *, confidence_level: float = 0.95) -> tuple[Any, Any]:
+def exact_interval(
+    count: Any, base: Any, *, confidence_level: float = STANDARD_LEVEL
+) -> tuple[Any, Any]:
     """Clopper-Pearson interval of a share: never covers too seldom, often too wide.
 
     Parameters
@@ -208,7 +212,7 @@ def newcombe_difference_interval(
     count_2: Any,
     base_2: Any,
     *,
-    confidence_level: float = 0.95,
+    confidence_level: float = STANDARD_LEVEL,
     population_count_1: Any = None,
     population_count_2: Any = None,
     design_effect: Any = 1.0,
@@ -287,7 +291,7 @@ def newcombe_paired_interval(
     second_only: Any,
     neither: Any,
     *,
-    confidence_level: float = 0.95,
+    confidence_level: float = STANDARD_LEVEL,
     population_count: Any = None,
     design_effect: Any = 1.0,
 ) -> tuple[Any, Any]:
@@ -332,7 +336,7 @@ def newcombe_superiority_interval(
     base_2: Any,
     *,
     tie_factor: Any = 1.0,
-    confidence_level: float = 0.95,
+    confidence_level: float = STANDARD_LEVEL,
 ) -> tuple[Any, Any]:
     """Interval of the chance that an answer from one group is higher than one from another.
 
@@ -383,7 +387,7 @@ def mean_interval(
     standard_deviation: Any,
     base: Any,
     *,
-    confidence_level: float = 0.95,
+    confidence_level: float = STANDARD_LEVEL,
     population_count: Any = None,
     design_effect: Any = 1.0,
 ) -> tuple[Any, Any]:
@@ -407,7 +411,9 @@ def mean_interval(
     return _like(mean, centre - half), _like(mean, centre + half)
 
 
-def exact_poisson_interval(count: Any, *, confidence_level: float = 0.95) -> tuple[Any, Any]:
+def exact_poisson_interval(
+    count: Any, *, confidence_level: float = STANDARD_LEVEL
+) -> tuple[Any, Any]:
     """Exact limits of a count of events that come independently of one another.
 
     References
@@ -422,7 +428,7 @@ def exact_poisson_interval(count: Any, *, confidence_level: float = 0.95) -> tup
     return _like(count, lower), _like(count, upper)
 
 
-def byar_interval(count: Any, *, confidence_level: float = 0.95) -> tuple[Any, Any]:
+def byar_interval(count: Any, *, confidence_level: float = STANDARD_LEVEL) -> tuple[Any, Any]:
     """Byar's approximation to the exact limits of a count; good from ten events.
 
     References
@@ -437,7 +443,7 @@ def byar_interval(count: Any, *, confidence_level: float = 0.95) -> tuple[Any, A
     return _like(count, np.maximum(lower, 0)), _like(count, upper)
 
 
-def count_interval(count: Any, *, confidence_level: float = 0.95) -> tuple[Any, Any, Any]:
+def count_interval(count: Any, *, confidence_level: float = STANDARD_LEVEL) -> tuple[Any, Any, Any]:
     """Limits of a count of events: exact under ten events, Byar's from ten, and which it was.
 
     Parameters
@@ -469,7 +475,7 @@ def count_interval(count: Any, *, confidence_level: float = 0.95) -> tuple[Any, 
 def share_limits(
     counts: pd.DataFrame,
     *,
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
     method: str = "Wilson",
     population_column: str | None = None,
     design_effect: float = 1.0,
@@ -481,7 +487,7 @@ def share_limits(
     counts
         Keys, ``count`` and ``base``.
     confidence_levels
-        Levels wanted, such as ``COMMON_LEVELS`` for 95 and 99.8 per cent.
+        Levels wanted, such as ``(0.95, 0.998)`` for limits at two and three standard errors.
     method
         ``"Wilson"`` or ``"Clopper-Pearson"``.
     population_column
@@ -571,7 +577,7 @@ def share_from_percentage(
     published: pd.DataFrame,
     *,
     decimals: int = 0,
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Shares behind published percentages: the counts they may stand for, and what follows.
 

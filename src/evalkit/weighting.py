@@ -12,7 +12,7 @@ from scipy import stats
 from evalkit.errors import DataError
 from evalkit.groups import grouped
 from evalkit.reasons import level_rows, reason_where, withhold
-from evalkit.uncertainty import wilson_interval
+from evalkit.uncertainty import STANDARD_LEVELS, wilson_interval
 
 __all__ = [
     "cluster_robust_mean",
@@ -170,7 +170,7 @@ def weighted_share(
     agrees: str = "agreed",
     weight: str = "weight",
     by: Sequence[str] = ("municipality_code",),
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Weighted shares with Wilson limits on the effective base.
 
@@ -243,7 +243,7 @@ def cluster_robust_mean(
     cluster: str,
     weight: str | None = None,
     by: Sequence[str] = ("municipality_code",),
-    confidence_levels: Iterable[float] = (0.95,),
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
     cluster_population: int | Mapping | pd.Series | None = None,
     fewest_clusters: int = FEWEST_CLUSTERS,
 ) -> pd.DataFrame:
