@@ -72,6 +72,22 @@ def test_risks_without_grades_have_no_columns_for_them(selbu):
     assert "8 (avvik)" in ek.risks_table(ek.recomputed_risks(graded)).markdown
 
 
+def test_risks_that_no_register_holds_are_said_to_be_read_out_of_prose(selbu):
+    read_out = {"risk_id": "a", "position": 1, "text": "Få penger", "stated_in": "prose"}
+    listed = {"risk_id": "b", "position": 2, "text": "Liten tid", "stated_in": "register"}
+
+    both = ek.risks_table(ek.recomputed_risks(rows_of("risks", read_out, listed))).markdown
+    register = ek.risks_table(ek.recomputed_risks(rows_of("risks", listed))).markdown
+
+    assert (
+        "har ikke noe risikoregister"
+        in ek.risks_table(selbu["risks"].pipe(ek.recomputed_risks)).markdown
+    )
+    assert "lest ut av teksten" in both
+    assert "planens risikoregister" in both
+    assert "har ikke noe risikoregister" not in both + register
+
+
 def test_findings_are_numbered_and_name_their_place(selbu):
     selbu = {name: selbu[name] for name in TABLES}
     table = ek.plan_findings_table(ek.plan_findings(**selbu)).markdown

@@ -21,10 +21,22 @@ from evalkit.references import places_text, source_line
         (["s. 1 (vedtaket 31.1.2012)", "kap. 2.8 (LOS)"], "kap. 2.8, s. 1"),
         (["kap. 2 (s. 14)"], "kap. 2, s. 14"),
         (["forordet (s. 4)"], "forordet, s. 4"),
+        (["Tabell 05065"], "tabell 05065"),
+        (["Tabell 05065", "Tabell 05066 og 9"], "tabell 05065, 05066 og 9"),
+        (["kap. 13.4 (kunnskapsgrunnlag og erfaringer)"], "kap. 13.4"),
+        (["kap. 5.3–6.1", "kap. 8.1", "kap. 9.1", "kap. 9.2", "kap. 12"], "kap. 5–6, 8–9 og 12"),
     ],
 )
 def test_places_are_gathered_by_kind(locators, text):
     assert places_text(pd.Series(locators)) == text
+
+
+def test_a_range_spans_no_page_that_no_row_names():
+    pages = [14, 33, 39, 64, 84, 104, 116, 128, 151, 161]
+
+    told = places_text(pd.Series([f"s. {page}" for page in pages]))
+
+    assert told == "s. 14, 33, 39, 64, 84, 104, 116, 128, 151 og 161"
 
 
 def rows(*pairs):

@@ -588,6 +588,7 @@ class RisksTable(StudyTable):
     risk_id: str = identifier("the risk", unique=True)
     position: float = amount("its place in the register")
     text: str = prose("what may happen, in our own words")
+    stated_in: str = word(words.RISK_PLACES, needed=False)
     probability: float = amount("as graded by the plan", least=1, most=5, fact="score")
     consequence: float = amount("as graded by the plan", least=1, most=5, fact="score")
     factor: float = amount("the risk factor as printed; it is computed anew", fact="score")

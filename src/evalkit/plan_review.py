@@ -20,6 +20,7 @@ __all__ = [
     "of_version",
     "plan_changes",
     "recomputed_risks",
+    "without_risk_register",
 ]
 
 # What a goal must say before it can be measured, in the order a reader asks.
@@ -259,6 +260,11 @@ def recomputed_risks(risks: pd.DataFrame) -> pd.DataFrame:
         .sort_values(["computed_factor", "position"], ascending=[False, True], kind="stable")
         .reset_index(drop=True)
     )
+
+
+def without_risk_register(risks: pd.DataFrame) -> bool:
+    """Whether a plan names its risks in prose alone, so that each of them is our reading."""
+    return bool(len(risks)) and bool((risks["stated_in"] == "prose").all())
 
 
 def years_of(span: object) -> tuple[int, ...]:

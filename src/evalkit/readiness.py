@@ -21,10 +21,11 @@ from evalkit.plan_review import (
     measure_chain,
     of_version,
     recomputed_risks,
+    without_risk_register,
     years_of,
 )
 from evalkit.process import period_days
-from evalkit.vocabulary import BUDGET_KINDS
+from evalkit.vocabulary import BUDGET_KINDS, NO_RISK_REGISTER
 
 __all__ = ["FINDINGS", "PLAN_TABLES", "plan_findings"]
 
@@ -482,6 +483,7 @@ def risk_findings(risks: pd.DataFrame) -> Found:
         yield "no_risks", "risks", "Planen nevner ingen risikoer.", risks
     places = ["risk_id", "source", "locator"]
     again = recomputed_risks(risks)
+    told = f" {NO_RISK_REGISTER}" if without_risk_register(risks) else ""
     for row in again.loc[~again["factor_agrees"]].itertuples():
         yield (
             "risk_factor_wrong",
@@ -498,7 +500,7 @@ def risk_findings(risks: pd.DataFrame) -> Found:
         blank = again.loc[again[column].isna(), places]
         if len(blank):
             text = lacking_text(len(blank), len(again), "risk", has, lacks)
-            yield code, "risks", f"{text}.", blank
+            yield code, "risks", f"{text}.{told if code == 'risks_not_graded' else ''}", blank
 
 
 def schedule_findings(milestones: pd.DataFrame, plan_phases: pd.DataFrame) -> Found:

@@ -16,7 +16,9 @@ PLACES = {
     "figur": r"(?i:figur(?:ene)?\s*)",
     "s.": r"(?<![A-Za-zÆØÅæøå])s\.\s*",
 }
-REMARK = r"(?:\s*\((?![^)]*(?:kap|[Tt]abell|[Ff]igur|s\.\s))[^)]*\))?"  # on a numbered place
+REMARK = (
+    r"(?:\s*\((?![^)]*(?:\bkap|\b[Tt]abell|\b[Ff]igur|\bs\.\s))[^)]*\))?"  # on a numbered place
+)
 NUMBERS = r"\d[\d.]*(?:\s*[–-]\s*\d[\d.]*)?(?:(?:, | og )\d[\d.]*(?:\s*[–-]\s*\d[\d.]*)?)*"
 PASSED_OVER = re.compile(r"(note|fotnote|avsnitt|linje)\s*\d*$|(etter|regnet av)\b")
 BETWEEN = re.compile(r"(?:[,;]| og )(?![^(]*\))")  # between places, not within brackets
@@ -27,7 +29,8 @@ LISTED = 4  # more places than this are summed up
 def places_text(locators: pd.Series) -> str:
     """Places in one source, gathered: ``kap. 6.1 og 6.3, tabell 10–14, s. 39–58``.
 
-    Pages and tables that follow on each other become one range. More than four sections are
+    Pages and tables that follow on each other become one range; a range never spans a page or table
+    that no locator names. A number keeps the zeros that it begins with. More than four sections are
     named by their chapter. What is neither section, table, figure nor page stands as it is.
     """
     numbers: dict[str, list[str]] = {kind: [] for kind in PLACES}
@@ -56,25 +59,29 @@ def chapters(numbers: list[str]) -> list[str]:
     """Sections in order; their chapters, where the sections are many."""
     distinct = list(dict.fromkeys(number.rstrip(".") for number in numbers))
     if len(distinct) > LISTED:
-        return ranges([number.split(".")[0] for number in distinct])
+        return ranges([re.sub(r"\.[\d.]+", "", number) for number in distinct])
     return sorted(distinct, key=lambda n: [int(part) for part in re.findall(r"\d+", n)])
 
 
 def ranges(numbers: list[str]) -> list[str]:
-    """Whole numbers and ranges, merged: 3, 4–5, 5 and 9 become 3–5 and 9."""
+    """Numbers and ranges in order, neighbours merged: 3, 4–5, 5 and 9 become 3–5 and 9.
+
+    A number that begins with a zero (Statistics Norway's table 05065) is a name: it stays as it is
+    and is no part of a range.
+    """
+    named = [number for number in dict.fromkeys(numbers) if number.startswith("0")]
     spans = []
     for number in numbers:
-        limits = [int(part) for part in re.findall(r"\d+", number)]
-        spans.append((limits[0], limits[-1]))
+        if number not in named:
+            limits = [int(part) for part in re.findall(r"\d+", number)]
+            spans.append((limits[0], limits[-1]))
     merged: list[list[int]] = []
     for first, last in sorted(spans):
         if merged and first <= merged[-1][1] + 1:
             merged[-1][1] = max(merged[-1][1], last)
         else:
             merged.append([first, last])
-    if len(merged) > 2 * LISTED:
-        merged = [[merged[0][0], merged[-1][1]]]
-    return [str(a) if a == b else f"{a}–{b}" for a, b in merged]
+    return [*named, *(str(a) if a == b else f"{a}–{b}" for a, b in merged)]
 
 
 def source_line(*frames: pd.DataFrame) -> str | None:

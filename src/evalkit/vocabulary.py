@@ -28,6 +28,7 @@ __all__ = [
     "MILESTONE_STATES",
     "MILESTONE_STATUS",
     "MODES",
+    "NO_RISK_REGISTER",
     "NO_SERVICE",
     "ORGANISATION_KINDS",
     "PHASES",
@@ -35,6 +36,7 @@ __all__ = [
     "QUALIFIERS",
     "QUANTITIES",
     "RESULT_KINDS",
+    "RISK_PLACES",
     "RIVAL_STATUS",
     "ROW_PATTERNS",
     "STANDINGS",
@@ -159,6 +161,15 @@ PHASES = {
     "implementation": "Begynnende implementering og implementering",
     "full_implementation": "Full implementering og vedlikehold",
 }
+
+# Where a plan says that something may go wrong; a risk read out of prose is our reading.
+RISK_PLACES = {
+    "register": "planens risikoregister",
+    "prose": "lest ut av teksten",
+}
+NO_RISK_REGISTER = (
+    "Planen har ikke noe risikoregister; risikoene, med tiltak og ansvarlig, er lest ut av teksten."
+)
 
 RIVAL_STATUS = {
     "ruled_out": "utelukket",

@@ -16,7 +16,7 @@ from evalkit.norwegian import (
     qualified_text,
     quantity_text,
 )
-from evalkit.plan_review import MEASURABILITY, of_version
+from evalkit.plan_review import MEASURABILITY, of_version, without_risk_register
 from evalkit.readiness import FINDINGS
 from evalkit.references import places_text, source_line
 from evalkit.tables.layout import Column, present, report_table, sentence, text_of
@@ -212,6 +212,8 @@ def risks_table(risks: pd.DataFrame) -> ReportTable:
     """
     graded = bool(risks["computed_factor"].notna().any())
     owned = bool(risks["responsible"].notna().any())
+    unwritten = without_risk_register(risks)
+    mixed = not unwritten and bool((risks["stated_in"] == "prose").any())
     rows = []
     for row in risks.itertuples():
         grades = (
@@ -224,6 +226,7 @@ def risks_table(risks: pd.DataFrame) -> ReportTable:
             (
                 number_text(row.position),
                 text_of(row.text),
+                *((text_of(words.RISK_PLACES.get(row.stated_in)),) if mixed else ()),
                 *(grades if graded else ()),
                 text_of(row.mitigation),
                 *((text_of(row.responsible),) if owned else ()),
@@ -239,6 +242,7 @@ def risks_table(risks: pd.DataFrame) -> ReportTable:
         [
             Column("Nr.", 5, "r"),
             Column("Risiko", 40),
+            *((Column("Står i", 14),) if mixed else ()),
             *(grade_columns if graded else ()),
             Column("Tiltak mot den", 35),
             *((Column("Ansvarlig", 15),) if owned else ()),
@@ -247,11 +251,11 @@ def risks_table(risks: pd.DataFrame) -> ReportTable:
         empty="Planen har ikke noe risikoregister.",
         caption="Risikoer i planen",
         source=source_line(risks),
-        note=None
-        if graded
-        else "Planen graderer ikke sannsynlighet og konsekvens."
-        if len(rows)
-        else None,
+        note=" ".join(
+            [words.NO_RISK_REGISTER] * unwritten
+            + ["Planen graderer ikke sannsynlighet og konsekvens."] * bool(len(rows) and not graded)
+        )
+        or None,
     )
 
 
