@@ -36,6 +36,7 @@ JUDGED = {
     "municipality_code": "3801",
     "goal_id": "anchored",
     "judgement": "partly_reached",
+    "graded_by": "evaluators",
     "evidence_grade": "told_by_staff",
     "reason": "Ledelsen er med",
     "evidence": "Intervjuer",

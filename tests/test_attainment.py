@@ -20,7 +20,12 @@ GOALS = pd.DataFrame(
 def attainment(*rows):
     columns = ["attainment_id", "municipality_code", "goal_id", "judgement", "evidence_grade"]
     return pd.DataFrame(rows, columns=columns).assign(
-        reason="a", evidence="b", too_early=None, source="nf2024", locator="kap. 6.4"
+        graded_by="us",
+        reason="a",
+        evidence="b",
+        too_early=None,
+        source="nf2024",
+        locator="kap. 6.4",
     )
 
 
@@ -67,6 +72,16 @@ def test_what_is_judged_of_the_programme_as_a_whole_comes_last_in_the_matrix():
     whole = result.loc[result["municipality_code"].isna()]
     assert whole.index.tolist() == [2, 3]
     assert whole["judgement"].tolist() == ["promising", "not_judged"]
+
+
+def test_the_matrix_and_the_overview_say_who_graded():
+    judged = attainment(("a", "3801", "coordinated", "promising", "told_by_staff"))
+
+    matrix = attainment_matrix(judged, goals=GOALS, municipalities=MUNICIPALITIES)
+    overview = attainment_overview(judged, goals=GOALS, municipality_code="3801")
+
+    assert matrix["graded_by"].fillna("").tolist() == ["us", ""]
+    assert overview["graded_by"].fillna("").tolist() == ["us", ""]
 
 
 def test_nothing_judged_gives_an_empty_matrix():

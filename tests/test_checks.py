@@ -1,4 +1,5 @@
 import pytest
+from small_project import JUDGED
 from studies import TABLES, write_study
 
 from evalkit.errors import DataError
@@ -60,6 +61,14 @@ def test_a_sound_study_has_no_breach(tmp_path):
         (
             {"facts": [FACT | {"value": "240", "unit": "percent"}]},
             "horten.population: 240 in row 2; expected 0 to 100 per cent",
+        ),
+        (
+            {"attainment": [JUDGED, JUDGED | {"attainment_id": "b", "graded_by": None}]},
+            "graded_by: nothing in row 3; expected one of evaluators, us for a goal that is judged",
+        ),
+        (
+            {"attainment": [JUDGED | {"judgement": "not_judged"}]},
+            "graded_by: a value in row 2; expected nothing for a goal that is not judged",
         ),
         (
             {"events": [EVENT, EVENT | {"event_id": "horten-again"}]},

@@ -331,6 +331,53 @@ def test_a_conflict_is_one_row_with_what_is_used_what_is_not_and_why():
     assert table.source.endswith("Kilde, der ingen annen er nevnt: @nf2024.")
 
 
+def judged_twice():
+    """A study's goals, one graded by its evaluators and one by us."""
+    goal = {"kind": "effect_goal", "municipality_code": None, "version": None}
+    judgement = {
+        "municipality_code": "3801",
+        "judgement": "reached",
+        "evidence_grade": "documented",
+    }
+    return {
+        "attainment": rows_of(
+            "attainment",
+            judgement | {"goal_id": "a", "graded_by": "evaluators"},
+            judgement | {"goal_id": "b", "graded_by": "us"},
+        ),
+        "goals": rows_of(
+            "goals",
+            goal | {"goal_id": "a", "position": "1", "text": "Bedre tjenester"},
+            goal | {"goal_id": "b", "position": "2", "text": "Mer kunnskap"},
+        ),
+    }
+
+
+def test_a_judgement_says_in_its_row_whether_the_grade_is_the_evaluators_or_ours():
+    study = judged_twice()
+    overview = ek.attainment_overview(
+        study["attainment"], goals=study["goals"], municipality_code="3801"
+    )
+
+    body = ek.attainment_table(overview, HORTEN).body
+
+    assert "✓\u00a0nådd (evaluatorenes gradering)" in body
+    assert "✓\u00a0nådd (vår gradering)" in body
+
+
+def test_the_matrix_marks_our_own_grades_and_explains_the_mark():
+    study = judged_twice()
+    matrix = ek.attainment_matrix(
+        study["attainment"], goals=study["goals"], municipalities=MUNICIPALITIES
+    )
+
+    table = ek.all_attainment_table(matrix)
+
+    rows = [line for line in table.body.splitlines() if "nådd" in line]
+    assert ["(vår)" in row for row in rows] == [False, True]
+    assert table.source.startswith("(vår) betyr at graden er satt av oss")
+
+
 EVENTS = ek.event_calendar(rows_of("events"), municipalities=MUNICIPALITIES)
 NO_SURVEYS = ek.survey_response(rows_of("surveys"), municipalities=MUNICIPALITIES)
 NO_PAIRS = ek.survey_comparability(

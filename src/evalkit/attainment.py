@@ -36,9 +36,9 @@ def attainment_overview(
     -------
     DataFrame
         One row per goal, the programme's first: ``goal_id``, ``goal`` (its wording), ``kind``,
-        ``judgement``, ``evidence_grade``, ``reason``, ``evidence``, ``too_early``, ``source``,
-        ``locator``. A goal without a judgement is ``not_judged`` with the evidence grade
-        ``none``, and its texts and source are missing.
+        ``judgement``, ``graded_by``, ``evidence_grade``, ``reason``, ``evidence``, ``too_early``,
+        ``source``, ``locator``. A goal without a judgement is ``not_judged`` with the evidence
+        grade ``none``, and its grader, texts and source are missing.
     """
     judged = attainment.loc[attainment["municipality_code"] == municipality_code]
     programme = programme_goals(goals)
@@ -57,8 +57,8 @@ def attainment_matrix(
     -------
     DataFrame
         One row per municipality and goal, in their orders: ``municipality_code``,
-        ``municipality_name``, ``goal_id``, ``goal``, ``judgement``, ``evidence_grade``,
-        ``source``, ``locator``. What was not judged is ``not_judged``. Judgements of the
+        ``municipality_name``, ``goal_id``, ``goal``, ``judgement``, ``graded_by``,
+        ``evidence_grade``, ``source``, ``locator``. What was not judged is ``not_judged``. Judgements of the
         programme as a whole come last, without municipality.
     """
     effect = programme_goals(goals)
@@ -82,6 +82,7 @@ def attainment_matrix(
         "goal_id",
         "goal",
         "judgement",
+        "graded_by",
         "evidence_grade",
         "source",
         "locator",

@@ -10,6 +10,7 @@ import pandas as pd
 from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.facts import claims
 from evalkit.settings import StudySettings
+from evalkit.vocabulary import GRADED_BY
 
 __all__ = ["study_breaches"]
 
@@ -56,6 +57,7 @@ def study_breaches(
         conflict_breaches(every),
         value_breaches(every),
         sum_breaches(tables),
+        grader_breaches(tables),
         percentage_breaches({n: table for n, table in tables.items() if n not in in_part}),
         date_breaches(tables, settings),
         repeated_event_breaches(tables),
@@ -285,6 +287,25 @@ def percentage_breaches(tables: Tables) -> Found:
                         f"{getattr(row, base):g}; expected at most that"
                     ),
                 )
+
+
+def grader_breaches(tables: Tables) -> Found:
+    """Judgements that do not say whose they are, and graders of what nobody judged."""
+    attainment = tables.get("attainment")
+    if attainment is None:
+        return
+    judged = (attainment["judgement"] != "not_judged").to_numpy()
+    graded = attainment["graded_by"].notna().to_numpy()
+    for breach, expected in (
+        (judged & ~graded, f"one of {', '.join(GRADED_BY)} for a goal that is judged"),
+        (graded & ~judged, "nothing for a goal that is not judged"),
+    ):
+        if breach.any():
+            found = "a value" if expected.startswith("nothing") else "nothing"
+            yield (
+                "attainment.csv",
+                f"graded_by: {found} in {rows_text(breach.nonzero()[0])}; expected {expected}",
+            )
 
 
 def date_breaches(tables: Tables, settings: StudySettings) -> Found:

@@ -395,6 +395,7 @@ class AttainmentTable(StudyTable):
     )
     goal_id: str = identifier("the goal", references="goals.goal_id")
     judgement: str = word(words.ATTAINMENT)
+    graded_by: str = word(words.GRADED_BY, needed=False)
     evidence_grade: str = word(words.EVIDENCE_GRADES)
     reason: str = prose("why, in one or two sentences")
     evidence: str = prose("what the judgement rests on")

@@ -17,6 +17,7 @@ __all__ = [
     "EVENT_KINDS",
     "EVIDENCE_GRADES",
     "GOAL_KINDS",
+    "GRADED_BY",
     "GRANT_KINDS",
     "GRANT_SPANS",
     "INTERVAL_METHODS",
@@ -111,6 +112,11 @@ ATTAINMENT = {
     "too_early": "for tidlig å si",
     "not_reached": "ikke nådd",
     "not_judged": "ikke vurdert",
+}
+
+GRADED_BY = {
+    "evaluators": "evaluatorenes gradering",
+    "us": "vår gradering",
 }
 
 EVIDENCE_GRADES = {

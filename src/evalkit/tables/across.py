@@ -12,7 +12,7 @@ from evalkit.norwegian import number_text
 from evalkit.references import source_line
 from evalkit.tables.context import grants_table
 from evalkit.tables.layout import Column, report_table, sentence, text_of
-from evalkit.tables.results import JUDGEMENT_SYMBOLS
+from evalkit.tables.results import judgement_text
 from evalkit.tables.surveys import answers_text, survey_design, verdict_text
 
 __all__ = [
@@ -25,6 +25,12 @@ __all__ = [
     "themes_table",
     "topics_table",
 ]
+
+OWN = "(vår)"
+OWN_NOTE = (
+    f"{OWN} betyr at graden er satt av oss, ut fra det kilden forteller; "
+    "ellers har kildens evaluatorer satt den."
+)
 
 
 def measures_by_municipality_table(
@@ -120,20 +126,18 @@ def all_attainment_table(matrix: pd.DataFrame) -> ReportTable:
     places = list(dict.fromkeys(named["where"]))
     rows = []
     for goal, group in named.groupby("goal", sort=False):
-        judged = group.set_index("where")["judgement"]
-        cells = [
-            f"{JUDGEMENT_SYMBOLS[judged[place]]}\u00a0{words.ATTAINMENT[judged[place]]}"
-            if place in judged.index
-            else ""
-            for place in places
-        ]
-        rows.append((text_of(goal), *cells))
+        judged = {
+            row.where: judgement_text(row.judgement) + (f" {OWN}" if row.graded_by == "us" else "")
+            for row in group.itertuples()
+        }
+        rows.append((text_of(goal), *(judged.get(place, "") for place in places)))
     return report_table(
         [Column("Effektmål", 30), *(Column(text_of(place)) for place in places)],
         rows,
         empty="Ingen mål er vurdert.",
         caption="Måloppnåelse etter effektmål, i kommunene og for programmet",
         source=source_line(matrix),
+        note=OWN_NOTE if (matrix["graded_by"] == "us").any() else None,
     )
 
 

@@ -14,7 +14,7 @@ from evalkit.tables.context import of
 from evalkit.tables.layout import Column, present, report_table, sentence, text_of
 from evalkit.tables.surveys import fewer_than
 
-__all__ = ["JUDGEMENT_SYMBOLS", "attainment_table", "coverage_table", "indicators_table"]
+__all__ = ["attainment_table", "coverage_table", "indicators_table", "judgement_text"]
 
 DIRECTIONS = {"at_least": "minst", "at_most": "høyst"}
 LONGEST = 20  # rows; of a longer table, indicators that are only named are counted, not listed
@@ -170,11 +170,13 @@ def attainment_table(overview: pd.DataFrame, municipality: Municipality) -> Repo
     """
     rows = []
     for row in overview.itertuples():
-        symbol = JUDGEMENT_SYMBOLS[row.judgement]
+        grader = words.GRADED_BY.get(row.graded_by)
         rows.append(
             (
                 text_of(row.goal),
-                f"{symbol}\u00a0{words.ATTAINMENT[row.judgement]}",
+                f"{judgement_text(row.judgement)} ({grader})"
+                if grader
+                else judgement_text(row.judgement),
                 sentence(text_of(row.reason)),
                 evidence_text(row),
                 sentence(text_of(row.too_early)),
@@ -193,6 +195,11 @@ def attainment_table(overview: pd.DataFrame, municipality: Municipality) -> Repo
         caption=f"Måloppnåelse i {municipality.name}",
         source=source_line(overview),
     )
+
+
+def judgement_text(judgement: str) -> str:
+    """A judgement's symbol and words."""
+    return f"{JUDGEMENT_SYMBOLS[judgement]}\u00a0{words.ATTAINMENT[judgement]}"
 
 
 def evidence_text(row) -> str:
