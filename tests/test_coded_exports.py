@@ -44,7 +44,7 @@ def logged(project):
 
 
 def test_an_export_becomes_rows_named_as_a_study_names_things(tmp_path):
-    rows = read_coded_export(qdpx(tmp_path))
+    rows = read_coded_export(qdpx(tmp_path)).codings
 
     assert rows["document"].unique().tolist() == ["intervju-horten-1", "intervju-oslo"]
     assert rows["code_id"].tolist() == ["ledelse", "forankring", "tid", "forankring"]
@@ -59,7 +59,7 @@ def test_codes_of_the_same_name_in_two_branches_have_their_path_for_a_name(tmp_p
     text = CODES.replace('<Code guid="C3" name="Tid" isCodable="false"/>', twin)
     path.write_text(text.replace("<CodeBook>", '<CodeBook xmlns="urn:x">'), encoding="utf-8")
 
-    rows = read_coded_export(path)
+    rows = read_coded_export(path).codings
 
     assert rows["code_id"].tolist() == ["forankring", "forankring-ledelse", "tid", "tid-ledelse"]
 
@@ -98,7 +98,7 @@ def test_documents_whose_names_differ_in_signs_only_are_refused(tmp_path):
 
 def test_a_document_belongs_to_the_municipality_of_its_name_or_the_one_given(tmp_path):
     rows = [f"{name},1,tid,x,a" for name in ("horten-1", "gruppe 0301", "Oslomet", "annet")]
-    export = read_coded_export(table(tmp_path / "koder.csv", *rows))
+    export = read_coded_export(table(tmp_path / "koder.csv", *rows)).codings
 
     with pytest.raises(DataError, match="no municipality for oslomet, annet"):
         placed_documents(export, municipalities=MUNICIPALITIES)
@@ -114,7 +114,7 @@ def test_a_document_belongs_to_the_municipality_of_its_name_or_the_one_given(tmp
     [({"horten-1": "9999"}, "no municipality '9999'"), ({"borte": "0301"}, "no document borte")],
 )
 def test_a_municipality_or_document_that_is_not_there_is_refused(tmp_path, given, message):
-    export = read_coded_export(table(tmp_path / "koder.csv", "horten-1,1,tid,x,a"))
+    export = read_coded_export(table(tmp_path / "koder.csv", "horten-1,1,tid,x,a")).codings
 
     with pytest.raises(DataError, match=message):
         placed_documents(export, municipalities=MUNICIPALITIES, given=given)
@@ -123,7 +123,7 @@ def test_a_municipality_or_document_that_is_not_there_is_refused(tmp_path, given
 def test_nothing_new_is_cleared_though_the_export_says_so(tmp_path):
     header = "document,unit,code,coder,excerpt,anonymity"
     path = table(tmp_path / "koder.csv", "horten-1,1,tid,x,Kari,cleared", header=header)
-    export = placed_documents(read_coded_export(path), municipalities=MUNICIPALITIES)
+    export = placed_documents(read_coded_export(path).codings, municipalities=MUNICIPALITIES)
     none = pd.DataFrame(columns=["document", "unit", "code_id", "coder"])
 
     assert new_codings(export, logged=none, source="nf2024")["anonymity"].tolist() == [
@@ -211,3 +211,37 @@ def test_rows_of_before_are_left_as_they_are(project):
 
     assert path.read_text("utf-8").startswith(before.rstrip("\n"))
     assert len(logged(project)) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("emoji-kode", {"skole", "thumbsup"}),
+        ("kyrillisk-kode", {"skole", "skola"}),
+        ("samiske-koder", {"sami-giella", "ngjuoskkas", "juoskkas"}),
+    ],
+)
+def test_names_of_codes_in_any_letters_stay_apart(shared_data, name, codes):
+    read = read_coded_export(shared_data / f"publicbugs/qdpx-code-names/{name}.qdpx")
+
+    assert set(read.codings["code_id"]) == codes
+
+
+def test_of_codes_that_differ_by_a_sign_the_plain_one_keeps_its_name(shared_data):
+    path = shared_data / "publicbugs/qdpx-code-names/nesten-like-koder.qdpx"
+
+    plain, marked = read_coded_export(path).codings["code_id"]
+
+    assert plain == "okonomi"
+    assert marked.startswith("okonomi-")
+
+
+def test_what_could_not_be_read_is_told_by_the_command(project, capsys):
+    text = PROJECT.replace('name="intervju 1"', 'name="intervju horten"')
+    with zipfile.ZipFile(project / "uten.qdpx", "w") as archive:
+        archive.writestr("project.qde", text)
+
+    main(["codings", "lite", "uten.qdpx", "--dry-run", "--source", "nf2024"])
+
+    said = capsys.readouterr().out
+    assert "passages without text: outside the file, or past the text's end (1)" in said

@@ -25,6 +25,7 @@ LAYERS = [
         "observation_writer",
         "readers",
         "qda_files",
+        "qda_texts",
         "series",
         "store",
     ],
@@ -72,7 +73,8 @@ LAYERS = [
     ["contracts", "settings", "uncertainty"],
     ["norwegian", "prose", "reasons"],
     ["groups"],
-    ["vocabulary", "errors", "files", "programs", "shared"],
+    ["archives", "identifiers", "programs"],
+    ["vocabulary", "errors", "files", "shared"],
 ]
 LEVEL = {module: -depth for depth, layer in enumerate(LAYERS) for module in layer}
 

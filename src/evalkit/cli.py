@@ -628,12 +628,15 @@ def _codings(parsed) -> int:
     documents = dict(pair.rpartition("=")[::2] for pair in parsed.document)
     if "" in documents:
         raise ConfigError("--document: expected NAME=CODE, such as 'intervju 3=3909'")
-    export = read_coded_export(parsed.file, project=parsed.coders)
+    read_text = read_coded_export(parsed.file, project=parsed.coders)
+    export = read_text.codings
     project = _project(parsed)
     read = read_study(project.raw(parsed.study), between_tables=False)
     logged = read.tables.get("codings")
     known = set() if logged is None else set(logged["code_id"])
     _print_codings(export, known)
+    for remark in read_text.remarks:
+        print(remark)
     if export["document"].isna().all():  # a codebook has codes alone
         return 0
     added = log_codings(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import csv
 import re
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from evalkit.errors import DataError
-from evalkit.qda_files import read_codebook, read_qdpx
+from evalkit.identifiers import slug, slugs_apart
+from evalkit.qda_files import CodedText, read_codebook, read_qdpx
 
 __all__ = ["new_codings", "placed_documents", "read_coded_export"]
 
@@ -22,10 +22,9 @@ KEY = ["document", "unit", "code_id", "coder"]
 NEEDED = ("document", "unit", "code", "coder")
 OPTIONAL = ("excerpt", "municipality_code", "anonymity")
 ROWS_SHOWN = 8
-LETTERS = str.maketrans({"æ": "ae", "ø": "o", "å": "a", "đ": "d", "ß": "ss"})
 
 
-def read_coded_export(path: str | Path, *, project: str = "") -> pd.DataFrame:
+def read_coded_export(path: str | Path, *, project: str = "") -> CodedText:
     """Codings of an export, named as a study names things.
 
     Parameters
@@ -39,11 +38,11 @@ def read_coded_export(path: str | Path, *, project: str = "") -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        ``document``, ``unit``, ``code_id`` and ``coder`` in small letters, digits and hyphens;
-        ``excerpt``, ``locator`` (the place, in Norwegian) and ``municipality_code`` (missing
-        unless the file says). One row per passage, code and coder; of a codebook, ``code_id``
-        alone is filled in.
+    CodedText
+        Its ``codings`` have ``document``, ``unit``, ``code_id`` and ``coder`` in small letters,
+        digits and hyphens; ``excerpt``, ``locator`` (the place, in Norwegian) and
+        ``municipality_code`` (missing unless the file says). One row per passage, code and coder;
+        of a codebook, ``code_id`` alone is filled in. Its ``remarks`` are those of the file.
 
     Raises
     ------
@@ -57,18 +56,23 @@ def read_coded_export(path: str | Path, *, project: str = "") -> pd.DataFrame:
     if kind == ".qdc":
         codes = read_codebook(path)
         rows = codes.loc[codes["codable"]].reindex(columns=["document", "unit", "coder", "excerpt"])
-        return _named(rows.assign(code=codes["code"], code_path=codes["code_path"]), path.name)
+        return CodedText(
+            _named(rows.assign(code=codes["code"], code_path=codes["code_path"]), path.name)
+        )
     if kind == ".qdpx":
-        found = read_qdpx(path, project=_slug(project))
+        read = read_qdpx(path, project=slug(project))
+        found = read.codings
         own = [
             unit[len(document) + 1 :]
             for document, unit in zip(found["document"], found["unit"], strict=True)
         ]
-        return _named(found.assign(unit=own), path.name)
+        return CodedText(_named(found.assign(unit=own), path.name), read.remarks)
     if kind == ".csv":
         found = _read_csv(path)
         prefix = f"{project}-" if project else ""
-        return _named(found.assign(coder=prefix + found["coder"], code_path=None), path.name)
+        return CodedText(
+            _named(found.assign(coder=prefix + found["coder"], code_path=None), path.name)
+        )
     raise DataError(f"{path.name}: unknown kind of export; expected .qdpx, .qdc or .csv")
 
 
@@ -104,7 +108,7 @@ def placed_documents(
         If a document given is not in the export, a code is not of the study, or the name of a
         document holds no municipality, or several.
     """
-    given = {_slug(name): code for name, code in (given or {}).items()}
+    given = {slug(name): code for name, code in (given or {}).items()}
     known = dict(zip(municipalities["municipality_code"], municipalities["slug"], strict=True))
     documents = list(codings["document"].dropna().unique())
     absent = sorted(set(given) - set(documents))
@@ -173,17 +177,14 @@ def _named(rows: pd.DataFrame, name: str) -> pd.DataFrame:
         raise DataError(f"{name}: nothing is coded in it")
     codes = rows[["code", "code_path"]].drop_duplicates()
     codes = codes.assign(code_path=codes["code_path"].fillna(codes["code"]))
-    short = codes["code"].map(_slug)
-    several = short.duplicated(keep=False)
-    codes["code_id"] = short.where(~several, codes["code_path"].map(_slug))
-    by_path = dict(zip(codes["code_path"], codes["code_id"], strict=True))
-    unlike = codes.drop_duplicates("code_path")["code_id"].duplicated(keep=False)
-    if unlike.any() or not all(by_path.values()):
-        raise DataError(f"{name}: codes whose names differ in signs only, or have no letters")
+    codes = codes.drop_duplicates("code_path")
+    names = codes["code"].where(~codes["code"].duplicated(keep=False), codes["code_path"])
+    ids = slugs_apart(names)
+    by_path = dict(zip(codes["code_path"], names.map(ids), strict=True))
     coded = rows["code_path"].fillna(rows["code"]).map(by_path)
     named = rows.assign(code_id=coded, locator=rows["unit"].map(_place, na_action="ignore"))
     for column in ("document", "unit", "coder"):
-        named[column] = rows[column].map(_slug, na_action="ignore")
+        named[column] = rows[column].map(slug, na_action="ignore")
     documents = pd.DataFrame({"name": rows["document"], "slug": named["document"]})
     alike = documents.dropna().drop_duplicates().groupby("slug")["name"].nunique()
     if (alike > 1).any() or "" in alike.index:
@@ -222,13 +223,6 @@ def _read_csv(path: Path) -> pd.DataFrame:
         if blank:
             raise DataError(f"{path.name}: {name} is blank in {_rows(blank)}; expected one in each")
     return table
-
-
-def _slug(name: str) -> str:
-    """A name in small letters a-z, digits and hyphens."""
-    plain = unicodedata.normalize("NFKD", name.lower().translate(LETTERS))
-    letters = plain.encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
 
 
 def _place(unit: str) -> str:

@@ -18,6 +18,7 @@ from scipy.stats import norm
 
 from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.errors import DataError
+from evalkit.identifiers import slug
 
 __all__ = ["demo_truth", "generate_demo", "write_demo"]
 
@@ -574,11 +575,10 @@ def _changes(areas: pd.DataFrame, count: int) -> tuple[tuple[str, str, int, floa
 
 
 def _municipality_rows(design: _Design) -> list[dict]:
-    letters = str.maketrans({"æ": "ae", "ø": "o", "å": "a"})
     return [
         {
             "municipality_code": row.municipality_code,
-            "slug": row.name.lower().translate(letters),
+            "slug": slug(row.name),
             "name": row.name,
             "region_id": "demoregionen",
             "evaluated_by": "municipality"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.errors import ConfigError
+from evalkit.identifiers import slug
 
 SHIPPED = Path(__file__).resolve().parents[2] / "notebooks"  # evalkit's own project
 
@@ -179,7 +180,6 @@ MUNICIPALITY_CELLS = (
     "06-attainment-{slug}.ipynb#tbl-attainment-{slug}",
 )
 STUDY_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-LETTERS = str.maketrans({"æ": "ae", "ø": "o", "å": "a", "á": "a", "š": "s", "ŋ": "n", "đ": "d"})
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,7 @@ class NewMunicipality:
 
     @property
     def slug(self) -> str:
-        words = re.findall(r"[a-z0-9]+", self.shown.casefold().translate(LETTERS))
-        return "-".join(words)
+        return slug(self.shown)
 
 
 def write_notebooks(folder: Path, *, stage: str) -> list[Path]:

@@ -10,22 +10,58 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 from lxml import etree
 
+from evalkit.archives import apart, unpacked
 from evalkit.errors import DataError
+from evalkit.qda_texts import (
+    AS_CHARACTERS,
+    Counting,
+    SourceTexts,
+    counting_of,
+    says_the_same,
+    stands_in,
+)
 
-__all__ = ["read_codebook", "read_qdpx"]
+__all__ = ["CodedText", "read_codebook", "read_qdpx"]
 
-LARGEST_PROJECT = 200 * 1024 * 1024  # bytes unpacked; text projects are far smaller
+PROJECT = "project.qde"
 TEXT_SELECTIONS = {"PlainTextSelection", "TranscriptSelection"}
+POSITION = r"\d{1,9}"  # a text has fewer than 1,000 million characters
+SHOWN = 8
+COLUMNS = [
+    "document",
+    "unit",
+    "code",
+    "code_path",
+    "coder",
+    "start",
+    "end",
+    "excerpt",
+    "anonymity",
+]
+
+
+@dataclass(frozen=True)
+class CodedText:
+    """Codings that were read, and what a reader must know of them.
+
+    ``remarks`` says, a line each, which passages have no text, whose words do not fit their
+    positions, and which documents count otherwise than in characters: by document and code,
+    never with the words.
+    """
+
+    codings: pd.DataFrame
+    remarks: tuple[str, ...] = ()
 
 
 def read_qdpx(
     path: str | Path, *, project: str = "", coders: Mapping[str, str] | None = None
-) -> pd.DataFrame:
+) -> CodedText:
     """Codings of a REFI-QDA project, one row per document, passage, code and coder.
 
     Parameters
@@ -40,60 +76,47 @@ def read_qdpx(
 
     Returns
     -------
-    DataFrame
-        ``document`` (its name, with its guid where several have that name), ``unit`` (document and
-        passage), ``code`` (its name), ``code_path`` (parents first, joined by `` > ``), ``coder``
-        (``coder1`` for the project's first user, or as given; never a name), ``start`` and ``end`` (characters; missing outside plain text), ``excerpt`` (missing
-        outside plain text) and ``anonymity``, which is ``not_checked`` for every row: nobody has
-        cleared an excerpt that was just read.
+    CodedText
+        Its ``codings`` have ``document`` (its name, with its guid where several have that name),
+        ``unit`` (document and passage), ``code`` (its name), ``code_path`` (parents first, joined
+        by `` > ``), ``coder`` (``coder1`` for the project's first user, or as given; never a
+        name), ``start`` and ``end`` (as the file has them; missing outside plain text),
+        ``excerpt`` (missing outside plain text, and where the text is not there or does not fit
+        the passage's own words) and ``anonymity``, which is ``not_checked`` for every row: nobody
+        has cleared an excerpt that was just read.
 
     Raises
     ------
     DataError
-        If the file is no zip, has no ``project.qde``, or its XML is broken or too large.
+        If the file is no zip, has no ``project.qde``, its XML is broken or too large, a text is
+        neither UTF-8 nor UTF-16, or positions are no whole numbers in their order.
 
     References
     ----------
     REFI-QDA Standard 1.5 (2019), qdasoftware.org.
     """
-    name = Path(path).name
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {Path(info.filename).name: info for info in archive.infolist()}
-            if "project.qde" not in members:
-                raise DataError(f"{name}: no project.qde inside; expected a REFI-QDA project")
-            if sum(info.file_size for info in members.values()) > LARGEST_PROJECT:
-                raise DataError(f"{name}: larger than 200 MB unpacked; export the texts only")
-            root = _parsed(archive.read(members["project.qde"]), name)
-            texts = {
-                member: archive.read(info).decode("utf-8-sig", errors="replace")
-                for member, info in members.items()
-                if member.lower().endswith(".txt")
-            }
-    except zipfile.BadZipFile as error:
-        raise DataError(f"{name}: not a zip file; expected a REFI-QDA project (.qdpx)") from error
+    return apart(_project, Path(path), project, dict(coders or {}))
 
-    codes = {row["guid"]: row for row in _codes(root)}
-    labels = _coder_labels(root, project, coders or {})
+
+def _project(path: Path, project: str, coders: Mapping[str, str]) -> CodedText:
+    name = path.name
+    members = unpacked(path, lambda member: member == PROJECT or _is_text(member))
+    if PROJECT not in members:
+        raise DataError(f"{name}: no {PROJECT} inside; expected a REFI-QDA project")
+    root = _parsed(members.pop(PROJECT), name)
+    reading = _Reading(
+        name, SourceTexts(members, name), _codes(root), _coder_labels(root, project, coders)
+    )
     sources = list(root.iterfind("{*}Sources/*"))
-    rows = [
-        row
-        for source, document in zip(sources, _document_names(sources), strict=True)
-        for row in _source_codings(source, document, texts, codes, labels, name)
-    ]
-    columns = [
-        "document",
-        "unit",
-        "code",
-        "code_path",
-        "coder",
-        "start",
-        "end",
-        "excerpt",
-        "anonymity",
-    ]
-    frame = pd.DataFrame(rows, columns=columns)
-    return frame.astype({"start": "Int64", "end": "Int64"}).drop_duplicates(ignore_index=True)
+    for source, document in zip(sources, _document_names(sources), strict=True):
+        reading.source(source, document)
+    reading.refuse_odd_positions()
+    frame = pd.DataFrame(reading.rows, columns=COLUMNS).astype({"start": "Int64", "end": "Int64"})
+    return CodedText(frame.drop_duplicates(ignore_index=True), tuple(reading.remarks()))
+
+
+def _is_text(member: str) -> bool:
+    return member.lower().endswith(".txt")
 
 
 def read_codebook(path: str | Path) -> pd.DataFrame:
@@ -115,15 +138,17 @@ def read_codebook(path: str | Path) -> pd.DataFrame:
     DataError
         If the file cannot be read as a codebook.
     """
-    name = Path(path).name
+    return apart(_codebook, Path(path))
+
+
+def _codebook(path: Path) -> pd.DataFrame:
+    name = path.name
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if info.filename.endswith("project.qde")]
-            if not members or members[0].file_size > LARGEST_PROJECT:
-                raise DataError(f"{name}: no readable project.qde inside")
-            content = archive.read(members[0])
+        content = unpacked(path, lambda member: member == PROJECT).get(PROJECT)
+        if content is None:
+            raise DataError(f"{name}: no {PROJECT} inside; expected a REFI-QDA project")
     else:
-        content = Path(path).read_bytes()
+        content = path.read_bytes()
     rows = _codes(_parsed(content, name))
     if not rows:
         raise DataError(f"{name}: no codes inside; expected a REFI-QDA codebook")
@@ -183,55 +208,145 @@ def _document_names(sources: list[etree._Element]) -> list[str]:
     ]
 
 
-def _source_codings(source, document, texts, codes, coders, name) -> list[dict]:
-    rows = []
-    for coding in source.iter("{*}Coding"):
-        place = coding.getparent()
-        is_passage = etree.QName(place).localname in TEXT_SELECTIONS
-        start, end = place.get("startPosition"), place.get("endPosition")
-        excerpt = None
-        if is_passage and start is not None and end is not None:
-            start, end = int(start), int(end)
-            text = _text_of(place.getparent(), texts)
-            excerpt = text[start:end] if text else place.get("name")
-        else:
-            start = end = None
-        where = "whole" if place is source else _guid(place.get("guid"))
-        if start is not None:
-            holder = place.getparent()
-            part = "" if holder is source else f"{_guid(holder.get('guid'))}:"
-            where = f"{part}{start}-{end}"
-        unit = f"{document}:{where}"
-        user = coding.get("creatingUser") or place.get("creatingUser")
-        for reference in coding.iterfind("{*}CodeRef"):
-            code = codes.get(_guid(reference.get("targetGUID")))
-            if code is None:
-                raise DataError(
-                    f"{name}: a passage in {document!r} uses a code not in its codebook"
+@dataclass
+class _Reading:
+    """What has been read of a project so far, source by source."""
+
+    name: str
+    texts: SourceTexts
+    codebook: list[dict]
+    coders: Mapping[str, str]
+    rows: list[dict] = field(default_factory=list)
+    odd: list[str] = field(default_factory=list)
+    told: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.codes = {row["guid"]: row for row in self.codebook}
+
+    def source(self, source: etree._Element, document: str) -> None:
+        """Add the codings of one source."""
+        places = {
+            place: None for coding in source.iter("{*}Coding") for place in [coding.getparent()]
+        }
+        positions = {place: self._positions(place, document) for place in places}
+        countings = self._countings(positions, document)
+        for coding in source.iter("{*}Coding"):
+            place = coding.getparent()
+            span = positions[place]
+            excerpt = self._excerpt(place, span, countings, document) if span else None
+            start, end = span or (None, None)
+            user = coding.get("creatingUser") or place.get("creatingUser")
+            for code in self._codes_of(coding, document):
+                self.rows.append(
+                    {
+                        "document": document,
+                        "unit": f"{document}:{_where(place, source, span)}",
+                        "code": code["code"],
+                        "code_path": code["code_path"],
+                        "coder": self.coders.get(_guid(user), "unknown"),
+                        "start": start,
+                        "end": end,
+                        "excerpt": excerpt,
+                        "anonymity": "not_checked",
+                    }
                 )
-            rows.append(
-                {
-                    "document": document,
-                    "unit": unit,
-                    "code": code["code"],
-                    "code_path": code["code_path"],
-                    "coder": coders.get(_guid(user), "unknown"),
-                    "start": start,
-                    "end": end,
-                    "excerpt": excerpt,
-                    "anonymity": "not_checked",
-                }
+
+    def refuse_odd_positions(self) -> None:
+        if self.odd:
+            raise DataError(
+                f"{self.name}: expected positions that are whole numbers from 0, the end not "
+                f"before the start; export the project again\n  " + _listed(self.odd, "\n  ")
             )
-    return rows
+
+    def remarks(self) -> list[str]:
+        return [f"{what} ({len(places)}): {_listed(places)}" for what, places in self.told.items()]
+
+    def _positions(self, place: etree._Element, document: str) -> tuple[int, int] | None:
+        """Start and end of a passage of plain text; ``None`` of anything else."""
+        start, end = place.get("startPosition"), place.get("endPosition")
+        if etree.QName(place).localname not in TEXT_SELECTIONS or start is None or end is None:
+            return None
+        sound = all(re.fullmatch(POSITION, position, re.ASCII) for position in (start, end))
+        if not sound or int(start) > int(end):
+            passage = _guid(place.get("guid"))
+            self.odd.append(f"document {document!r}, passage {passage!r}: {start!r} to {end!r}")
+            return None
+        return int(start), int(end)
+
+    def _countings(self, positions: Mapping, document: str) -> dict[etree._Element, Counting]:
+        """How each text of the source is counted, by the element that holds the text."""
+        carrying: dict[etree._Element, list[tuple[int, int, str]]] = {}
+        for place, span in positions.items():
+            if span:
+                own = place.get("name") or ""
+                passages = carrying.setdefault(place.getparent(), [])
+                passages += [(*span, own)] if own.strip() else []
+        found = {}
+        for holder, passages in carrying.items():
+            text = self._text(holder)
+            found[holder] = counting_of(text, passages) if text else AS_CHARACTERS
+            if found[holder] != AS_CHARACTERS:
+                self._tell(
+                    f"documents counted in {found[holder]}, as their passages show", document
+                )
+        return found
+
+    def _text(self, holder: etree._Element) -> str | None:
+        """The text that positions inside a source, representation or transcript count in."""
+        return holder.findtext("{*}PlainTextContent") or self.texts.text(
+            holder.get("plainTextPath")
+        )
+
+    def _excerpt(self, place, span, countings, document: str) -> str | None:
+        holder, own = place.getparent(), (place.get("name") or "").strip()
+        text = self._text(holder)
+        words = countings[holder].words(text, *span) if text else None
+        what = f"{document} {_codes_named(place, self.codes)}"
+        if words is None:
+            self._tell("passages without text: outside the file, or past the text's end", what)
+            return (own or None) if text is None else None
+        if own and not says_the_same(words, own):
+            if stands_in(text, own):
+                self._tell("passages whose words stand elsewhere, left without excerpt", what)
+                return None
+            self._tell("passages with a name that is not in their text", what)
+        return words
+
+    def _tell(self, what: str, place: str) -> None:
+        places = self.told.setdefault(what, [])
+        if place not in places:
+            places.append(place)
+
+    def _codes_of(self, coding: etree._Element, document: str) -> list[dict]:
+        guids = [_guid(reference.get("targetGUID")) for reference in coding.iterfind("{*}CodeRef")]
+        if not all(guid in self.codes for guid in guids):
+            raise DataError(
+                f"{self.name}: a passage in {document!r} uses a code not in its codebook"
+            )
+        return [self.codes[guid] for guid in guids]
 
 
-def _text_of(holder, texts: dict[str, str]) -> str:
-    """The text that positions inside a source, representation or transcript count in."""
-    content = holder.findtext("{*}PlainTextContent")
-    if content:
-        return content
-    path = holder.get("plainTextPath")
-    return texts.get(re.split(r"[/\\]", path)[-1], "") if path else ""
+def _where(place: etree._Element, source: etree._Element, span: tuple[int, int] | None) -> str:
+    """Which passage of its source, for a unit that coders share."""
+    if place is source:
+        return "whole"
+    if span is None:
+        return _guid(place.get("guid"))
+    holder = place.getparent()
+    part = "" if holder is source else f"{_guid(holder.get('guid'))}:"
+    return f"{part}{span[0]}-{span[1]}"
+
+
+def _codes_named(place: etree._Element, codes: Mapping[str, dict]) -> str:
+    """A passage's positions with its codes, for a remark."""
+    guids = (_guid(code.get("targetGUID")) for code in place.iterfind("{*}Coding/{*}CodeRef"))
+    named = ", ".join(sorted({codes[guid]["code"] for guid in guids if guid in codes}))
+    return f"{place.get('startPosition')}-{place.get('endPosition')} ({named})"
+
+
+def _listed(places: list[str], between: str = "; ") -> str:
+    more = [f"and {len(places) - SHOWN} more"] if len(places) > SHOWN else []
+    return between.join([*places[:SHOWN], *more])
 
 
 def _guid(value: str | None) -> str:
