@@ -50,7 +50,7 @@ def test_a_small_book_is_in_order(tmp_path):
         ('[]{fact="horten.x"}', "metode.qmd:3: fact horten.x is not in facts.json"),
         (
             '[]{fact="horten.population" form="kort"}',
-            "metode.qmd:3: fact form 'kort'; known: billions, millions, plain",
+            "metode.qmd:3: fact form 'kort'; known: billions, digits, ei, ett, én, millions, plain",
         ),
         (
             "{{< video x.mp4 >}}",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 import pypandoc
@@ -94,6 +95,71 @@ def test_a_fact_is_written_in_norwegian(facts, span, expected):
     assert done.stdout.strip() == expected
 
 
+def counted(text):
+    """The text with each ``@n`` as a span of a fact that counts n things, and the facts."""
+    facts = {
+        f"n{number}": {"value": float(number), "decimals": len(number.partition(".")[2]), "counted": True}
+        for number in re.findall(r"@(\d+(?:\.\d+)?)", text)
+    }  # fmt: skip
+    return re.sub(
+        r"@(\d+(?:\.\d+)?)(?:=(\w+))?",
+        lambda found: f'[]{{fact="n{found[1]}"' + (f' form="{found[2]}"' if found[2] else "") + "}",
+        text,
+    ), facts
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Det gjelder @4 kommuner.", "Det gjelder fire kommuner."),
+        ("@4 kommuner ble med. @8 søkte.", "Fire kommuner ble med. Åtte søkte."),
+        ("**Organisering.** @8 medlemmer, ca. @3 møter", "Organisering. Åtte medlemmer, ca. tre møter"),
+        ("«@4 ganger», sa hun. (@5 saker.)", "«Fire ganger», sa hun. (Fem saker.)"),
+        ("Først @12, siden @9 og siden @7: for få.", "Først tolv, siden ni og siden sju: for få."),
+        ("Av de @13 kommunene er @7 med.", "Av de 13 kommunene er 7 med."),
+        ("@18 ansatte i @2 grupper og @16 ungdommer i @4.", "18 ansatte i 2 grupper og 16 ungdommer i 4."),
+        ("Av @20 kom @4. De @4 ble.", "Av 20 kom 4. De fire ble."),
+        ("Horten @7, Namsos @8, Frøya @5.", "Horten 7, Namsos 8, Frøya 5."),
+        ("I snitt @2.5 møter og @3 kurs.", "I snitt 2,5 møter og 3 kurs."),
+        ("Hver @5. uke. Etter @5.", "Hver 5. uke. Etter fem."),
+        ("Over @7–@8 kvelder, en @5-åring, trinn @3.", "Over 7–8 kvelder, en 5-åring, trinn 3."),
+        ("Det er @8 prosent.", "Det er 8 prosent."),
+        ("Det er @4=digits kommuner.", "Det er 4 kommuner."),
+        ("Det er @0 kommuner.", "Det er 0 kommuner."),
+        ("Det er @1 kommune, @1 nytt delprosjekt.", "Det er én kommune, ett nytt delprosjekt."),
+        ("@1 av søknadene, @1 av tiltakene.", "Én av søknadene, ett av tiltakene."),
+        ("@1=ei jente og @1=ett kjent hol.", "Ei jente og ett kjent hol."),
+        ("Sagt [se de @4 kommunene](x.html)", "Sagt se de fire kommunene"),
+    ],
+)  # fmt: skip
+def test_small_counts_are_words_in_running_text(tmp_path, text, expected):
+    written, facts = counted(text)
+    (tmp_path / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+
+    done = pandoc(tmp_path, written, "facts.lua", to="plain")
+
+    assert done.stdout.strip().replace("\n", " ") == expected, done.stderr
+
+
+def test_small_counts_are_words_in_headings_and_notes_and_digits_in_tables(tmp_path):
+    text, facts = counted(
+        "# De @4\n\nSe.^[Alle @4.]\n\n| a | b |\n|---|---|\n| @4 | x |\n\n: De @4\n"
+    )
+    (tmp_path / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+
+    done = pandoc(tmp_path, text, "facts.lua", to="plain")
+
+    assert done.stdout.count("De fire") == 2
+    assert "Alle fire." in done.stdout
+    assert "  4   x" in done.stdout
+
+
+def test_a_small_number_of_a_scale_keeps_its_digits(facts):
+    (facts / "facts.json").write_text('{"a": {"value": 8, "decimals": 0}}', encoding="utf-8")
+
+    assert pandoc(facts, 'Skår []{fact="a"}', "facts.lua", to="plain").stdout.strip() == "Skår 8"
+
+
 def test_the_page_design_takes_what_quarto_hands_over(tmp_path):
     """Callouts with colours and an icon, parts, appendices, figures and equations as Quarto calls them."""
     names = ("numbering.typ", "typst-template.typ", "page.typ")
@@ -158,7 +224,10 @@ def test_a_form_that_is_not_known_stops(facts):
     done = pandoc(facts, '[]{fact="a.year" form="kort"}', "facts.lua")
 
     assert done.returncode == 1
-    assert 'forms that are not known (billions, millions, plain): a.year form="kort"' in done.stderr
+    assert (
+        'forms that are not known (billions, digits, ei, ett, én, millions, plain): a.year form="kort"'
+        in done.stderr
+    )
 
 
 def test_a_cells_source_becomes_a_line_after_it(tmp_path):

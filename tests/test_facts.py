@@ -99,3 +99,16 @@ def test_too_few_participants_never_reach_the_book(tmp_path):
 
     assert entry["text"] == "færre enn 5"
     assert "value" not in entry
+
+
+def test_counts_are_told_from_measures(tmp_path):
+    rows = [
+        {"subject": "horten", "quantity": "schools", "label": "Skoler", "value": "4", "unit": "count"},
+        {"subject": "horten", "quantity": "share", "label": "Andel", "value": "8", "unit": "percent"},
+    ]  # fmt: skip
+    read = study(tmp_path, *rows)
+
+    entries = fact_entries(claims(read.tables), read.sources)
+
+    assert entries["horten.schools"]["counted"] is True
+    assert "counted" not in entries["horten.share"]

@@ -55,6 +55,9 @@ COLUMNS = [
 COUNTING_TABLES = ("participants", "survey_results", "observations")
 PERSON_UNITS = ("persons", "children", "families")
 SMALL_REASONS = ("too_few", "base_too_small")
+MEASURED_UNITS = (  # units of a scale; other numbers count things, and small ones are words in prose
+    *("percent", "percentage_points", "nok", "nok_per_inhabitant", "km2", "score", "positions"),
+)
 UNIT_ENDINGS = ("_nok", "_count", "_percent")
 
 
@@ -287,8 +290,8 @@ def fact_entries(
     Returns
     -------
     dict
-        For each key: ``value`` and ``decimals`` of a number, ``text`` of a date or text;
-        ``title`` (source and place, for the reader) and ``source`` (key).
+        For each key: ``value`` and ``decimals`` of a number, with ``counted`` (True) where it
+        counts things rather than measures them; ``text`` of a date or text; ``title`` (source and place, for the reader) and ``source`` (key).
     """
     short = sources.set_index("key")["short"].to_dict()
     used = every.assign(hidden=hidden_texts(every, smallest_count))
@@ -308,5 +311,7 @@ def fact_entries(
         else:
             _, _, fraction = claim.value.partition(".")
             entry = {"value": float(claim.value), "decimals": len(fraction)}
+            if claim.unit not in MEASURED_UNITS:
+                entry["counted"] = True
         entries[claim.key] = {**entry, "title": title, "source": claim.source}
     return entries

@@ -26,7 +26,7 @@ __all__ = ["Survey", "check_book", "survey_book"]
 
 KINDS = {"fig": "figure", "tbl": "table", "sec": "section", "eq": "equation"}
 OTHER_KINDS = ("lst", "thm", "lem", "cor", "prp", "cnj", "def", "exm", "exr", "sol", "rem", "alg")
-FORMS = ("billions", "millions", "plain")
+FORMS = ("billions", "digits", "ei", "ett", "én", "millions", "plain")  # as in facts.lua
 
 HEADING = re.compile(rf"^(#{{1,6}})\s+(.*?)\s*({ATTRIBUTES})?\s*#*\s*$")
 DIV = re.compile(rf"^\s*(:{{3,}})\s*(?:({ATTRIBUTES})|([\w.-]+))?\s*:*\s*$")

@@ -9,8 +9,45 @@
 -- is written as it stands. On the span, form="millions" writes the value in millions (one
 -- decimal unless the fact names more), form="billions" in milliarder, form="plain" leaves out the
 -- grouping (years).
+--
+-- In running text a fact that is `counted` (persons, meetings, years; not per cent, kroner, km²) and
+-- is a whole number from one to twelve is written as a word, with a capital where it opens a
+-- sentence: "Fire kommuner". Digits stay where another counted number of the sentence is larger or
+-- no whole number, in a series ("Horten 7, Namsos 8, Frøya 5"), in a range or a compound ("7–8",
+-- "5-åring"), as an ordinal ("hver 5. uke"), after what numbers things ("trinn 3"), before a unit
+-- of measure ("8 prosent"), and in tables. form="digits" asks for digits. One is "ett" before a
+-- neuter noun that is known here and "én" before others; form="ett", "én" or "ei" says which.
 
 local SCALES = { millions = 1e6, billions = 1e9 }
+local ONES = { ["ett"] = true, ["én"] = true, ["ei"] = true }
+local FORMS = "billions, digits, ei, ett, én, millions, plain"
+local PLAIN_FORMS = { plain = true, digits = true }
+
+local NUMBER_WORDS = { "én", "to", "tre", "fire", "fem", "seks", "sju", "åtte", "ni", "ti", "elleve", "tolv" }
+local function set(words)
+  local members = {}
+  for word in words:gmatch("%S+") do
+    members[word] = true
+  end
+  return members
+end
+local MEASURES = set("prosent prosentpoeng promille poeng kroner kr millioner mill milliarder mrd km km² "
+  .. "kvadratkilometer kilometer meter kilo grader årsverk %")
+local NUMBERED = set("trinn klasse fase punkt nr. nummer kapittel kap. avsnitt tabell figur del vedlegg side s. skår skåren "
+  .. "verdi verdien faktor alternativ")
+local ABBREVIATIONS = set("ca. bl.a. f.eks. dvs. mv. osv. kap. nr. s. jf. inkl. ekskl. pr. maks. min. kl. tlf. st. prop. meld.")
+local JOINS = set("og eller samt til , ; mot mens")
+local NEUTER_WORDS = set("år hus lag tall mål fag steg barn råd møte kort språk navn bygg")
+-- Endings of compounds as well: "delprosjekt", "læringsverksted"
+local NEUTER_ENDINGS = { "tiltak", "møte", "område", "prosjekt", "kontor", "senter", "barn", "departement", "direktorat",
+  "fylke", "verksted", "tilskudd", "program", "team", "panel", "kurs", "nettverk", "besøk", "intervju", "svar", "sted",
+  "trinn", "tilbud", "utvalg", "valg", "forslag", "spørsmål", "resultat", "arbeid", "semester", "tilfelle", "seminar",
+  "webinar", "forsøk", "punkt", "tema", "problem", "system", "opplegg", "halvår", "skoleår", "prosjektår", "kvartal",
+  "minutt", "døgn", "forum", "styre", "bibliotek", "sykehus", "familiehus", "foretak", "menneske", "medlem", "bidrag",
+  "anlegg", "kapittel", "avsnitt", "vedlegg", "bilde", "verktøy", "mandat", "oppdrag", "behov", "nivå", "skjema",
+  "dokument", "vedtak", "eksempel", "budsjett", "ungdomsråd", "eldreråd", "delmål", "resultatmål", "effektmål",
+  "stoppunkt", "nullpunkt", "alternativ", "grep" }
+local NOUN_ENDINGS = { "", "et", "ets", "ene", "enes", "ne", "nes", "s", "t" }
 
 local facts, facts_file, facts_page
 local missing, unfit = pandoc.List({}), pandoc.List({})
@@ -64,27 +101,36 @@ local function written(fact, form)
   return norwegian(fact.value, fact.decimals, form == "plain")
 end
 
-local function filled(span, linked)
+local function known_form(form)
+  return not form or SCALES[form] or PLAIN_FORMS[form] or ONES[form]
+end
+
+local function fact_of(span)
+  if not facts then
+    load_facts()
+  end
+  return facts[span.attributes.fact]
+end
+
+-- A span as it is shown: linked to its source or not, and its text in digits unless one is given.
+local function filled(span, linked, text)
   local key = span.attributes.fact
   if not key then
     return nil
   end
-  if not facts then
-    load_facts()
-  end
+  local fact, form = fact_of(span), span.attributes.form
   if EVALKIT_USED then
     EVALKIT_USED.facts[key] = true
   end
-  local fact, form = facts[key], span.attributes.form
   if not fact then
     missing:insert(key)
     return pandoc.Strong("?" .. key)
   end
-  if form and not SCALES[form] and form ~= "plain" then
+  if not known_form(form) then
     unfit:insert(key .. ' form="' .. form .. '"')
     return pandoc.Strong("?" .. key)
   end
-  local text = written(fact, form)
+  text = text or written(fact, form)
   local linkable = linked and facts_page and type(fact.source) == "string"
   local shown = pandoc.Inlines({ pandoc.Str(text) })
   if FORMAT == "typst" then
@@ -99,6 +145,235 @@ local function filled(span, linked)
   end
   return pandoc.Span(content, pandoc.Attr("", { "fact" }, attributes))
 end
+
+-- Running text as tokens: words, spaces, facts and what is neither (citations, notes, code).
+-- `change` may replace a fact's span; it is called in the order of the tokens.
+local WITHIN = set("Emph Strong Strikeout Superscript Subscript SmallCaps Underline Quoted Link Span")
+
+local function visited(inlines, tokens, change, linked)
+  local result = pandoc.Inlines({})
+  for _, inline in ipairs(inlines) do
+    local kind = inline.t
+    if kind == "Span" and inline.attributes.fact then
+      tokens:insert({ kind = "fact", fact = fact_of(inline), form = inline.attributes.form })
+      result:insert(change and change(inline, #tokens, linked) or inline)
+    elseif WITHIN[kind] then
+      inline.content = visited(inline.content, tokens, change, linked and kind ~= "Link")
+      result:insert(inline)
+    else
+      if kind == "Str" then
+        tokens:insert({ kind = "word", text = inline.text })
+      elseif kind == "Space" or kind == "SoftBreak" or kind == "LineBreak" then
+        tokens:insert({ kind = "space" })
+      else
+        tokens:insert({ kind = "other" })
+      end
+      result:insert(inline)
+    end
+  end
+  return result
+end
+
+local function lower(text)
+  return pandoc.text.lower(text)
+end
+
+local function opens_lower(text)
+  local first = text:match("^[%[%(«“\"]*(" .. utf8.charpattern .. ")")
+  return first ~= nil and first ~= pandoc.text.upper(first)
+end
+
+local function after_space(tokens, place)
+  if tokens[place] and tokens[place].kind == "space" then
+    return tokens[place + 1]
+  end
+end
+
+-- Whether a token ends a sentence: "slutt." before a capital, a fact or nothing.
+local function ends_sentence(tokens, place)
+  local token = tokens[place]
+  if token.kind ~= "word" or not token.text:match('[.!?]["”»%)%]]*$') then
+    return false
+  end
+  if ABBREVIATIONS[lower(token.text)] then
+    return false
+  end
+  if not tokens[place + 1] then
+    return true
+  end
+  local following = after_space(tokens, place + 1)
+  return following ~= nil and not (following.kind == "word" and opens_lower(following.text))
+end
+
+local function sentences(tokens)
+  local found, first = {}, 1
+  for place = 1, #tokens do
+    if ends_sentence(tokens, place) or place == #tokens then
+      table.insert(found, { first = first, last = place })
+      first = place + 1
+    end
+  end
+  return found
+end
+
+local function counted(token)
+  return token.kind == "fact" and token.fact ~= nil and token.fact.counted == true
+    and type(token.fact.value) == "number" and not SCALES[token.form]
+end
+
+local function small(token)
+  local value = counted(token) and token.form ~= "plain" and token.form ~= "digits" and token.fact.value
+  return value and value >= 1 and value <= #NUMBER_WORDS and value == math.floor(value)
+end
+
+-- Whether the token's neighbours make it a number and not a count.
+local function stands_as_number(tokens, place)
+  local before, after = tokens[place - 1], tokens[place + 1]
+  if before and before.kind == "word" and before.text:match("[%w/+=<>§-]$") then
+    return true
+  end
+  if before and before.kind == "word" and before.text:match("–$") then
+    return true
+  end
+  if after and after.kind == "word" and (after.text:match("^[%w/+=<>%%-]") or after.text:match("^:%w") or after.text:match("^–")) then
+    return true
+  end
+  if before and before.kind == "space" and tokens[place - 2] and tokens[place - 2].kind == "word"
+    and NUMBERED[lower(tokens[place - 2].text)] then
+    return true
+  end
+  local following = after_space(tokens, place + 1)
+  if following and following.kind == "word" and MEASURES[(lower(following.text):gsub("[,;)]+$", ""):gsub("%.$", ""))] then
+    return true
+  end
+  if after and after.kind == "word" and after.text == "." then
+    following = after_space(tokens, place + 2)
+    return following ~= nil and following.kind == "word" and opens_lower(following.text)
+  end
+  return false
+end
+
+-- Facts that follow each other with commas and "og" between, or names: "Horten 7, Namsos 8".
+local function in_series(tokens, from, to)
+  local series, run, words = {}, {}, nil
+  local function close()
+    if #run >= 3 then
+      for _, place in ipairs(run) do
+        series[place] = true
+      end
+    end
+    run = {}
+  end
+  for place = from, to do
+    local token = tokens[place]
+    if token.kind == "fact" then
+      if words and words > 1 then
+        close()
+      end
+      table.insert(run, place)
+      words = 0
+    elseif words and token.kind == "word" and not JOINS[lower(token.text)] and token.text:match("%w") then
+      words = words + (opens_lower(token.text) and 2 or 1)
+    elseif token.kind == "other" then
+      words = 2
+    end
+  end
+  close()
+  return series
+end
+
+local function is_neuter(word)
+  word = lower(word):gsub("[%p]+$", "")
+  for _, ending in ipairs(NOUN_ENDINGS) do
+    local stem = ending == "" and word or (word:sub(-#ending) == ending and word:sub(1, -#ending - 1))
+    if stem then
+      if NEUTER_WORDS[stem] then
+        return true
+      end
+      for _, known in ipairs(NEUTER_ENDINGS) do
+        if stem:sub(-#known) == known then
+          return true
+        end
+      end
+    end
+  end
+  return false
+end
+
+-- "ett" before a neuter noun among the next three words: "ett nytt tiltak", "ett av tiltakene".
+local function one(tokens, place, last)
+  if ONES[tokens[place].form] then
+    return tokens[place].form
+  end
+  local words = 0
+  for later = place + 1, last do
+    local token = tokens[later]
+    if token.kind == "word" then
+      words = words + 1
+      if is_neuter(token.text) then
+        return "ett"
+      end
+      if words == 3 or token.text:match("[,.;:]$") then
+        break
+      end
+    elseif token.kind ~= "space" then
+      break
+    end
+  end
+  return "én"
+end
+
+local function with_capital(word)
+  local first = word:match("^" .. utf8.charpattern)
+  return pandoc.text.upper(first) .. word:sub(#first + 1)
+end
+
+-- The words that facts are written as, by the place of their token; digits for all others.
+local function number_words(tokens)
+  local words = {}
+  for _, sentence in ipairs(sentences(tokens)) do
+    local beside, opening = false, nil
+    for place = sentence.first, sentence.last do
+      local token = tokens[place]
+      if counted(token) and token.form ~= "plain" and not small(token) and token.form ~= "digits" then
+        beside = true
+      end
+      local quiet = token.kind == "space" or (token.kind == "word" and not token.text:match("[%w\128-\255]"))
+        or (token.kind == "word" and (token.text == "«" or token.text == "“"))
+      if opening == nil and not quiet then
+        opening = place
+      end
+    end
+    local series = in_series(tokens, sentence.first, sentence.last)
+    for place = sentence.first, sentence.last do
+      local token = tokens[place]
+      if small(token) and not beside and not series[place] and not stands_as_number(tokens, place) then
+        local value = math.floor(token.fact.value)
+        local word = value == 1 and one(tokens, place, sentence.last) or NUMBER_WORDS[value]
+        words[place] = place == opening and with_capital(word) or word
+      end
+    end
+  end
+  return words
+end
+
+local function as_prose(inlines, linked)
+  local tokens = pandoc.List({})
+  visited(inlines, tokens, nil, linked)
+  local words = number_words(tokens)
+  return visited(inlines, pandoc.List({}), function(span, place, within)
+    return filled(span, within, words[place])
+  end, linked)
+end
+
+local function prose(linked)
+  return function(block)
+    block.content = as_prose(block.content, linked)
+    return block
+  end
+end
+
+local running = { Para = prose(true), Plain = prose(true) }
 
 local plain = { Span = function(span) return filled(span, false) end }
 
@@ -119,12 +394,22 @@ return {
         facts_page = nil
       end
       if pandoc.utils.type(meta.title) == "Inlines" then
-        meta.title = meta.title:walk(plain)
+        meta.title = as_prose(meta.title, false)
       end
       return meta
     end,
   },
-  { Header = without_links, Link = without_links },
+  {
+    traverse = "topdown",
+    Table = function(found)
+      found.caption.long = found.caption.long:walk(running)
+      return found, false
+    end,
+    Header = prose(false),
+    Para = running.Para,
+    Plain = running.Plain,
+  },
+  { Link = without_links },
   { Span = function(span) return filled(span, true) end },
   {
     Pandoc = function()
@@ -133,7 +418,7 @@ return {
           .. table.concat(missing, ", "))
       end
       if #unfit > 0 then
-        stop(input_file() .. " writes facts in forms that are not known (billions, millions, plain): "
+        stop(input_file() .. " writes facts in forms that are not known (" .. FORMS .. "): "
           .. table.concat(unfit, ", "))
       end
     end,
