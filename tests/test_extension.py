@@ -128,6 +128,7 @@ def counted(text):
         ("Det er @0 kommuner.", "Det er 0 kommuner."),
         ("Det er @1 kommune, @1 nytt delprosjekt.", "Det er én kommune, ett nytt delprosjekt."),
         ("@1 av søknadene, @1 av tiltakene.", "Én av søknadene, ett av tiltakene."),
+        ("Det varte @1 uke hvert sted.", "Det varte én uke hvert sted."),
         ("@1=ei jente og @1=ett kjent hol.", "Ei jente og ett kjent hol."),
         ("Sagt [se de @4 kommunene](x.html)", "Sagt se de fire kommunene"),
     ],

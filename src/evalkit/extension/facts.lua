@@ -47,6 +47,7 @@ local NEUTER_ENDINGS = { "tiltak", "møte", "område", "prosjekt", "kontor", "se
   "anlegg", "kapittel", "avsnitt", "vedlegg", "bilde", "verktøy", "mandat", "oppdrag", "behov", "nivå", "skjema",
   "dokument", "vedtak", "eksempel", "budsjett", "ungdomsråd", "eldreråd", "delmål", "resultatmål", "effektmål",
   "stoppunkt", "nullpunkt", "alternativ", "grep" }
+local BEFORE_NOUNS = set("av de disse alle felles slike slik par lite stort")
 local NOUN_ENDINGS = { "", "et", "ets", "ene", "enes", "ne", "nes", "s", "t" }
 
 local facts, facts_file, facts_page
@@ -300,20 +301,23 @@ local function is_neuter(word)
   return false
 end
 
--- "ett" before a neuter noun among the next three words: "ett nytt tiltak", "ett av tiltakene".
+-- Whether a word may stand between "ett" and its noun: "ett nytt tiltak", "ett av de tiltakene".
+local function before_a_noun(word)
+  word = lower(word)
+  return BEFORE_NOUNS[word] or word:match("t$") or word:match("ig$") or word:match("sk$") or word:match("ende$")
+end
+
 local function one(tokens, place, last)
   if ONES[tokens[place].form] then
     return tokens[place].form
   end
-  local words = 0
   for later = place + 1, last do
     local token = tokens[later]
     if token.kind == "word" then
-      words = words + 1
       if is_neuter(token.text) then
         return "ett"
       end
-      if words == 3 or token.text:match("[,.;:]$") then
+      if not before_a_noun(token.text) then
         break
       end
     elseif token.kind ~= "space" then
