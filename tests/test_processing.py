@@ -224,6 +224,16 @@ def test_a_table_read_whole_anywhere_is_read_whole(tmp_path):
     assert tables_read(path) == {"goals": True, "grants": False}
 
 
+def test_a_table_that_is_read_once_is_a_table_that_is_read(tmp_path):
+    path = write_notebook(
+        Project(tmp_path),
+        'a = ek.once(ek.read_processed, "goals", s, p, municipality_code)\n'
+        "b = ek.once(ek.read_observations, s, p, ids)",
+    )
+
+    assert tables_read(path) == {"goals": False, "observations": True}
+
+
 def test_a_table_that_is_not_named_in_the_call_is_refused(tmp_path):
     path = write_notebook(Project(tmp_path), "a = ek.read_processed(name, study, processed_dir)")
 

@@ -15,6 +15,7 @@ import pandas as pd
 from evalkit.errors import DataError
 from evalkit.identifiers import slug, slugs_apart
 from evalkit.qda_files import CodedText, read_codebook, read_qdpx
+from evalkit.shared import noted
 
 __all__ = ["new_codings", "placed_documents", "read_coded_export"]
 
@@ -50,6 +51,7 @@ def read_coded_export(path: str | Path, *, project: str = "") -> CodedText:
         If the file cannot be read, or a cell is blank, by file and row. No excerpt is quoted.
     """
     path = Path(path)
+    noted(path)
     if not path.is_file():
         raise DataError(f"{path} is not there; expected an export: .qdpx, .qdc or .csv")
     kind = path.suffix.lower()

@@ -17,6 +17,7 @@ __all__ = [
     "remove_leftovers",
     "replace_text",
     "says_why",
+    "state_of",
     "what_to_do",
     "write_whole",
     "written_whole",
@@ -105,6 +106,21 @@ def remove_leftovers(folder: Path, *, of: str = "") -> None:
     for path in folder.glob(f".{of}*{TEMPORARY_ENDING}"):
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def state_of(path: Path) -> tuple:
+    """What tells that a file, or one of a folder's Parquet files, has been replaced.
+
+    A file that `write_whole` wrote anew is another file to the system, whatever it holds.
+    """
+    place = os.path.abspath(path)
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    found = []
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            status = os.stat(file)
+            found.append((file.name, status.st_mtime_ns, status.st_size, status.st_ino))
+    return place, tuple(found)
 
 
 def leads_elsewhere(path: Path, root: Path) -> Path | None:

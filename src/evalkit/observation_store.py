@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evalkit.errors import ConfigError, DataError
+from evalkit.shared import noted
 
 __all__ = [
     "indicator_rows",
@@ -224,6 +225,7 @@ def quoted(text: object) -> str:
 
 def _file(store_dir: str | Path, name: str) -> Path:
     path = Path(store_dir) / f"{name}.parquet"
+    noted(path.parent)
     if not path.is_file():
         raise DataError(f"{store_dir} holds no observations; write them with write_observations")
     return path

@@ -26,6 +26,7 @@ from evalkit.qda_texts import (
     says_the_same,
     stands_in,
 )
+from evalkit.shared import noted
 
 __all__ = ["CodedText", "read_codebook", "read_qdpx"]
 
@@ -96,6 +97,7 @@ def read_qdpx(
     REFI-QDA Standard 1.5 (2019), qdasoftware.org.
     """
     return apart(_project, Path(path), project, dict(coders or {}))
+from evalkit.shared import noted
 
 
 def _project(path: Path, project: str, coders: Mapping[str, str]) -> CodedText:
@@ -143,6 +145,7 @@ def read_codebook(path: str | Path) -> pd.DataFrame:
 
 def _codebook(path: Path) -> pd.DataFrame:
     name = path.name
+from evalkit.shared import noted
     if zipfile.is_zipfile(path):
         content = unpacked(path, lambda member: member == PROJECT).get(PROJECT)
         if content is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -21,10 +22,12 @@ from evalkit.observation_store import (
     stored_municipalities,
     stored_sources,
 )
+from evalkit.shared import noted
 
 __all__ = [
     "NAMED_AFTER",
     "OWNED_THROUGH",
+    "ProcessedParts",
     "StoredTables",
     "observation_parts",
     "observations_folder",
@@ -84,7 +87,8 @@ def read_processed(
         or ``read_own_observations``.
     """
     folder = Path(processed_dir) / study
-    if table == OBSERVATIONS and is_store(folder / OBSERVATIONS):
+    noted(folder)
+    if table == OBSERVATIONS and observations_folder(study, processed_dir) is not None:
         if municipality_code is None:
             raise DataError(
                 f"the observations of {study} are too many to be read together; read one "
@@ -106,6 +110,7 @@ def read_processed(
 def observations_folder(study: str, processed_dir: str | Path) -> Path | None:
     """Where the observations of a study lie that are too many to be read; None for others."""
     folder = Path(processed_dir) / study / OBSERVATIONS
+    noted(folder)
     return folder if is_store(folder) else None
 
 
@@ -256,13 +261,44 @@ def read_answers(study: str, processed_dir: str | Path, item: str) -> pd.DataFra
     return _filtered(path, pc.field("item") == item)
 
 
+@dataclass(frozen=True)
+class ProcessedParts:
+    """A processed table some municipalities at a time; read anew each time it is gone through."""
+
+    table: str
+    study: str
+    processed_dir: str | Path
+    municipality_count: int
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        folder = Path(self.processed_dir) / self.study
+        path = folder / f"{self.table}.parquet"
+        noted(folder)
+        store = None
+        if self.table == OBSERVATIONS:
+            store = observations_folder(self.study, self.processed_dir)
+        if store is not None:
+            every = stored_municipalities(store)
+            for first in range(0, len(every), self.municipality_count):
+                wanted = every[first : first + self.municipality_count]
+                yield municipality_rows(store, wanted, nobodys=False)
+            return
+        if not path.is_file():
+            yield read_processed(self.table, self.study, self.processed_dir)
+            return
+        codes = _municipalities_in(path)
+        for first in range(0, max(len(codes), 1), self.municipality_count):
+            wanted = codes[first : first + self.municipality_count]
+            yield _filtered(path, pc.field("municipality_code").isin(wanted))
+
+
 def processed_parts(
     table: str,
     study: str,
     processed_dir: str | Path,
     *,
     municipality_count: int = MUNICIPALITIES_IN_A_PART,
-) -> Iterator[pd.DataFrame]:
+) -> ProcessedParts:
     """A processed table some municipalities at a time, for tables that are large in memory.
 
     Parameters
@@ -274,32 +310,18 @@ def processed_parts(
     municipality_count
         Municipalities in a part.
 
-    Yields
-    ------
-    DataFrame
-        All rows of the next municipalities, in the order of their codes. A table that the study
-        does not have is one part without rows.
+    Returns
+    -------
+    ProcessedParts
+        When gone through: all rows of the next municipalities, in the order of their codes. A
+        table that the study does not have is one part without rows.
 
     Raises
     ------
     DataError
-        As ``read_processed``.
+        As ``read_processed``, when the parts are gone through.
     """
-    path = Path(processed_dir) / study / f"{table}.parquet"
-    store = observations_folder(study, processed_dir) if table == OBSERVATIONS else None
-    if store is not None:
-        every = stored_municipalities(store)
-        for first in range(0, len(every), municipality_count):
-            wanted = every[first : first + municipality_count]
-            yield municipality_rows(store, wanted, nobodys=False)
-        return
-    if not path.is_file():
-        yield read_processed(table, study, processed_dir)
-        return
-    codes = _municipalities_in(path)
-    for first in range(0, max(len(codes), 1), municipality_count):
-        wanted = codes[first : first + municipality_count]
-        yield _filtered(path, pc.field("municipality_code").isin(wanted))
+    return ProcessedParts(table, study, processed_dir, municipality_count)
 
 
 def _filtered(path: Path, wanted: pc.Expression) -> pd.DataFrame:

@@ -319,7 +319,8 @@ def tables_read(notebook: Path) -> dict[str, bool]:
         if not any(name in cell["source"] for name in known):
             continue
         tree = _parsed(cell["source"], notebook)
-        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and _name(n.func) in known]
+        every = [_done_once(n) for n in ast.walk(tree) if isinstance(n, ast.Call)]
+        calls = [call for call in every if _name(call.func) in known]
         called = {id(call.func) for call in calls}
         for node in ast.walk(tree):
             renamed = isinstance(node, ast.alias) and node.name in known and node.asname
@@ -342,6 +343,13 @@ def tables_read(notebook: Path) -> dict[str, bool]:
     if any(_gives_another_code(cell, notebook) for cell in cells):
         return dict.fromkeys(found, True)
     return found
+
+
+def _done_once(call: ast.Call) -> ast.Call:
+    """The call that `once` makes, such as ``read_answers(...)`` of ``once(read_answers, ...)``."""
+    if _name(call.func) != "once" or not call.args:
+        return call
+    return ast.Call(call.args[0], call.args[1:], call.keywords)
 
 
 def _gives_another_code(cell: Mapping, notebook: Path) -> bool:
