@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from small_project import JUDGED
 from studies import TABLES, write_study
@@ -173,3 +175,73 @@ def test_a_municipality_parted_in_shares_that_do_not_add_up_is_found(tmp_path):
     assert "3801 was parted in 2020 in shares that add up to 0.9 in rows 2, 3" in message(
         tmp_path, municipality_changes=[part("0301", 0.6), part("3801", 0.3)]
     )
+
+
+ITEM = {
+    "item": "plan",
+    "position": 1,
+    "topic": "Plan",
+    "text": "Planen er kjent",
+    "scale": "1 til 5",
+}
+
+
+def answer(**given):
+    return {
+        "survey_id": "horten-2020",
+        "municipality_code": "3801",
+        "respondent_id": "p-1",
+        "service": "Skole",
+        "item": "plan",
+        "score": 4,
+    } | given
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        (
+            {"score": 5},
+            "rows 2, 3: same survey_id, municipality_code, respondent_id and item more than once",
+        ),
+        ({"respondent_id": "p-2"}, None),
+        ({"item": "ledelse"}, None),
+        (
+            {"item": "ledelse", "service": "Barnehage"},
+            "service: rows 2, 3 give one respondent of survey horten-2020 2 services",
+        ),
+        (
+            {"municipality_code": "0301"},
+            "municipality_code: '0301' in row 3; expected '3801', the municipality of survey",
+        ),
+        ({"respondent_id": "p-2", "score": 3.5}, "score: '3.5' in row 3; expected 1 (not at all)"),
+    ],
+)
+def test_a_respondent_answers_an_item_of_a_survey_once(tmp_path, second, expected):
+    items = [ITEM, ITEM | {"item": "ledelse", "position": 2}]
+    found = message(tmp_path, items=items, surveys=[survey()], answers=[answer(), answer(**second)])
+
+    assert found is None if expected is None else expected in found
+    assert "p-1" not in str(found)
+
+
+def test_very_many_rows_told_twice_are_counted(tmp_path):
+    rows = [answer(respondent_id=f"p-{n}") for n in range(50) for _ in range(2)]
+    found = message(tmp_path, items=[ITEM], surveys=[survey()], answers=rows)
+
+    assert found.count("more than once") == 20
+    assert "and 30 more such groups of rows" in found
+
+
+@pytest.mark.parametrize("value", ["inf", "-Infinity", "1e999", "nan"])
+def test_a_number_without_end_is_no_value_of_a_claim(tmp_path, value):
+    assert "horten.population: a text in row 2; expected a number of persons" in message(
+        tmp_path, facts=[FACT | {"value": value}]
+    )
+
+
+@pytest.mark.parametrize("value", ["inf", "-Infinity", "1e999", "nan"])
+def test_a_number_without_end_is_no_value_of_a_column(tmp_path, value):
+    found = message(tmp_path, events=[EVENT | {"attended_count": value}])
+
+    assert re.search("attended_count: .* in row 2; expected persons", found)

@@ -142,6 +142,15 @@ def test_all_breaches_are_told_with_column_and_row(written):
     assert "navn" not in message
 
 
+@pytest.mark.parametrize("value", ["inf", "-Infinity", "1e999", "nan"])
+def test_a_number_without_end_is_no_value(written, value):
+    table = observations().astype({"value": object})
+    table.loc[3, "value"] = value
+
+    with pytest.raises(DataError, match=r"value: .* in row 5; expected"):
+        written(table)
+
+
 def test_a_missing_column_is_named(written):
     with pytest.raises(DataError, match="column locator is missing"):
         written(observations().drop(columns="locator"))

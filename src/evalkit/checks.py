@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
+import numpy as np
 import pandas as pd
 
 from evalkit.contracts import CONTRACTS, columns_of
@@ -63,6 +64,7 @@ def study_breaches(
         repeated_event_breaches(tables),
         municipality_change_breaches(tables),
         area_breaches(tables),
+        respondent_breaches(tables),
     ):
         for file, line in check:
             found.setdefault(file, []).append(line)
@@ -171,9 +173,8 @@ def value_breaches(every: pd.DataFrame) -> Found:
     """Values that do not fit their unit."""
     facts = every[every["table"] == "facts"]
     numeric = ~facts["unit"].isin(["date", "text"])
-    for claim in facts[
-        numeric & pd.to_numeric(facts["value"], errors="coerce").isna()
-    ].itertuples():
+    finite = np.isfinite(pd.to_numeric(facts["value"], errors="coerce"))
+    for claim in facts[numeric & ~finite].itertuples():
         yield (
             "facts.csv",
             f"{claim.key}: a text in {rows_text([claim.row - 2])}; expected a number of {claim.unit}",
@@ -412,3 +413,28 @@ def municipality_change_breaches(tables: Tables) -> Found:
                 f"share: {code} was parted in {year:.0f} in shares that add up to {total:g} in "
                 f"{rows_text(event.index)}; expected 1",
             )
+
+
+def respondent_breaches(tables: Tables) -> Found:
+    """Answers of a municipality that is not their survey's, and respondents of two services."""
+    answers = tables.get("answers")
+    if answers is None:
+        return
+    if "surveys" in tables:
+        of_survey = tables["surveys"].set_index("survey_id")["municipality_code"]
+        theirs = answers["survey_id"].map(of_survey)
+        strange = answers.loc[theirs.notna() & (theirs != answers["municipality_code"])]
+        for (survey, code), rows in strange.groupby(["survey_id", "municipality_code"]):
+            yield (
+                "answers.csv",
+                f"municipality_code: {code!r} in {rows_text(rows.index)}; expected "
+                f"{of_survey[survey]!r}, the municipality of survey {survey} in surveys.csv",
+            )
+    who = ["survey_id", "municipality_code", "respondent_id"]
+    told = answers.drop_duplicates([*who, "service"])
+    for (survey, *_), services in told[told.duplicated(who, keep=False)].groupby(who):
+        yield (
+            "answers.csv",
+            f"service: {rows_text(services.index)} give one respondent of survey {survey} "
+            f"{len(services)} services; expected one, or blank in all rows",
+        )

@@ -1,7 +1,8 @@
 """What each table of a study holds: one class per table.
 
 Column descriptions are the data dictionary, and the "expected" half of every message about a
-breach. Metadata of a column says what it refers to (``references="goals.goal_id"``, ``many=True``
+breach. ``Config.unique`` names the columns that tell a table's rows apart where no single one does.
+Metadata of a column says what it refers to (``references="goals.goal_id"``, ``many=True``
 for a list separated by semicolons) and whether its value is a claim that the report may name
 (``fact="persons"``, the unit).
 """
@@ -9,9 +10,10 @@ for a list separated by semicolons) and whether its value is a claim that the re
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
@@ -24,6 +26,7 @@ IDENTIFIER = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 CODE = r"\d{4}"
 PARTIAL_DATE = r"\d{4}(?:-(?:\d{2}(?:-\d{2})?|Q[1-4]|H[12]|spring|summer|autumn|winter))?"
 QUANTITY = r"[a-z][a-z0-9_]*"
+GROUPS_SHOWN = 20  # of rows that are told twice
 
 
 def prose(description: str, *, needed: bool = True, **metadata) -> pa.Field:
@@ -336,6 +339,9 @@ class SurveyServicesTable(StudyTable):
     invited_count: float = amount("persons of the service who were invited")
     answered_count: float = amount("those of them who answered")
 
+    class Config:
+        unique = ("survey_id", "service")
+
 
 class SurveyResultsTable(StudyTable):
     """Published results of surveys; a finding without a number has only its text."""
@@ -636,7 +642,12 @@ class AnswersTable(StudyTable):
     respondent_id: str = identifier("the respondent, the same in every wave if linked")
     service: str = prose("the service the respondent works in or uses", needed=False)
     item: str = identifier("the item", references="items.item")
-    score: float = amount("1 (not at all) to 5 (fully), or blank", least=1, most=5)
+    score: float = pa.Field(
+        nullable=True, isin=[1, 2, 3, 4, 5], description="1 (not at all) to 5 (fully), or blank"
+    )
+
+    class Config:
+        unique = ("survey_id", "municipality_code", "respondent_id", "item")
 
 
 class ItemsTable(StudyTable):
@@ -657,6 +668,9 @@ class CrosswalkTable(StudyTable):
     status: str = word(words.CROSSWALK_STATUS)
     variant: str = prose("the wording or scale used, where it is not the bank's", needed=False)
 
+    class Config:
+        unique = ("survey_id", "item")
+
 
 class CodingsTable(StudyTable):
     """Coded qualitative material: one row per unit, code and coder."""
@@ -670,6 +684,9 @@ class CodingsTable(StudyTable):
     coder: str = identifier("who coded")
     excerpt: str = prose("the coded words, if they may be kept", needed=False)
     anonymity: str = word(words.ANONYMITY)
+
+    class Config:
+        unique = ("document", "unit", "code_id", "coder")
 
 
 class RivalExplanationsTable(StudyTable):
@@ -843,8 +860,9 @@ def breaches(table: pd.DataFrame, contract: type[StudyTable]) -> list[str]:
             wrong |= dict.fromkeys(values.index[values.isna()], None)
         if name in numeric:
             numbers = pd.to_numeric(given, errors="coerce")
-            wrong |= given[numbers.isna()].to_dict()
-            given = numbers.dropna()
+            unusable = numbers.isna() | np.isinf(numbers)
+            wrong |= given[unusable].to_dict()
+            given = numbers[~unusable]
         for check in column.checks:
             passed = check(given).check_output if len(given) else pd.Series(dtype=bool)
             wrong |= values[passed.index[~passed.astype(bool)]].to_dict()
@@ -861,7 +879,22 @@ def breaches(table: pd.DataFrame, contract: type[StudyTable]) -> list[str]:
                 found.append(
                     f"{name}: {shown_cell(value)} in {_rows(list(group.index))}; expected once"
                 )
-    return found
+    return found + _told_twice(table, contract.to_schema().unique)
+
+
+def _told_twice(table: pd.DataFrame, identity: Sequence[str] | None) -> list[str]:
+    """Rows with all the cells by which a table tells its rows apart, each of them given, again."""
+    if not identity or not set(identity) <= set(table.columns):
+        return []
+    keys = table[list(identity)].reset_index(drop=True)
+    repeated = keys.loc[keys.duplicated(keep=False)].dropna()
+    said = " and ".join([", ".join(identity[:-1]), identity[-1]])
+    groups = list(repeated.groupby(list(identity), sort=False).groups.values())
+    found = [
+        f"{_rows(list(rows))}: same {said} more than once; expected one row" for rows in groups
+    ]
+    more = len(found) - GROUPS_SHOWN
+    return found if more <= 0 else [*found[:GROUPS_SHOWN], f"and {more} more such groups of rows"]
 
 
 def is_date(value: str) -> bool:

@@ -234,7 +234,7 @@ def _is_wrong(name: str, column: Any) -> str:
     given = f'"{name}"'
     if name in numeric_columns(ObservationsTable):
         given = f'TRY_CAST("{name}" AS DOUBLE)'
-        strange = f"""{given} IS NULL OR isnan({given}) OR contains("{name}", '_')"""
+        strange = f"""{given} IS NULL OR NOT isfinite({given}) OR contains("{name}", '_')"""
         conditions.append(f'("{name}" IS NOT NULL AND ({strange}))')
     for check in column.checks:
         allowed = check.statistics
