@@ -96,8 +96,8 @@ def read_qdpx(
     ----------
     REFI-QDA Standard 1.5 (2019), qdasoftware.org.
     """
+    noted(Path(path))
     return apart(_project, Path(path), project, dict(coders or {}))
-from evalkit.shared import noted
 
 
 def _project(path: Path, project: str, coders: Mapping[str, str]) -> CodedText:
@@ -140,12 +140,12 @@ def read_codebook(path: str | Path) -> pd.DataFrame:
     DataError
         If the file cannot be read as a codebook.
     """
+    noted(Path(path))
     return apart(_codebook, Path(path))
 
 
 def _codebook(path: Path) -> pd.DataFrame:
     name = path.name
-from evalkit.shared import noted
     if zipfile.is_zipfile(path):
         content = unpacked(path, lambda member: member == PROJECT).get(PROJECT)
         if content is None:
