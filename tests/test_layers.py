@@ -49,6 +49,7 @@ LAYERS = [
         "logic_model",
         "municipalities",
         "municipality_changes",
+        "originals",
         "plan_review",
         "pooling",
         "preparation",

@@ -405,7 +405,9 @@ EMPTY = {
         ),
         HORTEN,
     ),
-    "calendar_table": lambda: ek.calendar_table(EVENTS, caption="Møter"),
+    "calendar_table": lambda: ek.calendar_table(
+        EVENTS, regions=rows_of("regions"), caption="Møter"
+    ),
     "claims_list": lambda: ek.claims_list(claims(), municipalities=MUNICIPALITIES),
     "claims_table": lambda: ek.claims_table(claims()),
     "comparability_table": lambda: ek.comparability_table(NO_PAIRS, HORTEN),
@@ -430,7 +432,7 @@ EMPTY = {
         rows_of("measures"), municipalities=MUNICIPALITIES
     ),
     "measures_table": lambda: ek.measures_table(rows_of("measures"), HORTEN),
-    "meetings_table": lambda: ek.meetings_table(EVENTS),
+    "meetings_table": lambda: ek.meetings_table(EVENTS, regions=rows_of("regions")),
     "municipalities_table": lambda: ek.municipalities_table(
         rows_of("municipalities"), regions=rows_of("regions")
     ),
@@ -444,6 +446,9 @@ EMPTY = {
     ),
     "projects_table": lambda: ek.projects_table(rows_of("projects"), HORTEN),
     "recommendations_table": lambda: ek.recommendations_table(rows_of("recommendations"), HORTEN),
+    "programme_events_table": lambda: ek.programme_events_table(EVENTS, regions=rows_of("regions")),
+    "reports_table": lambda: ek.reports_table(EVENTS, HORTEN),
+    "workshops_table": lambda: ek.workshops_table(EVENTS, regions=rows_of("regions")),
     "resource_groups_table": lambda: ek.resource_groups_table(EVENTS, regions=rows_of("regions")),
     "result_goals_table": lambda: ek.result_goals_table(rows_of("goals")),
     "roles_table": lambda: ek.roles_table(rows_of("roles")),

@@ -62,6 +62,7 @@ def study_breaches(
         percentage_breaches({n: table for n, table in tables.items() if n not in in_part}),
         date_breaches(tables, settings),
         repeated_event_breaches(tables),
+        original_row_breaches(tables, unread),
         municipality_change_breaches(tables),
         area_breaches(tables),
         respondent_breaches(tables),
@@ -377,6 +378,27 @@ def repeated_event_breaches(tables: Tables) -> Found:
                 "or a second claim about it in facts.csv"
             ),
         )
+
+
+def original_row_breaches(tables: Tables, unread: Collection[str]) -> Found:
+    """Rows of the original's tables that are neither an event nor a measure of the study."""
+    told = tables.get("original_rows")
+    kinds = {"events": "event_id", "measures": "measure_id"}
+    if told is None or not kinds.keys().isdisjoint(unread):
+        return
+    known = {row for name, key in kinds.items() if name in tables for row in tables[name][key]}
+    for value, rows in told.loc[~told["row_id"].isin(known)].groupby("row_id"):
+        yield (
+            "original_rows.csv",
+            f"row_id: {value!r} in {rows_text(rows.index)}; expected an event_id of events.csv or "
+            "a measure_id of measures.csv",
+        )
+    for (number, value), rows in told.groupby(["number", "row_id"]):
+        if len(rows) > 1:
+            yield (
+                "original_rows.csv",
+                f"row_id: {value!r} of table {number:g} in {rows_text(rows.index)}; expected once",
+            )
 
 
 def area_breaches(tables: Tables) -> Found:

@@ -534,7 +534,7 @@ class LessonsTable(StudyTable):
 class OriginalTablesTable(StudyTable):
     """The tables of the report the study is read from, and what answers to each in ours."""
 
-    number: float = amount("the table's number where it stands", least=1)
+    number: float = pa.Field(unique=True, ge=1, description="the table's number where it stands")
     title: str = prose("its title, short")
     listed_number: str = prose(
         "its number in the original's own list, where that differs", needed=False
@@ -542,6 +542,20 @@ class OriginalTablesTable(StudyTable):
     label: str = prose(
         "label of our table, such as tbl-goals; blank while there is none", needed=False
     )
+    row_count: float = amount("rows it has below its heading, as printed", least=1)
+    cell_count: float = amount(
+        "cells of these rows that hold something, each once, also over several pages", least=1
+    )
+
+
+class OriginalRowsTable(StudyTable):
+    """Events and measures that stand in a table of the original report, where not all do."""
+
+    number: float = pa.Field(
+        description="number of the original's table",
+        metadata={"references": "original_tables.number"},
+    )
+    row_id: str = identifier("the event or measure that stands in it")
 
 
 class PlanPhasesTable(StudyTable):
@@ -760,6 +774,7 @@ CONTRACTS: dict[str, type[StudyTable]] = {
     "projects": ProjectsTable,
     "lessons": LessonsTable,
     "original_tables": OriginalTablesTable,
+    "original_rows": OriginalRowsTable,
     "plan_phases": PlanPhasesTable,
     "milestones": MilestonesTable,
     "budget_lines": BudgetLinesTable,

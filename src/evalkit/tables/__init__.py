@@ -16,6 +16,7 @@ from evalkit.tables.context import (
     grants_table,
     organisation_table,
     projects_table,
+    reports_table,
     services_table,
 )
 from evalkit.tables.effects import (
@@ -69,10 +70,12 @@ from evalkit.tables.programme import (
     goals_table,
     meetings_table,
     municipalities_table,
+    programme_events_table,
     resource_groups_table,
     result_goals_table,
     roles_table,
     schemes_table,
+    workshops_table,
 )
 from evalkit.tables.results import attainment_table, coverage_table, indicators_table
 from evalkit.tables.sources import (
@@ -197,9 +200,11 @@ __all__ = [
     "plan_versions_table",
     "planned_survey_table",
     "pooled_table",
+    "programme_events_table",
     "projects_table",
     "recommendations_table",
     "reliability_table",
+    "reports_table",
     "resource_groups_table",
     "result_goals_table",
     "risks_table",
@@ -230,4 +235,5 @@ __all__ = [
     "wave_comparability_table",
     "wave_response_table",
     "weights_table",
+    "workshops_table",
 ]

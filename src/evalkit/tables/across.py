@@ -36,11 +36,8 @@ OWN_NOTE = (
 def measures_by_municipality_table(
     measures: pd.DataFrame, *, municipalities: pd.DataFrame
 ) -> ReportTable:
-    """Every municipality's measures, without the parts of a measure."""
-    own = named_rows(
-        measures.loc[measures["parent_measure_id"].isna()].sort_values("position", kind="stable"),
-        municipalities,
-    )
+    """Measures by municipality, in the order that each municipality has them."""
+    own = named_rows(measures.sort_values("position", kind="stable"), municipalities)
     rows = [
         (text_of(row.municipality_name), text_of(row.name), text_of(row.description))
         for row in own.itertuples(index=False)

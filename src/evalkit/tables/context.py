@@ -28,6 +28,7 @@ __all__ = [
     "grants_table",
     "organisation_table",
     "projects_table",
+    "reports_table",
     "services_table",
 ]
 
@@ -232,19 +233,42 @@ def events_table(calendar: pd.DataFrame, municipality: Municipality) -> ReportTa
     municipality
         The municipality.
     """
-    dates: dict[tuple[str, str], list[str]] = {}
-    for row in calendar.itertuples():
-        when = date_span_text(row.start, row.end) or "ikke oppgitt"
-        name, details = sentence(event_name(row)), event_details(row)
-        dates.setdefault(f"{name}. {details}" if details else name, []).append(when)
-    rows = [("; ".join(when), what) for what, when in dates.items()]
     return report_table(
         [Column("Når", 27), Column("Hva", 73)],
-        rows,
+        event_rows(calendar),
         empty=f"Ingen hendelser er registrert for {municipality.name}.",
         caption=f"Hendelser i {municipality.name} i tidsrekkefølge",
         source=source_line(calendar),
     )
+
+
+def reports_table(calendar: pd.DataFrame, municipality: Municipality) -> ReportTable:
+    """When the groups of a municipality reported, in the order of time.
+
+    Parameters
+    ----------
+    calendar
+        As from ``event_calendar``, of the municipality's reports.
+    municipality
+        The municipality.
+    """
+    return report_table(
+        [Column("Når", 27), Column("Hva", 73)],
+        event_rows(calendar),
+        empty=f"Ingen rapporteringer er registrert for {municipality.name}.",
+        caption=f"Rapporteringer i {municipality.name}",
+        source=source_line(calendar),
+    )
+
+
+def event_rows(calendar: pd.DataFrame) -> list[tuple[str, str]]:
+    """When and what; what happened several times has one row with all its dates."""
+    dates: dict[str, list[str]] = {}
+    for row in calendar.itertuples():
+        when = date_span_text(row.start, row.end) or "ikke oppgitt"
+        name, details = sentence(event_name(row)), event_details(row)
+        dates.setdefault(f"{name}. {details}" if details else name, []).append(when)
+    return [("; ".join(when), what) for what, when in dates.items()]
 
 
 def event_name(row) -> str:

@@ -18,10 +18,12 @@ __all__ = [
     "goals_table",
     "meetings_table",
     "municipalities_table",
+    "programme_events_table",
     "resource_groups_table",
     "result_goals_table",
     "roles_table",
     "schemes_table",
+    "workshops_table",
 ]
 
 LEVELS = {"national": "Nasjonalt", "regional": "Regionalt", "local": "Lokalt"}
@@ -165,19 +167,29 @@ def municipalities_table(municipalities: pd.DataFrame, *, regions: pd.DataFrame)
     )
 
 
-def calendar_table(calendar: pd.DataFrame, *, caption: str) -> ReportTable:
-    """When something took place in each municipality, such as the first learning workshop.
+def place_text(row, regions: pd.DataFrame) -> str:
+    """Where an event took place: a municipality, a region, or several of them."""
+    if present(row.municipality_name):
+        return text_of(row.municipality_name)
+    named = regions.loc[regions["region_id"] == row.region_id, "name"]
+    return text_of(named.iloc[0]) if len(named) else "Flere kommuner"
+
+
+def calendar_table(calendar: pd.DataFrame, *, regions: pd.DataFrame, caption: str) -> ReportTable:
+    """When something took place in each municipality, such as a focus group interview.
 
     Parameters
     ----------
     calendar
         As from ``event_calendar``, of one kind of event.
+    regions
+        Rows of ``RegionsTable``, for what a region held.
     caption
         What took place.
     """
     rows = [
         (
-            text_of(row.municipality_name),
+            place_text(row, regions),
             date_span_text(row.start, row.end) or "ikke avholdt",
             event_details(row),
         )
@@ -192,29 +204,63 @@ def calendar_table(calendar: pd.DataFrame, *, caption: str) -> ReportTable:
     )
 
 
-def meetings_table(calendar: pd.DataFrame) -> ReportTable:
+def workshops_table(calendar: pd.DataFrame, *, regions: pd.DataFrame) -> ReportTable:
+    """The learning workshops by number, one row per municipality with its dates and remarks.
+
+    Parameters
+    ----------
+    calendar
+        As from ``event_calendar``, of learning workshops, however many.
+    regions
+        Rows of ``RegionsTable``, for what a region held.
+    """
+    kind = words.EVENT_KINDS["learning_workshop"]
+    held: dict[tuple[str, str], list] = {}
+    for row in calendar.sort_values("number", kind="stable", na_position="last").itertuples():
+        number = f"{kind} {number_text(row.number)}" if present(row.number) else kind
+        held.setdefault((sentence(number), place_text(row, regions)), []).append(row)
+    rows = [
+        (
+            workshop,
+            place,
+            "; ".join(date_span_text(row.start, row.end) or "ikke avholdt" for row in meetings),
+            " ".join(details for row in meetings if (details := event_details(row))),
+        )
+        for (workshop, place), meetings in held.items()
+    ]
+    return report_table(
+        [Column("Verksted", 18), Column("Kommune", 15), Column("Når", 25), Column("Merknad", 42)],
+        rows,
+        empty="Ingen læringsverksteder er registrert.",
+        caption="Tidspunkt for læringsverkstedene",
+        source=source_line(calendar),
+        grouped=len(rows) > 1,
+    )
+
+
+def meetings_table(calendar: pd.DataFrame, *, regions: pd.DataFrame) -> ReportTable:
     """Talks and meetings, one row per municipality with its dates.
 
     Parameters
     ----------
     calendar
         As from ``event_calendar``, of meetings.
+    regions
+        Rows of ``RegionsTable``, for what a region held.
     """
-    named = calendar.loc[calendar["municipality_name"].notna()]
-    rows = []
-    for name, group in named.groupby("municipality_name"):
-        dates = [
-            date_span_text(row.start, row.end)
-            + (f" ({text_of(row.note)})" if event_details(row) else "")
-            for row in group.itertuples()
-        ]
-        rows.append((text_of(name), str(len(dates)), "; ".join(dates)))
+    dates: dict[str, list[str]] = {}
+    for row in calendar.itertuples():
+        when = date_span_text(row.start, row.end) or "ikke oppgitt"
+        details = event_details(row)
+        told = f"{when} ({details})" if details else when
+        dates.setdefault(place_text(row, regions), []).append(told)
+    rows = [(place, str(len(held)), "; ".join(held)) for place, held in sorted(dates.items())]
     return report_table(
         [Column("Kommune", 25), Column("Antall", 15, "r"), Column("Datoer", 60)],
         rows,
         empty="Ingen møter er registrert.",
         caption="Samtaler og møter med kommunene (ikke fullstendig)",
-        source=source_line(named),
+        source=source_line(calendar),
     )
 
 
@@ -228,7 +274,11 @@ def gatherings_table(calendar: pd.DataFrame) -> ReportTable:
     """
     shared = calendar.loc[calendar["municipality_name"].isna()]
     rows = [
-        (sentence(event_name(row)), date_span_text(row.start, row.end), event_details(row))
+        (
+            sentence(event_name(row)),
+            date_span_text(row.start, row.end) or "ikke oppgitt",
+            event_details(row),
+        )
         for row in shared.itertuples()
     ]
     return report_table(
@@ -241,16 +291,59 @@ def gatherings_table(calendar: pd.DataFrame) -> ReportTable:
 
 
 def resource_groups_table(calendar: pd.DataFrame, *, regions: pd.DataFrame) -> ReportTable:
-    """Meetings of the regions' resource groups, one row per region."""
-    names = regions.set_index("region_id")["name"]
-    rows = []
-    for region, group in calendar.groupby("region_id"):
-        dates = [date_span_text(row.start, row.end) for row in group.itertuples()]
-        rows.append((text_of(names.get(region, region)), str(len(dates)), "; ".join(dates)))
+    """Meetings of the regions' resource groups, in the order of time for each region.
+
+    Parameters
+    ----------
+    calendar
+        As from ``event_calendar``, of meetings of resource groups.
+    regions
+        Rows of ``RegionsTable``.
+    """
+    rows = sorted(
+        (
+            (
+                place_text(row, regions),
+                date_span_text(row.start, row.end) or "ikke oppgitt",
+                event_details(row),
+            )
+            for row in calendar.itertuples()
+        ),
+        key=lambda row: row[0],
+    )
     return report_table(
-        [Column("Region", 30), Column("Antall", 15, "r"), Column("Datoer", 55)],
+        [Column("Region", 30), Column("Når", 30), Column("Merknad", 40)],
         rows,
         empty="Ingen ressursgruppemøter er registrert.",
         caption="Ressursgruppemøter som evaluatorene deltok på (ikke fullstendig)",
         source=source_line(calendar),
+        grouped=len(rows) > 1,
+    )
+
+
+def programme_events_table(calendar: pd.DataFrame, *, regions: pd.DataFrame) -> ReportTable:
+    """What happened in the programme or a region, and in no single municipality.
+
+    Parameters
+    ----------
+    calendar
+        As from ``event_calendar``; what one municipality did is passed over.
+    regions
+        Rows of ``RegionsTable``.
+    """
+    shared = calendar.loc[calendar["municipality_name"].isna()]
+    rows = [
+        (
+            date_span_text(row.start, row.end) or "ikke oppgitt",
+            place_text(row, regions),
+            ". ".join(text for text in (sentence(event_name(row)), event_details(row)) if text),
+        )
+        for row in shared.itertuples()
+    ]
+    return report_table(
+        [Column("Når", 25), Column("Hvor", 22), Column("Hva", 53)],
+        rows,
+        empty="Ingen hendelser er registrert for programmet.",
+        caption="Hendelser i programmet i tidsrekkefølge",
+        source=source_line(shared),
     )

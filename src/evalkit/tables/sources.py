@@ -214,6 +214,8 @@ def original_tables_table(original_tables: pd.DataFrame) -> ReportTable:
             number_text(row.number),
             text_of(row.listed_number),
             text_of(row.title),
+            number_text(row.row_count),
+            number_text(row.cell_count),
             f"@{row.label}" if present(row.label) else "",
             text_of(row.locator),
         )
@@ -222,10 +224,12 @@ def original_tables_table(original_tables: pd.DataFrame) -> ReportTable:
     return report_table(
         [
             Column("Nr.", 8, "r"),
-            Column("I oversikten", 16),
-            Column("Tittel", 42),
+            Column("I oversikten", 12),
+            Column("Tittel", 34),
+            Column("Rader", 8, "r"),
+            Column("Celler", 8, "r"),
             Column("Hos oss", 18),
-            Column("Sted", 16),
+            Column("Sted", 12),
         ],
         rows,
         empty="Ingen tabeller er registrert.",
