@@ -199,3 +199,39 @@ def test_a_row_of_the_report_that_the_study_does_not_have_is_told():
 
     assert [*found] == ["original_rows.csv"]
     assert "'froya-hospitering-2' in row 67" in found["original_rows.csv"][0]
+
+
+def test_six_indicators_of_siljan_have_a_value_as_the_report_tells_in_chapter_8_3(pilot):
+    """Trained, certified, guided, followed up, Inn på tunet and jobs, with and without a date."""
+    processed = {"study": "pilot", "processed_dir": processed_folder(pilot[0])}
+
+    coverage = table_rows(shown_by("08-across", **processed)["tbl-coverage-all"].body)
+    siljan = shown_by("05-indicators", municipality_code="3812", **processed)["tbl-indicators"]
+
+    with_value = {row[0][0]: row[3][0] for row in coverage}
+    assert with_value["Siljan"] == "6"
+    shown = [row[3][0] for row in table_rows(siljan.body) if row[3][0]]
+    assert sorted(shown) == sorted(
+        [
+            "om lag 30 personer (uten dato)",
+            "17 personer (høsten 2020)",
+            "gruppe: 4 (uten dato); enkeltvis: 10 (uten dato)",
+            "7 personer (uten dato)",
+            "færre enn 5 (uten dato)",
+            "færre enn 5 (uten dato)",
+        ]
+    )
+
+
+def test_the_baselines_of_the_pilot_have_their_year_and_earlier_ones_are_not_its_own(pilot):
+    """Chapters 7.2, 8.2 and 12.2 of the report tell when the earlier ones were."""
+    processed = {"study": "pilot", "processed_dir": processed_folder(pilot[0])}
+
+    table = shown_by("08-across", **processed)["tbl-survey-comparison"]
+
+    before = [row for row in table_rows(table.body) if row[1][0].endswith("før programmet")]
+    assert [(row[0][0], row[1][0][:4]) for row in before] == [
+        ("Larvik", "2016"),
+        ("Siljan", "2015"),
+        ("Nærøysund", "2017"),
+    ]

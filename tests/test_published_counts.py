@@ -64,7 +64,7 @@ def of_municipality(read, code):
     given = {"observations": seen, "municipality_code": code}
     overview = ek.indicator_overview(every, targets=read("targets"), **given)
     values = ek.indicator_values(every, **given)
-    table = ek.indicators_table(overview, PLACES[code])
+    table = ek.indicators_table(overview, PLACES[code], latest=ek.latest_values(values))
     figure = ek.indicators_figure(values, overview=overview, municipality=PLACES[code])
     return f"{table.body} {figure.svg} {figure.alt}".replace("\u00a0", " ")
 

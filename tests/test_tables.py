@@ -378,6 +378,82 @@ def test_the_matrix_marks_our_own_grades_and_explains_the_mark():
     assert table.source.startswith("(vår) betyr at graden er satt av oss")
 
 
+INDICATORS = [
+    {"indicator_id": f"i-{number}", "municipality_code": "3801", "name": name, "unit": "percent"}
+    for number, name in enumerate(["Trivsel", "Fravær"])
+]
+VALUES = [
+    {"observation_id": f"o-{n}", "indicator_id": indicator, "municipality_code": "3801"}
+    | {"group": group, "period": period, "value": value}
+    for n, (indicator, group, period, value) in enumerate(
+        [
+            ("i-0", None, "2021", 80),
+            ("i-0", None, None, 70),
+            ("i-0", "jenter", "2020", 75),
+            ("i-0", "jenter", "2022", 78),
+            ("i-1", "gutter", None, 9),
+        ]
+    )
+]
+
+
+def test_values_of_groups_and_without_a_date_are_shown_as_what_they_are():
+    given = {"observations": rows_of("observations", *VALUES), "municipality_code": "3801"}
+    indicators = rows_of("indicators", *INDICATORS)
+    overview = ek.indicator_overview(indicators, targets=rows_of("targets"), **given)
+    latest = ek.latest_values(ek.indicator_values(indicators, **given))
+
+    body = ek.indicators_table(overview, HORTEN, latest=latest).body.replace("\u00a0", " ")
+
+    assert "| Trivsel | 80 % (2021); jenter: 78 % (2022) |" in body
+    assert "| Fravær | gutter: 9 % (uten dato) |" in body
+
+
+def test_a_value_of_a_group_or_without_a_date_is_a_first_value():
+    coverage = ek.indicator_coverage(
+        rows_of("indicators", *INDICATORS),
+        observations=rows_of("observations", *VALUES),
+        targets=rows_of("targets"),
+        municipalities=MUNICIPALITIES,
+    )
+
+    assert coverage["has_baseline"].tolist() == [True, True]
+    assert coverage["has_later_value"].tolist() == [True, False]
+
+
+def test_a_table_over_time_says_how_many_values_it_leaves_out():
+    changes = ek.indicator_changes(
+        rows_of("indicators", *INDICATORS),
+        observations=rows_of("observations", *VALUES),
+        targets=rows_of("targets"),
+        municipality_codes=["3801"],
+        start="2021-01-01",
+    )
+
+    table = ek.indicator_changes_table(changes, names={"3801": "Horten"})
+
+    assert changes["passed_over_count"].tolist() == [3, 1]
+    assert table.source.startswith("4 verdier for grupper eller uten dato er ikke med.")
+
+
+def test_a_baseline_from_before_the_programme_is_said_to_be_one_of_before():
+    surveys = rows_of(
+        "surveys",
+        *(
+            {"survey_id": f"s-{year}", "municipality_code": "3801", "kind": "staff_survey"}
+            | {"wave": 0, "title": "Nullpunkt", "start": year}
+            for year in ("2016", "2020-06")
+        ),
+    )
+    response = ek.survey_response(surveys, municipalities=MUNICIPALITIES)
+
+    table = ek.survey_comparison_table(response, pairs=NO_PAIRS, first_year=2019)
+
+    assert "| Horten | 2016, før programmet |" in table.body.replace("\u00a0", " ")
+    assert "| Horten | juni 2020 |" in table.body.replace("\u00a0", " ")
+    assert "ikke programmets egne" in table.source
+
+
 EVENTS = ek.event_calendar(rows_of("events"), municipalities=MUNICIPALITIES)
 NO_SURVEYS = ek.survey_response(rows_of("surveys"), municipalities=MUNICIPALITIES)
 NO_PAIRS = ek.survey_comparability(
@@ -427,6 +503,13 @@ EMPTY = {
     "indicators_table": lambda: ek.indicators_table(
         ek.indicator_overview(rows_of("indicators"), municipality_code="3801", **NO_INDICATORS),
         HORTEN,
+        latest=ek.latest_values(
+            ek.indicator_values(
+                rows_of("indicators"),
+                observations=rows_of("observations"),
+                municipality_code="3801",
+            )
+        ),
     ),
     "measures_by_municipality_table": lambda: ek.measures_by_municipality_table(
         rows_of("measures"), municipalities=MUNICIPALITIES
@@ -457,7 +540,9 @@ EMPTY = {
     "source_sections": lambda: ek.source_sections(
         claims(), sources=pd.DataFrame(columns=["key", "reference"])
     ),
-    "survey_comparison_table": lambda: ek.survey_comparison_table(NO_SURVEYS, pairs=NO_PAIRS),
+    "survey_comparison_table": lambda: ek.survey_comparison_table(
+        NO_SURVEYS, pairs=NO_PAIRS, first_year=2019
+    ),
     "survey_results_table": lambda: ek.survey_results_table(
         ek.published_results(rows_of("survey_results"), surveys=rows_of("surveys")), HORTEN
     ),

@@ -9,7 +9,7 @@ import pandas as pd
 from evalkit.disclosure import primary_reasons
 from evalkit.facts import PERSON_UNITS
 from evalkit.process import period_days
-from evalkit.published_indicators import indicator_values
+from evalkit.published_indicators import indicator_values, passed_over
 
 __all__ = ["STANDINGS", "area_changes", "indicator_changes", "programme_start"]
 
@@ -37,7 +37,7 @@ def indicator_changes(
     ----------
     indicators, observations, targets
         Rows of their tables; observations as from ``withheld_values`` where some are withheld.
-        Values of groups within a municipality are passed over.
+        Values of groups within a municipality, or without a date, are passed over and counted.
     municipality_codes
         Those asked for.
     start
@@ -49,7 +49,7 @@ def indicator_changes(
     -------
     DataFrame
         One row per municipality and indicator: ``municipality_code``, ``indicator_id``, ``name``,
-        ``unit``, ``before_period``, ``before_value``, ``before_qualifier`` (the last that began
+        ``unit``, ``passed_over_count`` (values of groups or without a date), ``before_period``, ``before_value``, ``before_qualifier`` (the last that began
         before the start), ``after_period``, ``after_value``, ``after_qualifier`` (the latest
         since), ``before_hidden`` and ``after_hidden`` (there are values, and all are hidden),
         ``change``, ``target_value``,
@@ -89,7 +89,17 @@ def indicator_changes(
     standing = standing.mask(before & after & (compared > 0), "compared")
     standing = standing.mask(before & ~after, "no_after").mask(after & ~before, "no_before")
     standing = standing.mask(~before & ~after, "no_value").mask(no_before | no_after, "hidden")
+    left_out = pd.concat(
+        [
+            passed_over(
+                observations.loc[observations["municipality_code"].fillna(code) == code], dated=True
+            )
+            for code in municipality_codes
+        ],
+        keys=list(municipality_codes),
+    )
     return rows.assign(
+        passed_over_count=left_out.reindex(pairs, fill_value=0).to_numpy(),
         before_hidden=no_before,
         after_hidden=no_after,
         change=rows["after_value"] - rows["before_value"],
@@ -101,6 +111,7 @@ def indicator_changes(
             *keys,
             "name",
             "unit",
+            "passed_over_count",
             *ENDS,
             *HIDDEN,
             "change",

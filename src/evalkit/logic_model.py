@@ -218,7 +218,7 @@ def indicator_coverage(
 ) -> pd.DataFrame:
     """Which indicators of the municipalities have a source, a baseline, a second value, a target.
 
-    The baseline is the first value for the whole municipality.
+    The baseline is the first value, for the whole municipality or a group in it.
 
     Parameters
     ----------

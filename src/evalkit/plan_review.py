@@ -7,6 +7,7 @@ import re
 import pandas as pd
 
 from evalkit.process import period_days
+from evalkit.published_indicators import passed_over
 
 __all__ = [
     "MEASURABILITY",
@@ -68,7 +69,7 @@ def goal_measurability(
         ``goal_id``, ``goal``, ``kind``, ``indicator_id``, ``indicator``, ``unit``, ``data_source``,
         ``target_id``, ``target_value``, ``target_direction``, ``due``, ``observation_id``,
         ``baseline_value``, ``baseline_qualifier``, ``baseline_period``, ``baseline_withheld`` (why the
-        value is not shown); then True or False for
+        value is not shown), ``passed_over_count`` (values of the indicator for groups only); then True or False for
 
         - ``what``: an indicator follows the goal;
         - ``for_whom``: the goal or the indicator names a group;
@@ -87,7 +88,8 @@ def goal_measurability(
     own = asked[["goal_id", "text", "kind", "source", "locator"]].rename(columns={"text": "goal"})
     rows = own.merge(indicators_of_goals(indicators), on="goal_id", how="left")
     rows = rows.merge(first_values(observations), on="indicator_id", how="left")
-    rows = with_targets(rows, targets)
+    left_out = rows["indicator_id"].map(passed_over(observations)).fillna(0).astype(int)
+    rows = with_targets(rows.assign(passed_over_count=left_out), targets)
     said = rows["goal"] + " " + rows["indicator"].fillna("").astype(object)
     parts = {
         "what": rows["indicator_id"].notna(),

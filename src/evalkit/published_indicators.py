@@ -6,7 +6,13 @@ import pandas as pd
 
 from evalkit.process import period_days
 
-__all__ = ["indicator_overview", "indicator_values", "withheld_values"]
+__all__ = [
+    "indicator_overview",
+    "indicator_values",
+    "latest_values",
+    "passed_over",
+    "withheld_values",
+]
 
 COUNTS = ("value", "numerator", "denominator")
 
@@ -71,7 +77,7 @@ def indicator_values(
     Returns
     -------
     DataFrame
-        One row per value, by indicator and time: ``indicator_id``, ``name``, ``unit``,
+        One row per value, by indicator and time, those without a date first: ``indicator_id``, ``name``, ``unit``,
         ``is_own`` (the municipality's own, not another area's), ``area``, ``group``,
         ``period``, ``first_day``, ``value``, ``numerator``, ``denominator``, ``qualifier``,
         ``note``, ``withheld`` (why the value is not shown), ``source``, ``locator``.
@@ -92,7 +98,7 @@ def indicator_values(
     )
     place = {name: number for number, name in enumerate(own["indicator_id"])}
     ordered = rows.assign(place=rows["indicator_id"].map(place)).sort_values(
-        ["place", "first_day"], kind="stable"
+        ["place", "first_day"], kind="stable", na_position="first"
     )
     return ordered[
         [
@@ -116,6 +122,45 @@ def indicator_values(
     ].reset_index(drop=True)
 
 
+def latest_values(values: pd.DataFrame) -> pd.DataFrame:
+    """The latest value of each indicator and group, or that it is withheld; dated before undated.
+
+    Parameters
+    ----------
+    values
+        As from ``indicator_values``; those of other areas are passed over.
+
+    Returns
+    -------
+    DataFrame
+        Some rows of ``values``: of each indicator the value for all first, then those of groups.
+    """
+    known = values["is_own"] & (values["value"].notna() | values["withheld"].notna())
+    latest = values.loc[known].drop_duplicates(["indicator_id", "group"], keep="last")
+    place = latest["indicator_id"].map({name: n for n, name in enumerate(values["indicator_id"])})
+    ordered = latest.assign(place=place, of_group=latest["group"].notna())
+    ordered = ordered.sort_values(["place", "of_group"], kind="stable")
+    return ordered.drop(columns=["place", "of_group"]).reset_index(drop=True)
+
+
+def passed_over(observations: pd.DataFrame, *, dated: bool = False) -> pd.Series:
+    """How many values of each indicator hold for a group only, or, if asked, for no known time.
+
+    Parameters
+    ----------
+    observations
+        Rows of ``ObservationsTable``, or those of ``withheld_values``.
+    dated
+        Whether values without a date are passed over too.
+    """
+    undated = observations["period"].isna() & dated
+    known = observations["value"].notna()
+    if "withheld" in observations:
+        known |= observations["withheld"].notna()
+    left_out = observations["area"].isna() & known & (observations["group"].notna() | undated)
+    return observations.loc[left_out].groupby("indicator_id").size()
+
+
 def indicator_overview(
     indicators: pd.DataFrame,
     *,
@@ -125,7 +170,8 @@ def indicator_overview(
 ) -> pd.DataFrame:
     """First and latest value of each of a municipality's indicators, its target and the distance.
 
-    Only values for the whole municipality count, not those of a group in it.
+    Values are those for the whole municipality, not those of a group in it (``latest_values``); a
+    value without a date is used where there is none with one.
 
     Parameters
     ----------
@@ -140,7 +186,8 @@ def indicator_overview(
     DataFrame
         One row per indicator and target (an indicator without a target has one row):
         ``indicator_id``, ``name``, ``unit``, ``level``, ``direction``, ``data_source``,
-        ``value_count`` (periods with a value), ``first_period``, ``first_value``,
+        ``value_count`` (periods with a value, for all or for a group; values without a date count
+        as one if there are no others), ``first_period``, ``first_value``,
         ``latest_period``, ``latest_value``, ``latest_qualifier``, ``latest_withheld`` (why the
         latest value is not shown), ``target_id``,
         ``target_value``, ``target_direction``, ``target_unit``, ``due``,
@@ -151,11 +198,13 @@ def indicator_overview(
     own = indicators.loc[indicators["municipality_code"] == municipality_code]
     values = indicator_values(own, observations=observations, municipality_code=municipality_code)
     known = values["value"].notna() | values["withheld"].notna()
-    values = values.loc[values["is_own"] & values["group"].isna() & known]
-    by_indicator = values.groupby("indicator_id", sort=False)
-    first = by_indicator.head(1).set_index("indicator_id")[["period", "value"]].add_prefix("first_")
+    every = values.loc[values["is_own"] & known]
+    values = every.loc[every["group"].isna()]
+    in_time = values.sort_values("first_day", kind="stable", na_position="last")
+    first = in_time.drop_duplicates("indicator_id").set_index("indicator_id")
+    first = first[["period", "value"]].add_prefix("first_")
     latest = (
-        by_indicator.tail(1)
+        values.drop_duplicates("indicator_id", keep="last")
         .set_index("indicator_id")[
             ["period", "value", "qualifier", "withheld", "source", "locator"]
         ]
@@ -191,7 +240,8 @@ def indicator_overview(
         .merge(latest, on="indicator_id", how="left", validate="one_to_one")
         .merge(aims, on="indicator_id", how="left", validate="one_to_many")
     )
-    counts = by_indicator["period"].nunique()
+    periods = every.groupby(["indicator_id", "group"], dropna=False)["period"].nunique()
+    counts = periods.groupby("indicator_id").max().clip(lower=1)
     sign = rows["target_direction"].map({"at_least": 1.0, "at_most": -1.0}).astype(float)
     same_unit = rows["unit"].isna() | (rows["unit"] == rows["target_unit"])
     remaining = (sign * (rows["target_value"] - rows["latest_value"])).where(same_unit)

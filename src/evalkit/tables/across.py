@@ -8,10 +8,10 @@ from evalkit import vocabulary as words
 from evalkit.display import ReportTable
 from evalkit.markdown import bullets
 from evalkit.municipalities import named_rows
-from evalkit.norwegian import number_text
+from evalkit.norwegian import date_span_text, number_text
 from evalkit.references import source_line
 from evalkit.tables.context import grants_table
-from evalkit.tables.layout import Column, report_table, sentence, text_of
+from evalkit.tables.layout import Column, present, report_table, sentence, text_of
 from evalkit.tables.results import judgement_text
 from evalkit.tables.surveys import answers_text, survey_design, verdict_text
 
@@ -143,8 +143,12 @@ def all_grants_table(summary: pd.DataFrame) -> ReportTable:
     return grants_table(summary)
 
 
-def survey_comparison_table(response: pd.DataFrame, *, pairs: pd.DataFrame) -> ReportTable:
+def survey_comparison_table(
+    response: pd.DataFrame, *, pairs: pd.DataFrame, first_year: int
+) -> ReportTable:
     """The municipalities' baselines side by side, and what they can be compared with.
+
+    A baseline from before the programme's first year is said to be one of before.
 
     Parameters
     ----------
@@ -152,8 +156,14 @@ def survey_comparison_table(response: pd.DataFrame, *, pairs: pd.DataFrame) -> R
         As from ``survey_response``.
     pairs
         As from ``survey_comparability``.
+    first_year
+        The programme's first year.
     """
     baselines = response.loc[response["wave"] == 0]
+
+    def is_before(row) -> bool:
+        return present(row.start) and int(row.start[:4]) < first_year
+
     rows = []
     for row in baselines.itertuples():
         among = pairs.loc[
@@ -174,6 +184,7 @@ def survey_comparison_table(response: pd.DataFrame, *, pairs: pd.DataFrame) -> R
         rows.append(
             (
                 text_of(row.municipality_name),
+                date_span_text(row.start, row.end) + (", før programmet" if is_before(row) else ""),
                 survey_design(row),
                 answers_text(row),
                 ", ".join(text_of(name) for name in names) or "ingen",
@@ -183,14 +194,18 @@ def survey_comparison_table(response: pd.DataFrame, *, pairs: pd.DataFrame) -> R
     return report_table(
         [
             Column("Kommune", 13),
-            Column("Nullpunkt", 27),
+            Column("Når", 12),
+            Column("Nullpunkt", 25),
             Column("Svar og svarprosent", 25),
-            Column("Kan sammenlignes med", 15),
-            Column("Kan vise endring", 20),
+            Column("Kan sammenlignes med", 13),
+            Column("Kan vise endring", 18),
         ],
         rows,
         empty="Ingen nullpunktsanalyser er registrert.",
         caption="Nullpunktsanalysene side om side",
+        note="Nullpunkt fra før programmet hører til tidligere satsinger og er ikke programmets egne."
+        if any(is_before(row) for row in baselines.itertuples())
+        else None,
         source=source_line(baselines),
     )
 

@@ -63,9 +63,18 @@ def indicator_changes_table(
         rows,
         empty="Ingen indikatorer er valgt ennå.",
         caption=labelled("Indikatorene før og etter, og målene for dem", synthetic=synthetic),
+        note=passed_over_text(int(changes["passed_over_count"].sum())),
         source=source_line(changes),
         grouped=several and len(rows) > 1,
     )
+
+
+def passed_over_text(count: int) -> str | None:
+    """That some values have no place in a table of the whole municipality over time."""
+    if not count:
+        return None
+    values = "Én verdi" if count == 1 else f"{count} verdier"
+    return f"{values} for grupper eller uten dato er ikke med."
 
 
 def dated(

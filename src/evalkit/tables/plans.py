@@ -111,7 +111,7 @@ def targets_table(measurability: pd.DataFrame) -> ReportTable:
             if present(row.baseline_withheld)
             else qualified_text(quantity_text(row.baseline_value, row.unit), row.baseline_qualifier)
         )
-        when = f" ({date_text(row.baseline_period)})" if first else ""
+        when = f" ({date_text(row.baseline_period) or 'uten dato'})" if first else ""
         target = qualified_text(
             quantity_text(row.target_value, row.unit), directions.get(row.target_direction)
         )
@@ -136,8 +136,17 @@ def targets_table(measurability: pd.DataFrame) -> ReportTable:
         rows,
         empty="Planen har ingen indikatorer for målene.",
         caption="Indikatorer med utgangsverdi og måltall",
+        note=groups_left_out(int(own["passed_over_count"].sum())),
         source=source_line(own),
     )
+
+
+def groups_left_out(count: int) -> str | None:
+    """That some first values hold for groups and do not stand in the table."""
+    if not count:
+        return None
+    values = "Én verdi" if count == 1 else f"{count} verdier"
+    return f"{values} som bare gjelder en gruppe, er ikke med."
 
 
 def detectable_table(planned: pd.DataFrame) -> ReportTable:

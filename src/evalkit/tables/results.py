@@ -36,7 +36,11 @@ def shown_value(value: float, unit: str, qualifier: str | None, smallest_count: 
 
 
 def indicators_table(
-    overview: pd.DataFrame, municipality: Municipality, *, smallest_count: int = 5
+    overview: pd.DataFrame,
+    municipality: Municipality,
+    *,
+    latest: pd.DataFrame,
+    smallest_count: int = 5,
 ) -> ReportTable:
     """Indicators of a municipality with value, target and what is left.
 
@@ -46,22 +50,25 @@ def indicators_table(
         As from ``indicator_overview``, of the municipality.
     municipality
         The municipality.
+    latest
+        As from ``latest_values``: what is shown of each indicator, for all and for groups.
     smallest_count
         Smaller counts of persons, children or families are hidden.
     """
-    known = ["data_source", "latest_value", "latest_withheld", "target_value"]
-    told = overview[known].notna().any(axis=1)
+    valued = {name: list(rows.itertuples()) for name, rows in latest.groupby("indicator_id")}
+    told = overview[["data_source", "target_value"]].notna().any(axis=1)
+    told |= overview["indicator_id"].isin(valued)
     bare = 0 if len(overview) <= LONGEST or not told.any() else int((~told).sum())
     rows = []
     for row in (overview.loc[told] if bare else overview).itertuples(index=False):
-        value = latest_text(row, smallest_count)
-        when = date_text(row.latest_period)
         rows.append(
             (
                 sentence(text_of(row.name)),
                 words.LOGIC_COLUMNS[row.level] if present(row.level) else "",
                 sentence(text_of(row.data_source)),
-                f"{value} ({when})" if value and when else value,
+                "; ".join(
+                    latest_text(value, smallest_count) for value in valued.get(row.indicator_id, [])
+                ),
                 target_text(row),
                 distance_text(row, smallest_count),
             )
@@ -86,10 +93,13 @@ def indicators_table(
 
 
 def latest_text(row, smallest_count: int) -> str:
-    """The latest value, or that it is hidden and why."""
-    if present(row.latest_withheld):
-        return words.WITHHELD[row.latest_withheld]
-    return shown_value(row.latest_value, row.unit, row.latest_qualifier, smallest_count)
+    """The latest value with its group and time, or that it is hidden and why."""
+    if present(row.withheld):
+        value = words.WITHHELD[row.withheld]
+    else:
+        value = shown_value(row.value, row.unit, row.qualifier, smallest_count)
+    group = f"{text_of(row.group)}: " if present(row.group) else ""
+    return f"{group}{value} ({date_text(row.period) or 'uten dato'})"
 
 
 def target_text(row) -> str:
