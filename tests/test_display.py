@@ -1,10 +1,13 @@
 from IPython.core.formatters import DisplayFormatter
 
 from evalkit.display import ReportFigure, ReportTable
+from evalkit.markdown import Markdown
+
+SOURCE = Markdown("Kilde: @nf2024, s. 1.")
 
 
 def test_a_table_is_shown_as_markdown_with_its_source_under_it():
-    table = ReportTable("| A |\n|---|\n| 1 |", caption="Tall", source="Kilde: @nf2024, s. 1.")
+    table = ReportTable(Markdown("| A |\n|---|\n| 1 |"), caption="Tall", source=SOURCE)
 
     data, metadata = DisplayFormatter().format(table)
 
@@ -19,13 +22,13 @@ def test_a_table_without_a_source_has_no_source_line():
 
 
 def test_a_figure_is_svg_and_carries_its_texts_as_metadata():
-    figure = ReportFigure("<svg/>", alt="To søyler.", caption="Tilskudd", source="Kilde: @nf2024.")
+    figure = ReportFigure("<svg/>", alt="To søyler.", caption="Tilskudd", source=SOURCE)
 
     data, metadata = DisplayFormatter().format(figure)
 
     assert data == {"image/svg+xml": "<svg/>", "text/plain": "To søyler."}
     assert metadata == {
-        "evalkit": {"caption": "Tilskudd", "alt": "To søyler.", "source": "Kilde: @nf2024."}
+        "evalkit": {"caption": "Tilskudd", "alt": "To søyler.", "source": "Kilde: @nf2024, s. 1."}
     }
 
 

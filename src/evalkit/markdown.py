@@ -1,7 +1,13 @@
-"""Tables as Pandoc's Markdown: pipe tables, and grid tables with lists and spans.
+"""Text and Pandoc's Markdown, told apart by type; tables as pipe tables and grid tables.
 
-Written by hand because no maintained library writes grid tables with spans whose column widths
-Pandoc reads from the dashes.
+A ``str`` is text: whatever stands in it is shown as it stands. Only a ``Markdown`` has marks that
+mean something. Where Markdown is written (cells, captions, source lines), ``escaped`` makes
+Markdown of the text and leaves Markdown alone. An f-string, a slice or a join of Markdown is
+``str`` again, and so text: who forgets ``Markdown.of`` sees the marks on the page, and nothing
+that stands in a study's tables can be read as markup.
+
+Tables are written by hand because no maintained library writes grid tables with spans whose
+column widths Pandoc reads from the dashes.
 """
 
 from __future__ import annotations
@@ -12,20 +18,44 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Cell", "bullets", "escaped", "grid_table", "pipe_table", "unescaped"]
+__all__ = [
+    "Cell",
+    "Markdown",
+    "bold",
+    "bullets",
+    "cited",
+    "escaped",
+    "grid_table",
+    "italic",
+    "one_line",
+    "paragraph",
+    "pipe_table",
+]
 
-SPECIAL = re.compile(r"([\\`*_\[\]{}<>|@#$^~])")
+SPECIAL = re.compile(r"([\\`*_\[\]{}<>|@#$^~]|&(?=#?\w+;)|^-(?= ))")
+LINE_BREAKS = re.compile(r"[ \t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
+KEY = re.compile(r"[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*")
 LIST_NUMBER = re.compile(r"^(\d+|[A-Za-z]|[ivxlcIVXLC]+)([.)])(?= |$)")
 BLOCK_START = re.compile(r"^[-+:(%=](?=.)|^[-+:=]$")
 FULL_WIDTH = 100  # a line longer than Pandoc's 72 columns makes a table as wide as the page
 
 
+class Markdown(str):
+    """Pandoc's Markdown, in which marks mean something; any other ``str`` is text."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, *parts: str) -> Markdown:
+        """The parts one after the other, the text among them escaped."""
+        return cls("".join(map(escaped, parts)))
+
+
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a grid table: its blocks of Markdown, and how far it reaches.
+    """A cell of a grid table: its blocks, text or Markdown, and how far it reaches.
 
-    A block that begins with ``"- "`` is an item of a list; other blocks are paragraphs. Text in
-    blocks is already escaped.
+    A block of Markdown that begins with ``"- "`` is an item of a list; others are paragraphs.
     """
 
     blocks: tuple[str, ...] = ()
@@ -33,19 +63,42 @@ class Cell:
     column_span: int = 1
 
 
-def escaped(text: object) -> str:
-    """Text in which Markdown sees no markup, on one line."""
-    return SPECIAL.sub(r"\\\1", re.sub(r"[ \t\r\n]+", " ", str(text)).strip(" "))
+def one_line(text: object) -> str:
+    """Text on one line; breaks of line and page are spaces, and no others are at its ends."""
+    return LINE_BREAKS.sub(" ", str(text)).strip(" ")
 
 
-def unescaped(text: str) -> str:
-    """Text of Markdown without its backslashes, for alt texts and plain output."""
-    return re.sub(r"\\([^\w\s])", r"\1", text)
+def escaped(text: object) -> Markdown:
+    """Text as Markdown that shows it as it stands; Markdown is left as it is."""
+    if isinstance(text, Markdown):
+        return text
+    return Markdown(SPECIAL.sub(r"\\\1", LINE_BREAKS.sub(" ", str(text))))
 
 
-def bullets(texts: Sequence[str]) -> tuple[str, ...]:
+def paragraph(text: str) -> Markdown:
+    """Text as a paragraph of Markdown, also where it begins as a list or a heading does."""
+    if isinstance(text, Markdown):
+        return text
+    return Markdown(as_plain_start(escaped(one_line(text))))
+
+
+def bold(text: str) -> Markdown:
+    return Markdown(f"**{escaped(text)}**")
+
+
+def italic(text: str) -> Markdown:
+    return Markdown(f"*{escaped(text)}*")
+
+
+def cited(key: str) -> Markdown:
+    """A citation of a source, or a reference to a label; what cannot be a key is text."""
+    return Markdown(f"@{key}") if KEY.fullmatch(key) else escaped(f"@{key}")
+
+
+def bullets(texts: Sequence[str]) -> tuple[Markdown, ...]:
     """Blocks of a cell: one text as a paragraph, several as a list."""
-    return tuple(texts) if len(texts) == 1 else tuple(f"- {text}" for text in texts)
+    blocks = tuple(map(escaped, texts))
+    return blocks if len(blocks) == 1 else tuple(Markdown(f"- {block}") for block in blocks)
 
 
 def width_of(text: str) -> int:
@@ -85,7 +138,7 @@ def cell_lines(cell: Cell, width: int) -> list[str]:
     """Lines of a cell: paragraphs parted by an empty line, items of a list close together."""
     lines: list[str] = []
     previous = ""
-    for block in cell.blocks:
+    for block in map(escaped, cell.blocks):
         together = previous.startswith("- ") and block.startswith("- ")
         if lines and not together:
             lines.append("")
@@ -96,7 +149,8 @@ def cell_lines(cell: Cell, width: int) -> list[str]:
 
 def longest_word(cell: Cell) -> int:
     """The width of the longest word, with room for list marks and backslashes."""
-    found = [width_of(word) for block in cell.blocks for word in re.split(r"[ \n]", block)]
+    blocks = map(escaped, cell.blocks)
+    found = [width_of(word) for block in blocks for word in re.split(r"[ \n]", block)]
     return max(found, default=0) + 5
 
 
@@ -106,13 +160,13 @@ def pipe_table(
     *,
     align: str,
     widths: Sequence[float] | None = None,
-) -> str:
+) -> Markdown:
     """A pipe table.
 
     Parameters
     ----------
     header, rows
-        Cells, already escaped; one line each.
+        Cells, text or Markdown.
     align
         One letter per column: ``l``, ``r`` or ``c``.
     widths
@@ -124,8 +178,8 @@ def pipe_table(
         dashes = [max(3, round(width * FULL_WIDTH / sum(widths))) for width in widths]
     marks = {"l": ":{}", "r": "{}:", "c": ":{}:"}
     rule = [marks[a].format("-" * n) for a, n in zip(align, dashes, strict=True)]
-    lines = [header, rule, *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    lines = [map(escaped, header), rule, *(map(escaped, row) for row in rows)]
+    return Markdown("\n".join("| " + " | ".join(line) + " |" for line in lines))
 
 
 def grid_table(
@@ -134,7 +188,7 @@ def grid_table(
     *,
     widths: Sequence[float],
     align: str | None = None,
-) -> str:
+) -> Markdown:
     """A grid table; its cells may hold lists and paragraphs, and span rows and columns.
 
     Parameters
@@ -206,7 +260,7 @@ def grid_table(
                 line[edges[number] + 1] = ":"
             if letter in "rc":
                 line[edges[number + 1] - 1] = ":"
-    return "\n".join("".join(line).rstrip() for line in canvas)
+    return Markdown("\n".join("".join(line).rstrip() for line in canvas))
 
 
 def touches_side(canvas: list[list[str]], y: int, x: int) -> bool:

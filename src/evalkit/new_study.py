@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import shutil
 from collections.abc import Sequence
@@ -11,6 +13,7 @@ from pathlib import Path
 from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.errors import ConfigError
 from evalkit.identifiers import slug
+from evalkit.markdown import escaped
 
 SHIPPED = Path(__file__).resolve().parents[2] / "notebooks"  # evalkit's own project
 
@@ -300,8 +303,7 @@ def write_new_study(
 
 def quoted(text: str) -> str:
     """A text as TOML and YAML both read it."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def settings_text(
@@ -387,15 +389,18 @@ def table_text(table: str, municipalities: Sequence[NewMunicipality]) -> str:
             for one in municipalities
         ]
     read = {"source": "plan", "locator": "fylles ut"}
-    lines = [",".join((row | read).get(column, "") for column in columns) for row in rows]
-    return "\n".join([",".join(columns), *lines]) + "\n"
+    file = io.StringIO()
+    writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(row | read for row in rows)
+    return file.getvalue()
 
 
 def chapters(stage: str, title: str, municipalities: Sequence[NewMunicipality]) -> dict[str, str]:
     """The book's chapters by file name."""
     made = STAGES[stage]
     files = {
-        "index.qmd": f"# {title} {{.unnumbered}}\n\n{made.question} Rapporten er ikke ferdig: "
+        "index.qmd": f"# {escaped(title)} {{.unnumbered}}\n\n{made.question} Rapporten er ikke ferdig: "
         "kapitlene viser hva som er kjent, og sier hva som mangler.\n"
     }
     for chapter in made.chapters:
@@ -404,8 +409,9 @@ def chapters(stage: str, title: str, municipalities: Sequence[NewMunicipality]) 
     if made.has_municipality_chapters:
         for one in municipalities:
             cells = [cell.format(slug=one.slug) for cell in MUNICIPALITY_CELLS]
-            text = f"Indikatorene og måloppnåelsen i {one.shown}."
-            files[f"{one.slug}.qmd"] = chapter_text(one.shown, one.slug, text, cells)
+            name = escaped(one.shown)
+            text = f"Indikatorene og måloppnåelsen i {name}."
+            files[f"{one.slug}.qmd"] = chapter_text(name, one.slug, text, cells)
     files["referanser.qmd"] = "# Referanser {.unnumbered}\n\n::: {#refs}\n:::\n"
     files["kildeoversikt.qmd"] = (
         "# Kildeoversikt {#sec-kilder}\n\nHer står dokumentene som opplysningene er lest fra.\n\n"
@@ -435,7 +441,7 @@ language:
   section-title-appendices: Vedlegg
   callout-note-title: Merk
 book:
-  title: {quoted(title)}
+  title: {quoted(escaped(title))}
   subtitle: {quoted(STAGES[stage].title)}
   author: evalkit
   output-file: rapport

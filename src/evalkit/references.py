@@ -6,9 +6,10 @@ import re
 
 import pandas as pd
 
+from evalkit.markdown import Markdown, cited
 from evalkit.norwegian import joined_text
 
-__all__ = ["places_text", "source_line"]
+__all__ = ["noted", "places_text", "source_line"]
 
 PLACES = {
     "kap.": r"(?i:kap(?:\.|ittel)\s*)",
@@ -84,7 +85,7 @@ def ranges(numbers: list[str]) -> list[str]:
     return [*named, *(str(a) if a == b else f"{a}–{b}" for a, b in merged)]
 
 
-def source_line(*frames: pd.DataFrame) -> str | None:
+def source_line(*frames: pd.DataFrame) -> Markdown | None:
     """The line under a table or figure: ``Kilde: @nf2024, tabell 9, s. 45.``
 
     Parameters
@@ -95,8 +96,8 @@ def source_line(*frames: pd.DataFrame) -> str | None:
 
     Returns
     -------
-    str or None
-        Markdown, with citation keys; ``None`` if no row names a source.
+    Markdown or None
+        With citation keys; ``None`` if no row names a source.
     """
     pairs = [
         frame[[column, column.removesuffix("source") + "locator"]].set_axis(
@@ -114,5 +115,11 @@ def source_line(*frames: pd.DataFrame) -> str | None:
     named = []
     for source, group in every.groupby("source", sort=False):
         places = places_text(group["locator"])
-        named.append(f"@{source}, {places}" if places else f"@{source}")
-    return ("Kilde: " if len(named) == 1 else "Kilder: ") + "; ".join(named) + "."
+        named.append(Markdown.of(cited(source), f", {places}" if places else ""))
+    listed = Markdown("; ".join(named))
+    return Markdown.of("Kilde: " if len(named) == 1 else "Kilder: ", listed, ".")
+
+
+def noted(note: str | None, source: Markdown | None) -> str | None:
+    """A note of text, and the source line after it; either may be missing."""
+    return Markdown.of(note, " ", source) if note and source else note or source

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import yaml
 
 from evalkit.book.notebooks import Cell
+from evalkit.markdown import escaped
 from evalkit.norwegian import joined_text
 
 __all__ = [
@@ -151,7 +152,7 @@ def profile_text() -> str:
 
 def chapter_of(template: str, *, name: str, slug: str) -> str:
     """A municipality's chapter from a text for all: ``{name}`` and ``{slug}`` are filled in."""
-    return template.replace("{name}", name).replace("{slug}", slug)
+    return template.replace("{name}", escaped(name)).replace("{slug}", slug)
 
 
 def embedded_notebooks(chapter: str) -> set[str]:
@@ -221,8 +222,8 @@ def document_text(
         From `cells_to_show`.
     """
     front = {
-        "title": name,
-        "subtitle": f"Kortrapport fra {study_title}",
+        "title": str(escaped(name)),
+        "subtitle": str(escaped(f"Kortrapport fra {study_title}")),
         **({"author": list(authors)} if authors else {}),
         **({"date": date} if date else {}),
         "number-sections": True,
@@ -259,7 +260,7 @@ def _more(cells: Mapping[str, str], name: str, slug: str, shown: set[str]) -> st
         ]
         if parts:
             sections.append("\n\n".join([f"## {section.heading}", *_turned(parts)]))
-    heading = f"# Mer om {name} {{#sec-{slug}-mer}}"
+    heading = f"# Mer om {escaped(name)} {{#sec-{slug}-mer}}"
     lead = "Her står det som ikke er med i kommunens kapittel i hovedrapporten."
     return "\n\n".join([heading, lead, *sections]) if sections else ""
 
@@ -268,7 +269,7 @@ def _claims(cells: Mapping[str, str], name: str, slug: str) -> str:
     parts = [
         part for stem, sentence in CLAIMS for part in _placed(cells, stem, sentence, slug, set())
     ]
-    heading = f"# Opplysninger om {name} {{#sec-{slug}-opplysninger}}"
+    heading = f"# Opplysninger om {escaped(name)} {{#sec-{slug}-opplysninger}}"
     return "\n\n".join([heading, *parts]) if parts else ""
 
 

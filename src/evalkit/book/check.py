@@ -322,7 +322,9 @@ class _Chapter:
                 )
                 continue
             path = self.survey.settings.directory / Path(self.chapter.file).parent / source
-            if not path.is_file():
+            if not path.resolve().is_relative_to(self.survey.settings.directory.resolve()):
+                self.breach(line, f"picture {source} lies outside the book's folder")
+            elif not path.is_file():
                 self.breach(line, f"picture {source} is not there")
             else:
                 self.survey.pictures[source] = path

@@ -104,7 +104,7 @@ def read_settings(book_dir: Path, *, profile: str | None = None) -> BookSettings
     bibliography = raw.get("bibliography") or []
     return BookSettings(
         directory=book_dir,
-        title=str(book.get("title") or raw.get("title") or ""),
+        title=_text(book.get("title") or raw.get("title")) or "",
         subtitle=_text(book.get("subtitle") or raw.get("subtitle")),
         authors=_authors(book.get("author") or raw.get("author")),
         date=_date(book.get("date") or raw.get("date")),
@@ -146,7 +146,7 @@ def document_settings(book_dir: Path, document: str, *, profile: str) -> BookSet
     own = _front_matter(path)
     return dataclasses.replace(
         settings,
-        title=str(own.get("title") or settings.title),
+        title=_text(own.get("title")) or settings.title,
         subtitle=_text(own.get("subtitle")),
         authors=_authors(own.get("author")) or settings.authors,
         date=_date(own.get("date")) or settings.date,
@@ -201,7 +201,8 @@ def _merged(base: dict, over: dict) -> dict:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    """A title as text: Quarto reads it as Markdown, where a backslash makes a mark a letter."""
+    return None if value is None else re.sub(r"\\([^\w\s])", r"\1", str(value))
 
 
 def _authors(value: object) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from evalkit.book.reading import keep_readings, lay_out_readings
 from evalkit.book.source import ChapterSource
 from evalkit.errors import BookError
 from evalkit.files import naming
+from evalkit.markdown import escaped
 from evalkit.programs import how_it_ended, run_pandoc
 
 __all__ = [
@@ -146,13 +147,13 @@ def job_for(survey: Survey, to: str, answer: Path) -> dict:
     """What the engine's Lua needs to know to write a book or document in one format."""
     settings = survey.settings
     metadata = {
-        "title": settings.title,
-        "subtitle": settings.subtitle,
+        "title": _shown(settings.title),
+        "subtitle": _shown(settings.subtitle),
         "lang": settings.language,
         "bibliography": list(settings.bibliography),
         "csl": settings.csl or str(EXTENSION / CSL),
         "facts-page": settings.facts_page,
-        "evalkit": settings.evalkit,
+        "evalkit": {name: _shown(text) for name, text in settings.evalkit.items()},
     }
     kept = {key: value for key, value in metadata.items() if value}
     return {
@@ -163,8 +164,8 @@ def job_for(survey: Survey, to: str, answer: Path) -> dict:
         "metadata": "---\n" + yaml.safe_dump(kept, allow_unicode=True) + "---\n",
         "template": _template(),
         "variables": {
-            "by-author": [{"name": {"literal": name}} for name in settings.authors],
-            "date": settings.date or "",
+            "by-author": [{"name": {"literal": _in_quotes(name)}} for name in settings.authors],
+            "date": _in_quotes(settings.date or ""),
             "toc-title": settings.words["contents"],
             "toc-depth": str(settings.toc_depth),
             "quarto": {"language": {"crossref-ch-prefix": settings.words["ch"]}},
@@ -172,6 +173,16 @@ def job_for(survey: Survey, to: str, answer: Path) -> dict:
         "chapters": [_chapter(chapter) for chapter in survey.sources.chapters],
         "cells": {key: _cell(key, cell) for key, cell in survey.sources.cells.items()},
     }
+
+
+def _shown(text: str | None) -> str | None:
+    """Text in the metadata that pandoc reads as Markdown."""
+    return str(escaped(text)) if text else None
+
+
+def _in_quotes(text: str) -> str:
+    """Text between the quotation marks of a Typst string."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _template() -> str:
@@ -186,7 +197,7 @@ def _chapter(chapter: ChapterSource) -> dict:
         "kind": chapter.kind,
         "text": EQUATION.sub(r"[$$\1$$]{\2}", text),
     }
-    return job | ({"part_before": chapter.part_before} if chapter.part_before else {})
+    return job | ({"part_before": _shown(chapter.part_before)} if chapter.part_before else {})
 
 
 def _figure_name(key: str, number: int, kind: str) -> str:

@@ -93,6 +93,7 @@ class _Reader:
         for number, line in enumerate(text.splitlines(), start=1):
             fence = _after_fence(line, fence)
             found = None if fence else SHORTCODE.search(line)
+            self._outside(line, Line(line, file, number), folder)
             if not found or "{{{<" in line:
                 result.append(Line(line, file, number))
                 continue
@@ -101,6 +102,16 @@ class _Reader:
 
     def _breach(self, at: Line, message: str) -> None:
         self.sources.breaches.append(Breach(at.file, at.number, message))
+
+    def _outside(self, line: str, at: Line, folder: Path) -> None:
+        """Note includes from outside the book, in code too, where Quarto takes them in as well."""
+        for name, argument in SHORTCODE.findall(line):
+            if name == "include" and not self._in_book(folder / argument):
+                self._breach(at, f"included file {argument} lies outside the book's folder")
+
+    def _in_book(self, path: Path) -> bool:
+        """Whether a path leads to within the book, symbolic links followed."""
+        return path.resolve().is_relative_to(self.book_dir.resolve())
 
     def _shortcode(
         self, line: str, found: re.Match, at: Line, folder: Path, within: tuple[str, ...]
@@ -124,6 +135,8 @@ class _Reader:
         self, argument: str, at: Line, folder: Path, within: tuple[str, ...]
     ) -> list[Line]:
         path = folder / argument
+        if not self._in_book(path):
+            return []
         if not path.is_file():
             self._breach(at, f"included file {argument} is not there")
             return []
@@ -193,7 +206,7 @@ def masked(lines: list[Line]) -> list[str]:
         fence = _after_fence(line.text, fence)
         result.append(" " * len(line.text) if fence else line.text)
     text = "\n".join(result)
-    for pattern in (r"<!--.*?-->", r"`[^`\n]+`", r"\$\$.*?\$\$", r"\\[@$\[]"):
+    for pattern in (r"<!--.*?-->", r"`[^`\n]+`|\\[^\w\s]", r"\$\$.*?\$\$"):
         text = re.sub(pattern, _blank, text, flags=re.DOTALL)
     return text.split("\n") if lines else []
 

@@ -31,7 +31,7 @@ from evalkit.figures.style import (
 )
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import joined_text, number_text, percent_text
-from evalkit.references import source_line
+from evalkit.references import noted, source_line
 from evalkit.tables.layout import present, sentence
 from evalkit.tables.statistics import (
     change_text,
@@ -319,7 +319,7 @@ def item_changes_figure(
             f"Endring i andel enige i {municipality.name}, med 95 prosent konfidensintervall",
             synthetic=synthetic,
         ),
-        source=f"{method_line(own)} {source_line(surveys)}".strip(),
+        source=noted(method_line(own), source_line(surveys)),
     )
 
 
@@ -507,7 +507,7 @@ def funnel_figure(
             f"{sentence(indicator)} i {year}: hvor mye tilfeldigheter kan forklare",
             synthetic=synthetic,
         ),
-        source=f"{method_line(limits, kind='grenser')} {source_line(observations)}".strip(),
+        source=noted(method_line(limits, kind="grenser"), source_line(observations)),
     )
 
 
@@ -595,7 +595,7 @@ def event_study_figure(
             "prosent intervall; åpne punkter er før tiltaket",
             synthetic=synthetic,
         ),
-        source=f"{method_line(rows)} {source_line(observations)}".strip(),
+        source=noted(method_line(rows), source_line(observations)),
     )
 
 
@@ -768,5 +768,5 @@ def forest_figure(
             f"{sentence(about)}: kommunene hver for seg og samlet, med 95 prosent intervall",
             synthetic=synthetic,
         ),
-        source=f"{method_line(rows)} {source_line(surveys)}".strip(),
+        source=noted(method_line(rows), source_line(surveys)),
     )

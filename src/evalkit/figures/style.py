@@ -41,6 +41,7 @@ SETTINGS = {
     "axes.titlesize": 9,
     "axes.labelsize": 8.5,
     "text.color": INK,
+    "text.parse_math": False,  # a name may hold a $
     "axes.labelcolor": INK,
     "axes.edgecolor": "#7d8a91",
     "xtick.color": INK,

@@ -153,7 +153,7 @@ def _relabeller(renamed: Mapping[str, str]) -> Callable[[str], str]:
     if not renamed:
         return lambda text: text
     names = "|".join(re.escape(name) for name in sorted(renamed, key=len, reverse=True))
-    reference = re.compile(rf"(?<![\w.])@({names})(?![\w-]|\.\w)", re.I)
+    reference = re.compile(rf"(?<![\w.\\])@({names})(?![\w-]|\.\w)", re.I)
 
     def new_name(match: re.Match) -> str:
         found = match[1]

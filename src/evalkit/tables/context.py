@@ -6,7 +6,7 @@ import pandas as pd
 
 from evalkit import vocabulary as words
 from evalkit.display import ReportTable
-from evalkit.markdown import bullets
+from evalkit.markdown import bold, bullets
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import (
     date_span_text,
@@ -202,8 +202,8 @@ def grants_table(summary: pd.DataFrame, municipality: Municipality | None = None
             number_text(row.population, decimals=0),
             nok_text(row.nok_per_inhabitant),
         )
-        bold = municipality is not None and row.municipality_code == municipality.code
-        rows.append(tuple(f"**{cell}**" if cell else "" for cell in cells) if bold else cells)
+        is_own = municipality is not None and row.municipality_code == municipality.code
+        rows.append(tuple(bold(cell) if cell else "" for cell in cells) if is_own else cells)
     if municipality is not None and municipality.code not in set(summary["municipality_code"]):
         rows = []
     where = f" til {municipality.name}" if municipality else ""

@@ -10,7 +10,8 @@ from itertools import compress, groupby
 import pandas as pd
 
 from evalkit.display import ReportTable
-from evalkit.markdown import Cell, escaped, grid_table, pipe_table
+from evalkit.markdown import Cell, Markdown, escaped, grid_table, one_line, pipe_table
+from evalkit.references import noted
 
 __all__ = [
     "Column",
@@ -35,7 +36,8 @@ NOTHING = "–"
 CITATION = re.compile(r"@(?!(?:tbl|fig|sec|eq)-)[\w-]+")
 CITED = "Forfatter og Medforfatter (2020)"  # about what a citation becomes on the page
 
-Content = str | tuple[str, ...]
+Content = str | tuple[str, ...]  # text, or Markdown where it is of that type
+Written = Markdown | tuple[Markdown, ...]
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,8 @@ def present(value: object) -> bool:
 
 
 def text_of(value: object) -> str:
-    """A text with nothing in it that Markdown reads as markup; empty if it is missing."""
-    return escaped(value) if present(value) else ""
+    """A text on one line; empty if it is missing."""
+    return one_line(value) if present(value) else ""
 
 
 def sentence(text: str) -> str:
@@ -69,7 +71,7 @@ def sentence(text: str) -> str:
 
 def laid_out(
     columns: Sequence[Column], rows: Iterable[Sequence[Content]], *, grouped: bool = False
-) -> str:
+) -> Markdown:
     """A pipe table, or a grid table where a cell holds several blocks or rows are grouped.
 
     Parameters
@@ -77,14 +79,14 @@ def laid_out(
     columns
         The columns from left to right.
     rows
-        Markdown for each cell: a text, or a tuple of blocks. An empty cell shows a dash.
+        Each cell: text or Markdown, or a tuple of such blocks. An empty cell shows a dash.
     grouped
         Whether equal neighbours in the first column become one cell.
     """
-    filled = [[unlisted(cell or NOTHING) for cell in row] for row in rows]
+    filled = [[unlisted(written(cell or NOTHING)) for cell in row] for row in rows]
     align = "".join(column.align for column in columns)
     widths = fitted_widths(columns, filled, grouped=grouped)
-    headings = [column.heading for column in columns]
+    headings = [escaped(column.heading) for column in columns]
     if not grouped and all(isinstance(cell, str) for row in filled for cell in row):
         longest = max(sum(len(cell) + 3 for cell in row) for row in [headings, *filled])
         return pipe_table(
@@ -97,10 +99,17 @@ def laid_out(
     return grid_table(header, body, widths=widths, align=align)
 
 
-def unlisted(content: Content) -> Content:
+def written(content: Content) -> Written:
+    """The cell as Markdown."""
+    if isinstance(content, str):
+        return escaped(one_line(content) if not isinstance(content, Markdown) else content)
+    return tuple(escaped(block) for block in content)
+
+
+def unlisted(content: Written) -> Written:
     """The cell with a date such as ``1. juni`` at its start kept from becoming a list in Typst."""
     if isinstance(content, str):
-        return re.sub(r"^((?:- )?\d+\.) ", "\\1\u00a0", content)
+        return Markdown(re.sub(r"^((?:- )?\d+\.) ", "\\1\u00a0", content))
     return tuple(unlisted(block) for block in content)
 
 
@@ -216,16 +225,16 @@ def report_table(
     columns, rows, grouped
         As for ``laid_out``.
     empty
-        One sentence that stands in the table's place.
+        One sentence, of text, that stands in the table's place.
     caption, source
         As for ``ReportTable``.
     note
-        A line for the reader before the sources, already escaped.
+        A line of text for the reader before the sources.
     """
     given = list(rows)
     if not given:
         return ReportTable(empty, caption=caption)
-    line = f"{note} {source}" if note and source else note or source
+    line = noted(note, source)
     said = [
         number == 0 or column.kept or any(row[number] not in ("", (), NOTHING) for row in given)
         for number, column in enumerate(columns)

@@ -9,7 +9,7 @@ import pandas as pd
 from evalkit import vocabulary as words
 from evalkit.display import ReportTable
 from evalkit.facts import PERSON_UNITS
-from evalkit.markdown import Cell, bullets, grid_table
+from evalkit.markdown import Cell, bold, bullets, grid_table
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_span_text, date_text, number_text, qualified_text, quantity_text
 from evalkit.references import source_line
@@ -224,7 +224,7 @@ def logic_model_table(
         for cell in group.itertuples():
             blocks = statement_blocks(cell)
             if cell.column_number == title_column:
-                blocks = ("**Indikatorer**", *blocks)
+                blocks = (bold("Indikatorer"), *blocks)
             cells.append(Cell(blocks, cell.row_span, cell.column_span))
         rows.append(cells)
     return ReportTable(

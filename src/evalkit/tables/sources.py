@@ -6,7 +6,7 @@ import pandas as pd
 
 from evalkit.display import ReportTable
 from evalkit.facts import shown_claims
-from evalkit.markdown import bullets
+from evalkit.markdown import Markdown, bold, bullets, cited, escaped, paragraph
 from evalkit.municipalities import named_after
 from evalkit.norwegian import date_text, number_text
 from evalkit.references import source_line
@@ -44,21 +44,25 @@ def source_sections(claims: pd.DataFrame, *, sources: pd.DataFrame) -> ReportTab
             continue
         count = "Én opplysning" if len(read) == 1 else f"{number_text(len(read))} opplysninger"
         what = f"{count} er lest herfra."
-        parts.append(f"::: {{#kilde-{source.key}}}\n{source.reference}\n\n{what}\n:::")
-    return ReportTable("\n\n".join(parts) or "Ingen kilder er registrert.")
+        opening = Markdown(f"::: {{#kilde-{source.key}}}\n")
+        reference, end = Markdown(source.reference), Markdown("\n:::")
+        parts.append(Markdown.of(opening, reference, Markdown("\n\n"), what, end))
+    if not parts:
+        return ReportTable("Ingen kilder er registrert.")
+    return ReportTable(Markdown("\n\n".join(parts)))
 
 
 def claim_name(claim) -> str:
     """What a claim is about, for readers; its key where the study gives it no label."""
-    return (
-        text_of(claim.label) if present(claim.label) else f"`{claim.subject}.` `{claim.quantity}`"
-    )
+    if present(claim.label):
+        return text_of(claim.label)
+    return Markdown(f"`{claim.subject}.` `{claim.quantity}`")
 
 
-def place_text(claim, *, main: str | None = None) -> str:
+def place_text(claim, *, main: str | None = None) -> Markdown:
     """Where a claim was read: a link to the source, unless it is the main one, and the place."""
     place = text_of(claim.locator)
-    return place if claim.source == main else f"@{claim.source}, {place}"
+    return escaped(place) if claim.source == main else Markdown.of(cited(claim.source), ", ", place)
 
 
 def with_shown(claims: pd.DataFrame, smallest_count: int) -> pd.DataFrame:
@@ -89,7 +93,7 @@ def claims_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTabl
             claim.shown
             + (f" ({date_text(claim.as_of)})" if present(claim.as_of) else "")
             + ("" if claim.chosen else " – ikke brukt"),
-            f"@{claim.source}",
+            cited(claim.source),
             text_of(claim.locator),
         )
         for claim in with_shown(claims, smallest_count).itertuples()
@@ -128,21 +132,21 @@ def claims_list(
         rest &= ~about
         parts += claim_lines(told.loc[about], main=main, name=row.name)
     parts = claim_lines(told.loc[rest], main=main, name="Programmet") + parts
-    listed = "\n\n".join(parts)
-    return ReportTable(
-        f"```{{=typst}}\n#compact-list[\n```\n\n{listed}\n\n```{{=typst}}\n]\n```"
-        if parts
-        else "Ingen opplysninger er registrert."
-    )
+    if not parts:
+        return ReportTable("Ingen opplysninger er registrert.")
+    return ReportTable(Markdown("::: {.compact-list}\n" + "\n\n".join(parts) + "\n:::"))
 
 
-def claim_lines(claims: pd.DataFrame, *, main: str, name: str) -> list[str]:
+def claim_lines(claims: pd.DataFrame, *, main: str, name: str) -> list[Markdown]:
     """Headings, and a paragraph for each quantity: ``Innbyggere: 27 600 (2022) – s. 39``."""
     lines = []
     for source, read in claims.groupby("source", sort=False):
-        lines.append(f"**{text_of(name)}**" + ("" if source == main else f" (@{source})"))
-        for label, group in read.groupby(read.apply(claim_name, axis=1), sort=False):
+        origin = () if source == main else (" (", cited(source), ")")
+        lines.append(Markdown.of(bold(text_of(name)), *origin))
+        for _, group in read.groupby(read.apply(claim_name, axis=1), sort=False):
+            label = claim_name(next(group.itertuples()))
             own = label.removeprefix(f"{name}: ").removeprefix(f"{name} ").removesuffix(": tid")
+            heading = label if isinstance(label, Markdown) else paragraph(sentence(own))
             values = [
                 claim.shown
                 + (f" ({date_text(claim.as_of)})" if present(claim.as_of) else "")
@@ -156,7 +160,7 @@ def claim_lines(claims: pd.DataFrame, *, main: str, name: str) -> list[str]:
                 told = "; ".join(
                     f"{value}\u00a0– {place}" for value, place in zip(values, places, strict=True)
                 )
-            lines.append(f"{sentence(own)}: {told}")
+            lines.append(Markdown.of(heading, ": ", told))
     return lines
 
 
@@ -192,18 +196,20 @@ def conflicts_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportT
         rows,
         empty="Ingen opplysninger er i strid med hverandre.",
         caption="Opplysninger som ikke stemmer overens, og hva som er valgt",
-        source=f"Kilde, der ingen annen er nevnt: @{main}." if main else None,
+        source=Markdown.of("Kilde, der ingen annen er nevnt: ", cited(main), ".") if main else None,
     )
 
 
-def with_reasons(claims: pd.DataFrame, *, main: str | None) -> str | tuple[str, ...]:
+def with_reasons(claims: pd.DataFrame, *, main: str | None) -> Markdown | tuple[Markdown, ...]:
     """The value of each claim, where it was read, and why it is used or not."""
     texts = [
-        f"**{claim.shown}** ({place_text(claim, main=main)})."
-        + (f" {sentence(text_of(claim.reason)).rstrip('.')}." if present(claim.reason) else "")
+        Markdown.of(
+            *(bold(claim.shown), " (", place_text(claim, main=main), ")."),
+            f" {sentence(text_of(claim.reason)).rstrip('.')}." if present(claim.reason) else "",
+        )
         for claim in claims.itertuples()
     ]
-    return bullets(texts) if len(texts) > 1 else "".join(texts)
+    return bullets(texts) if len(texts) > 1 else Markdown.of(*texts)
 
 
 def original_tables_table(original_tables: pd.DataFrame) -> ReportTable:
@@ -216,7 +222,7 @@ def original_tables_table(original_tables: pd.DataFrame) -> ReportTable:
             text_of(row.title),
             number_text(row.row_count),
             number_text(row.cell_count),
-            f"@{row.label}" if present(row.label) else "",
+            cited(row.label) if present(row.label) else "",
             text_of(row.locator),
         )
         for row in own.itertuples()

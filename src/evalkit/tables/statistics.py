@@ -14,6 +14,7 @@ from evalkit.disclosure import TOTAL
 from evalkit.display import ReportTable
 from evalkit.errors import DataError
 from evalkit.goals import CLAIM_STRENGTHS, RULE_JUDGEMENTS
+from evalkit.markdown import Markdown, italic
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import interval_text, number_text, percent_text
 from evalkit.publication import HIDING
@@ -63,7 +64,7 @@ def labelled(text: str, *, synthetic: bool) -> str:
 
 def withheld_text(reason: str | None) -> str:
     """What stands in the place of a withheld value."""
-    return f"*{words.WITHHELD[reason]}*" if present(reason) else ""
+    return italic(words.WITHHELD[reason]) if present(reason) else ""
 
 
 def wave_text(wave: float) -> str:
@@ -77,7 +78,7 @@ def share_text(row) -> str:
         return withheld_text(row.reason)
     interval = interval_text(100 * row.lower, 100 * row.upper) or withheld_text(row.reason)
     base = f"{number_text(row.base, decimals=0)}\u00a0svar"
-    return f"{percent_text(100 * row.value, decimals=0)} ({interval}), {base}"
+    return Markdown.of(percent_text(100 * row.value, decimals=0), " (", interval, f"), {base}")
 
 
 def change_text(value: float, *, scale: float = 100.0, decimals: int = 1) -> str:
@@ -872,14 +873,16 @@ def joint_display_table(
     """
     number, head, unit = {
         "change": (
-            lambda row: f"{change_text(row.value)} ({limits_text(row)})",
+            lambda row: Markdown.of(change_text(row.value), " (", limits_text(row), ")"),
             "Endring",
             "endring i prosentpoeng",
         ),
         "share": (
-            lambda row: (
-                f"{percent_text(100 * row.value, decimals=0)} "
-                f"({interval_text(100 * row.lower, 100 * row.upper) or withheld_text(row.reason)})"
+            lambda row: Markdown.of(
+                percent_text(100 * row.value, decimals=0),
+                " (",
+                interval_text(100 * row.lower, 100 * row.upper) or withheld_text(row.reason),
+                ")",
             ),
             "Andel enige",
             "gjennomsnittet av kommunene",

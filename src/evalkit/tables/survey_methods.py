@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.display import ReportTable
+from evalkit.markdown import italic
 from evalkit.norwegian import interval_text, number_text, percent_text
 from evalkit.references import source_line
 from evalkit.tables.layout import Column, present, report_table, sentence, text_of
@@ -581,4 +582,4 @@ def _the(wave: int) -> str:
 
 def _withheld_of_services(reason: str | None) -> str:
     """Why a value is withheld, where the clusters are services."""
-    return "*for få tjenester*" if reason == "too_few_clusters" else withheld_text(reason)
+    return italic("for få tjenester") if reason == "too_few_clusters" else withheld_text(reason)

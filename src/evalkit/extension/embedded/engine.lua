@@ -13,6 +13,7 @@ local reading = common.part("reading")
 local numbering = common.part("numbering")
 common.targets = numbering.targets
 local references = common.part("references")
+local addresses = dofile(pandoc.path.join({ job.extension, "addresses.lua" }))[1]
 
 -- A document's level-1 headings are its chapters.
 local function split_document(doc, source)
@@ -72,7 +73,7 @@ local function prepared()
   docs = references.cited(docs)
   local page = common.is_html and references.reference_page(docs)
   for number, doc in ipairs(docs) do
-    docs[number] = references.linked(doc, job.chapters[number], page)
+    docs[number] = references.linked(doc, job.chapters[number], page):walk(addresses)
   end
   return docs
 end

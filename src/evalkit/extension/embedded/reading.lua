@@ -227,7 +227,8 @@ local function titled_callout(div)
 end
 
 local filters = {}
-for _, name in ipairs({ "dates.lua", "sources.lua", "facts.lua", "chapter-references.lua" }) do
+local FILTERS = { "cells.lua", "dates.lua", "sources.lua", "facts.lua", "chapter-references.lua" }
+for _, name in ipairs(FILTERS) do
   for _, filter in ipairs(dofile(pandoc.path.join({ job.extension, name }))) do
     table.insert(filters, filter)
   end
