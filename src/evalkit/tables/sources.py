@@ -134,7 +134,7 @@ def claims_list(
     parts = claim_lines(told.loc[rest], main=main, name="Programmet") + parts
     if not parts:
         return ReportTable("Ingen opplysninger er registrert.")
-    return ReportTable(Markdown("::: {.compact-list}\n" + "\n\n".join(parts) + "\n:::"))
+    return ReportTable(Markdown("\n\n".join(["::: {.compact-list}", *parts, ":::"])))
 
 
 def claim_lines(claims: pd.DataFrame, *, main: str, name: str) -> list[Markdown]:
