@@ -188,7 +188,7 @@ def test_the_list_of_all_claims_goes_by_municipality_and_names_only_other_source
 
     listed = ek.claims_list(told, municipalities=MUNICIPALITIES).body
 
-    lines = [line for line in listed.split("\n\n") if not line.startswith("```")]
+    lines = [line for line in listed.split("\n\n") if not line.startswith(":::")]
     assert lines == [
         "**Programmet**",
         "Ordninger: 250\u00a0– s. 39",
