@@ -28,6 +28,8 @@ LAYERS = [
         "qda_texts",
         "series",
         "store",
+        "word_drafts",
+        "word_parts",
     ],
     ["checks"],
     [

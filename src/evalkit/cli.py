@@ -193,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
         "List comments and tracked changes of a returned Word draft, and log them in its study.",
         [
             "evalkit feedback kommune-larvik.docx",
+            "evalkit feedback kommune-larvik.docx --sent utkast/kommune-larvik.docx",
             "evalkit feedback kommune-larvik.docx --dry-run --json",
         ],
         [placed],
@@ -207,6 +208,12 @@ def _parser() -> argparse.ArgumentParser:
     feedback.add_argument("--round", type=int, metavar="N", help="round (default: the next)")
     feedback.add_argument(
         "--received", metavar="DATE", help="the day it came, as 2026-11-22 (default: today)"
+    )
+    feedback.add_argument(
+        "--sent",
+        type=Path,
+        metavar="FILE",
+        help="the draft as it was sent: what was changed with tracking off is listed too",
     )
     feedback.add_argument("--dry-run", action="store_true", help="list them, log nothing")
     feedback.add_argument("--json", action="store_true", help="as JSON")
@@ -597,11 +604,13 @@ def _feedback(parsed) -> int:
     from evalkit.studies import log_feedback, study_of_draft
 
     received = _day(parsed.received)
-    draft = read_feedback(parsed.file)
+    draft = read_feedback(parsed.file, sent=parsed.sent)
     if parsed.json:
         print(draft.entries.to_json(orient="records", force_ascii=False, indent=1))
     else:
         _print_feedback(draft.entries)
+    for line in draft.unread:
+        print(line, file=sys.stderr if parsed.json else sys.stdout)
     if parsed.dry_run:
         return 0
     project = _project(parsed)
@@ -670,7 +679,13 @@ def _print_feedback(entries: pd.DataFrame) -> None:
     """One entry after the other: number, kind and place, then the words it is about and its own."""
     for number, entry in enumerate(entries.fillna("").itertuples(), start=1):
         place = ", ".join(part for part in (entry.section, entry.row) if part)
-        print(f"{number:>3} {entry.kind:<10} {place}")
+        who = " ".join(part for part in (entry.author, entry.made) if part)
+        answers = f"belongs to {entry.belongs_to}" if entry.belongs_to else ""
+        print(
+            "  ".join(
+                part for part in (f"{number:>3} {entry.kind:<10} {place}", who, answers) if part
+            )
+        )
         for name in ("passage", "before", "text"):
             if getattr(entry, name):
                 print(f"    {name + ':':<9}{getattr(entry, name)}")

@@ -740,6 +740,15 @@ class ValidationsTable(StudyTable):
     passage: str = prose("the paragraph or cell as it was sent", needed=False)
     before: str = prose("the words commented on or taken out", needed=False)
     text: str = prose("the comment, or the words put in; blank where words go out", needed=False)
+    author: str = identifier(
+        "who made it: a number within the returned file, never a name", needed=False
+    )
+    made: str = when("the day it was made")
+    belongs_to: str = identifier(
+        "the comment that a reply answers, or the place that moved words were taken from",
+        needed=False,
+        references="validations.validation_id",
+    )
     answer: str = prose("what was done with it; blank until then", needed=False)
 
 

@@ -1,75 +1,125 @@
-"""A returned Word draft: comments and tracked changes, each with its place, without who made it."""
+"""A returned Word draft: comments and changes, each with its place, without the name of who made it."""
 
 from __future__ import annotations
 
+import difflib
 import hashlib
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from evalkit.archives import apart
 from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.errors import DataError
 from evalkit.municipalities import Municipality
-from evalkit.programs import run_pandoc
+from evalkit.word_drafts import Passage, WordDraft, WordEntry, joined, read_word_draft
 
 __all__ = ["ReturnedDraft", "new_validations", "read_feedback"]
 
-COLUMNS = ["kind", "section", "row", "passage", "before", "text"]
-KINDS = ("insertion", "deletion")
-HOLDS_INLINES = {"Span", "Link", "Image", "Cite", "Quoted"}
+SAID = ["kind", "section", "row", "passage", "before", "text"]
+COLUMNS = [*SAID, "author", "made", "belongs_to"]
 
 
 @dataclass(frozen=True)
 class ReturnedDraft:
     """What a returned file holds: its title and subtitle, and one row per comment or change.
 
-    ``entries`` has, in the order of the document, ``kind`` (comment, insertion, deletion),
+    ``entries`` has, in the order of the document, ``kind`` (a word of ``FEEDBACK_KINDS``),
     ``section`` (its heading), ``row`` (table and row, or blank), ``passage`` (the paragraph or
-    cell as it was sent), ``before`` (the words commented on or taken out) and ``text`` (the
-    comment, or the words put in).
+    cell as it was sent), ``before`` (the words commented on or taken out), ``text`` (the
+    comment, or the words put in), ``author`` (a number within the file, never a name), ``made``
+    (the day) and ``belongs_to`` (the row, counted from 1, of the comment that a reply answers, or
+    of the place that moved words were taken from). ``unread`` says, a line each, what the file
+    holds that no row tells.
     """
 
     title: str
     subtitle: str
     entries: pd.DataFrame
+    unread: tuple[str, ...] = ()
 
 
-def read_feedback(path: str | Path) -> ReturnedDraft:
-    """Comments and tracked changes of a Word file, by section and table row.
-
-    Names of those who wrote them are not read.
+def read_feedback(path: str | Path, *, sent: str | Path | None = None) -> ReturnedDraft:
+    """Comments and changes of a Word file, by section and table row.
 
     Parameters
     ----------
     path
         A ``.docx`` file.
+    sent
+        The draft as it was sent. What differs from it beside the tracked changes becomes a row of
+        its own kind, ``untracked``, with the passage as it was sent; such a change has no author
+        and no day.
 
     Raises
     ------
     DataError
-        If the file is missing or is not a Word document.
+        If a file is missing, is not a Word document, or is larger than a report.
     """
+    returned = _draft(path)
+    entries = list(returned.entries)
+    if sent is not None:
+        entries += _untracked(_draft(sent).passages, returned.passages)
+    number = {id(entry): place for place, entry in enumerate(entries, start=1)}
+    rows = [_cells(entry, number) for entry in entries]
+    return ReturnedDraft(
+        title=returned.title,
+        subtitle=returned.subtitle,
+        entries=pd.DataFrame(rows, columns=COLUMNS, dtype="str"),
+        unread=tuple(returned.unread),
+    )
+
+
+def _draft(path: str | Path) -> WordDraft:
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"{path} is not there; expected a returned Word file")
-    done = run_pandoc(["--from=docx", "--to=json", "--track-changes=all", "--sandbox", path])
-    if done.returncode:
-        raise DataError(f"{path} cannot be read as a Word document (.docx)")
-    document = json.loads(done.stdout)
-    reader = _Reader()
-    reader.blocks(document["blocks"])
-    return ReturnedDraft(
-        title=_meta_text(document["meta"].get("title")),
-        subtitle=_meta_text(document["meta"].get("subtitle")),
-        entries=pd.DataFrame(
-            [entry.cells() for entry in reader.entries if entry.says_something()],
-            columns=COLUMNS,
-            dtype="str",
-        ),
+        raise DataError(f"{path} is not there; expected a Word file")
+    return apart(read_word_draft, path)
+
+
+def _cells(entry: WordEntry, number: dict[int, int]) -> tuple[str | None, ...]:
+    other = number.get(id(entry.belongs_to)) if entry.belongs_to else None
+    texts = (entry.passage.text, joined(entry.before), joined(entry.text))
+    cells = (entry.kind, entry.section, entry.row, *texts, entry.author, entry.made, other)
+    return tuple(str(cell) if cell else None for cell in cells)
+
+
+def _untracked(sent: list[Passage], returned: list[Passage]) -> Iterator[WordEntry]:
+    """What differs between the passages of two drafts, both as they were sent."""
+    texts = [passage.text for passage in sent], [passage.text for passage in returned]
+    for tag, first, last, begun, ended in difflib.SequenceMatcher(
+        None, *texts, autojunk=False
+    ).get_opcodes():
+        if tag == "equal":
+            continue
+        pairs = min(last - first, ended - begun)
+        for old, new in zip(sent[first : first + pairs], returned[begun:], strict=False):
+            before, text = _words_that_differ(old.text, new.text)
+            yield _difference(old, before, text)
+        for old in sent[first + pairs : last]:
+            yield _difference(old, old.text, "")
+        for new in returned[begun + pairs : ended]:
+            yield _difference(Passage(new.section, new.row), "", new.text)
+
+
+def _difference(passage: Passage, before: str, text: str) -> WordEntry:
+    return WordEntry(
+        "untracked", passage.section, passage.row, passage, before=[before], text=[text]
     )
+
+
+def _words_that_differ(old: str, new: str) -> tuple[str, str]:
+    """The words of each between those that both begin and end with."""
+    left, right = old.split(), new.split()
+    same = 0
+    while same < min(len(left), len(right)) and left[same] == right[same]:
+        same += 1
+    tail = 0
+    while tail < min(len(left), len(right)) - same and left[-1 - tail] == right[-1 - tail]:
+        tail += 1
+    return " ".join(left[same : len(left) - tail]), " ".join(right[same : len(right) - tail])
 
 
 def new_validations(
@@ -113,209 +163,34 @@ def new_validations(
         round_number = 1 if own.empty else int(own["round"].max()) + 1
     if round_number < 1:
         raise DataError(f"round {round_number}; expected 1 or later")
-    numbered = entries.astype(object).fillna("").reset_index(drop=True)
-    occurrence = numbered.groupby(COLUMNS).cumcount()
+    said = entries[SAID].astype(object).fillna("").reset_index(drop=True)
+    occurrence = said.groupby(SAID).cumcount()
+    ids = [
+        f"{municipality.slug}-{_digest([*entry, str(time)])}"
+        for entry, time in zip(said.itertuples(index=False), occurrence, strict=True)
+    ]
     rows = [
         {
-            "validation_id": f"{municipality.slug}-{_digest([*entry, str(time)])}",
+            "validation_id": own,
             "municipality_code": municipality.code,
             "round": round_number,
             "received": received,
-            **{name: text or None for name, text in zip(COLUMNS, entry, strict=True)},
+            **entry,
+            "belongs_to": ids[int(entry["belongs_to"]) - 1] if entry["belongs_to"] else None,
             "answer": None,
             "source": f"{municipality.slug}{received[:4]}-validering-{round_number}",
             "locator": f"nr. {number}",
         }
-        for number, (entry, time) in enumerate(
-            zip(numbered[COLUMNS].itertuples(index=False), occurrence, strict=True), start=1
-        )
+        for number, (own, entry) in enumerate(zip(ids, _records(entries), strict=True), start=1)
     ]
     table = pd.DataFrame(rows, columns=list(columns_of(CONTRACTS["validations"])))
     return table.loc[~table["validation_id"].isin(logged["validation_id"])].reset_index(drop=True)
 
 
+def _records(entries: pd.DataFrame) -> list[dict[str, str | None]]:
+    known = entries.reindex(columns=COLUMNS).astype(object)
+    return known.where(known.notna(), None).to_dict("records")
+
+
 def _digest(parts: Iterable[str]) -> str:
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=6).hexdigest()
-
-
-@dataclass
-class _Entry:
-    kind: str
-    section: str
-    row: str
-    passage: list[str]
-    before: list[str] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)
-
-    def says_something(self) -> bool:
-        return bool(_joined(self.before) or _joined(self.text))
-
-    def cells(self) -> tuple[str | None, ...]:
-        texts = (self.passage, self.before, self.text)
-        shown = (self.section, self.row, *map(_joined, texts))
-        return (self.kind, *(text or None for text in shown))
-
-
-class _Reader:
-    """Walks a document once; knows the heading and table row that it is in."""
-
-    def __init__(self) -> None:
-        self.entries: list[_Entry] = []
-        self.section = ""
-        self.row = ""
-        self.caption = ""
-        self.passage: list[str] = []
-        self.notes: list[list[dict]] = []
-        self.commented: dict[str, _Entry] = {}
-        self.change: _Entry | None = None
-
-    def blocks(self, blocks: Iterable[dict]) -> None:
-        for block in blocks:
-            self._block(block["t"], block.get("c"))
-
-    def _block(self, kind: str, content) -> None:
-        if kind == "Header":
-            self.section = _joined(_as_sent(content[2]))
-            self._passage(content[2])
-        elif kind in ("Para", "Plain"):
-            self._passage(content)
-        elif kind == "LineBlock":
-            for line in content:
-                self._passage(line)
-        elif kind == "Table":
-            self._table(content)
-        elif kind == "BlockQuote":
-            self.blocks(content)
-        elif kind == "Div":
-            self.blocks(content[1])
-        elif kind == "Figure":
-            self.blocks(content[2])
-            self.blocks(content[1][1])
-        elif kind in ("BulletList", "OrderedList"):
-            for item in content[1] if kind == "OrderedList" else content:
-                self.blocks(item)
-        elif kind == "DefinitionList":
-            for term, definitions in content:
-                self._passage(term)
-                for definition in definitions:
-                    self.blocks(definition)
-
-    def _table(self, content) -> None:
-        _, caption, _, head, bodies, foot = content
-        self.blocks(caption[1])
-        name = self.caption.partition(":")[0] if self.caption.startswith("Tabell") else "Tabell"
-        outer = self.row
-        for row in head[1]:
-            self._row(row, f"{name}, overskriften")
-        rows = [row for body in bodies for row in (*body[2], *body[3])] + foot[1]
-        for number, row in enumerate(rows, start=1):
-            self._row(row, f"{name}, rad {number}")
-        self.row = outer
-
-    def _row(self, row, name: str) -> None:
-        cells = [cell[4] for cell in row[1]]
-        first = _joined(_as_sent(cells[0])) if cells else ""
-        self.row = f"{name}: {first}" if first else name
-        for blocks in cells:
-            self.blocks(blocks)
-
-    def _passage(self, inlines: list[dict]) -> None:
-        self.passage, self.change = [], None
-        self._inlines(inlines, "")
-        self.caption = _joined(self.passage) or self.caption
-        notes, self.notes = self.notes, []
-        for blocks in notes:
-            outer, self.row = self.row, ", ".join(part for part in (self.row, "fotnote") if part)
-            self.blocks(blocks)
-            self.row = outer
-
-    def _inlines(self, inlines: Iterable[dict], change: str) -> None:
-        for inline in inlines:
-            kind, content = inline["t"], inline.get("c")
-            if kind == "Span":
-                self._span(content[0], content[1], change)
-            elif kind == "Note":
-                self.notes.append(content)
-            elif kind in HOLDS_INLINES:
-                self._inlines(content[1], change)
-            elif isinstance(content, list) and kind not in ("Code", "Math", "RawInline"):
-                self._inlines(content, change)
-            else:
-                self._say(_text_of(kind, content), change)
-
-    def _span(self, attributes, inlines: list[dict], change: str) -> None:
-        _, classes, pairs = attributes
-        number = dict(pairs).get("id", "")
-        made = next((kind for kind in KINDS if kind in classes), None)
-        if "comment-start" in classes:
-            entry = self._entry("comment")
-            entry.text += _as_sent(inlines)
-            self.commented[number] = entry
-        elif "comment-end" in classes:
-            self.commented.pop(number, None)
-        elif made:
-            if self.change is None or self.change.kind != made:
-                self.change = self._entry(made)
-            self._inlines(inlines, made)
-        else:
-            self._inlines(inlines, change)
-
-    def _entry(self, kind: str) -> _Entry:
-        entry = _Entry(kind, self.section, self.row, self.passage)
-        self.entries.append(entry)
-        return entry
-
-    def _say(self, text: str, change: str) -> None:
-        for entry in self.commented.values():
-            entry.before.append(text)
-        if change != "insertion":
-            self.passage.append(text)
-        if change and self.change:
-            (self.change.text if change == "insertion" else self.change.before).append(text)
-        elif text:
-            self.change = None
-
-
-def _text_of(kind: str, content) -> str:
-    if kind == "Str":
-        return content
-    if kind in ("Space", "SoftBreak", "LineBreak"):
-        return " "
-    return content[1] if kind in ("Code", "Math") else ""
-
-
-def _as_sent(nodes: Iterable) -> list[str]:
-    """Words of blocks or inlines, without what was put in and without comments."""
-    words: list[str] = []
-    for node in nodes:
-        kind, content = node["t"], node.get("c")
-        if kind == "Span" and {"insertion", "comment-start"} & set(content[0][1]):
-            continue
-        if kind == "Note" or kind == "Table":
-            continue
-        if kind in HOLDS_INLINES or kind in ("Div", "OrderedList", "Header"):
-            content = content[2] if kind == "Header" else content[1]
-        if isinstance(content, list) and kind not in ("Code", "Math", "RawInline", "RawBlock"):
-            words += _as_sent(_nodes(content))
-            words += [" "] if kind in ("Para", "Plain", "Header") else []
-        else:
-            words.append(_text_of(kind, content))
-    return words
-
-
-def _nodes(content) -> Iterable[dict]:
-    """The nodes of a content, lists of lists laid flat."""
-    for part in content:
-        if isinstance(part, dict) and "t" in part:
-            yield part
-        elif isinstance(part, list):
-            yield from _nodes(part)
-
-
-def _meta_text(value: dict | None) -> str:
-    return _joined(_as_sent(_nodes([value["c"]]))) if value and "c" in value else ""
-
-
-def _joined(words: Iterable[str]) -> str:
-    """Words with single, plain spaces."""
-    return " ".join("".join(words).split())

@@ -428,7 +428,18 @@ CROSSWALK_STATUS = {
 }
 
 # What a municipality does to a draft that it validates.
-FEEDBACK_KINDS = {"comment": "merknad", "insertion": "tilføyelse", "deletion": "strykning"}
+FEEDBACK_KINDS = {
+    "comment": "merknad",
+    "insertion": "tilføyelse",
+    "deletion": "strykning",
+    "moved_from": "flyttet herfra",
+    "moved_to": "flyttet hit",
+    "paragraph_split": "avsnitt delt",
+    "paragraph_merge": "avsnitt slått sammen",
+    "row_insertion": "ny rad",
+    "row_deletion": "rad strøket",
+    "untracked": "endret uten sporing",
+}
 
 # Whether a passage may be shown; only what is cleared leaves the analysis.
 ANONYMITY = {
