@@ -9,6 +9,7 @@ from evalkit.readers import read_study
 
 EVENT = TABLES["events"][0]
 FACT = TABLES["facts"][0]
+QUOTATION = {"quotation_id": "a", "speaker": "prosjektleder", "quotation": "ord"}
 
 
 def message(tmp_path, **tables):
@@ -67,6 +68,10 @@ def test_a_sound_study_has_no_breach(tmp_path):
         (
             {"attainment": [JUDGED, JUDGED | {"attainment_id": "b", "graded_by": None}]},
             "graded_by: nothing in row 3; expected one of evaluators, us for a goal that is judged",
+        ),
+        (
+            {"quotations": [QUOTATION | {"quotation": "ord " * 16}]},
+            "quotation: 16 words in row 2; expected at most 15: tell the rest in your own words",
         ),
         (
             {"attainment": [JUDGED | {"judgement": "not_judged"}]},

@@ -18,6 +18,7 @@ __all__ = ["study_breaches"]
 Tables = Mapping[str, pd.DataFrame]
 Found = Iterator[tuple[str, str]]
 MUNICIPALITY = "municipalities.municipality_code"
+LONGEST_QUOTATION = 15  # words
 SHARE_TOLERANCE = 0.001  # shares are written with four decimals at most
 
 
@@ -59,6 +60,7 @@ def study_breaches(
         value_breaches(every),
         sum_breaches(tables),
         grader_breaches(tables),
+        quotation_breaches(tables),
         percentage_breaches({n: table for n, table in tables.items() if n not in in_part}),
         date_breaches(tables, settings),
         repeated_event_breaches(tables),
@@ -308,6 +310,22 @@ def grader_breaches(tables: Tables) -> Found:
                 "attainment.csv",
                 f"graded_by: {found} in {rows_text(breach.nonzero()[0])}; expected {expected}",
             )
+
+
+def quotation_breaches(tables: Tables) -> Found:
+    """Quotations that are longer than a short excerpt."""
+    quotations = tables.get("quotations")
+    if quotations is None:
+        return
+    lengths = quotations["quotation"].str.split().str.len()
+    for position in (lengths > LONGEST_QUOTATION).to_numpy().nonzero()[0]:
+        yield (
+            "quotations.csv",
+            (
+                f"quotation: {lengths.iloc[position]} words in {rows_text([position])}; "
+                f"expected at most {LONGEST_QUOTATION}: tell the rest in your own words"
+            ),
+        )
 
 
 def date_breaches(tables: Tables, settings: StudySettings) -> Found:

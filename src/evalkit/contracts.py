@@ -531,6 +531,19 @@ class LessonsTable(StudyTable):
     text: str = prose("one statement, in our own words")
 
 
+class QuotationsTable(StudyTable):
+    """Short published statements, quoted where the wording is the finding."""
+
+    quotation_id: str = identifier("the quotation", unique=True)
+    municipality_code: str = code(
+        "the municipality; blank for the programme",
+        needed=False,
+        references="municipalities.municipality_code",
+    )
+    speaker: str = prose("the speaker's role, never a name")
+    quotation: str = prose("the words as they are printed, without quotation marks", fact="text")
+
+
 class OriginalTablesTable(StudyTable):
     """The tables of the report the study is read from, and what answers to each in ours."""
 
@@ -782,6 +795,7 @@ CONTRACTS: dict[str, type[StudyTable]] = {
     "organisation": OrganisationTable,
     "projects": ProjectsTable,
     "lessons": LessonsTable,
+    "quotations": QuotationsTable,
     "original_tables": OriginalTablesTable,
     "original_rows": OriginalRowsTable,
     "plan_phases": PlanPhasesTable,

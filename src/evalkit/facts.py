@@ -84,7 +84,7 @@ def row_names(table: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Ser
         names = names.fillna(
             "tilskudd " + table["kind"].map(GRANT_KINDS) + ", " + table["span"].map(GRANT_SPANS)
         )
-    for column in ("title", "name", "line", "item", "group", "text"):
+    for column in ("title", "name", "line", "item", "group", "text", "speaker"):
         if column in table.columns:
             names = names.fillna(table[column].astype(object))
     if {"kind", "number"} <= set(table.columns):

@@ -469,6 +469,7 @@ QUANTITIES = {
     "numerator": "antall",
     "position": "stillingsstørrelse",
     "probability": "sannsynlighet",
+    "quotation": "sitat",
     "response_rate": "svarprosent",
     "share": "andel",
     "start": "tid",
