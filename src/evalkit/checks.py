@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from evalkit.contracts import CONTRACTS, columns_of
+from evalkit.errors import DataError
 from evalkit.facts import claims
+from evalkit.municipality_changes import SHARE_TOLERANCE, require_one_history
 from evalkit.settings import StudySettings
 from evalkit.vocabulary import GRADED_BY
 
@@ -19,7 +21,6 @@ Tables = Mapping[str, pd.DataFrame]
 Found = Iterator[tuple[str, str]]
 MUNICIPALITY = "municipalities.municipality_code"
 LONGEST_QUOTATION = 15  # words
-SHARE_TOLERANCE = 0.001  # shares are written with four decimals at most
 
 
 def study_breaches(
@@ -441,18 +442,25 @@ def area_breaches(tables: Tables) -> Found:
 
 
 def municipality_change_breaches(tables: Tables) -> Found:
-    """Municipalities that were parted in shares that do not add up to one."""
+    """Municipalities whose parts do not add up to one, or cannot be what they are said to be."""
     changes = tables.get("municipality_changes")
     if changes is None:
         return
+    wrong = False
     for (code, year), event in changes.groupby(["old_code", "year"]):
         total = event["share"].sum(skipna=False)
         if abs(total - 1) > SHARE_TOLERANCE:
+            wrong = True
             yield (
                 "municipality_changes.csv",
                 f"share: {code} was parted in {year:.0f} in shares that add up to {total:g} in "
                 f"{rows_text(event.index)}; expected 1",
             )
+    if not wrong:
+        try:
+            require_one_history(changes)
+        except DataError as contradiction:
+            yield "municipality_changes.csv", str(contradiction)
 
 
 def respondent_breaches(tables: Tables) -> Found:

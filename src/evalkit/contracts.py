@@ -277,6 +277,12 @@ class MunicipalityChangesTable(StudyTable):
         most=1,
     )
     share_basis: str = prose("what the share is counted in, in Norwegian", needed=False)
+    restored_code: str = code(
+        "the earlier municipality that the new one is again, within the same borders; blank where "
+        "it is none",
+        needed=False,
+        references="municipalities.municipality_code",
+    )
     note: str = prose("what a reader must know about the change", needed=False)
 
 

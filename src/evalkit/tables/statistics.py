@@ -1088,7 +1088,9 @@ def municipality_changes_table(
                 )
                 for row in group.itertuples(index=False)
             ),
-            treated,
+            treated
+            if group["restored_code"].isna().all()
+            else (treated, "Før sammenslåingen: som de tidligere kommunene"),
         )
         for (year, old), group in changes.loc[~merged].groupby(["year", "old_code"])
     ]
