@@ -10,7 +10,7 @@ PACKAGE = PROJECT / "src" / "evalkit"
 # From the top down; a module may import from lower rows and from its own row.
 LAYERS = [
     ["cli"],
-    ["municipality_reports"],
+    ["municipality_reports", "study_prose"],
     ["studies"],
     ["processing"],
     ["runs", "book", "short_report", "new_study", "study_status"],
@@ -58,6 +58,7 @@ LAYERS = [
         "protected_claims",
         "protected_surveys",
         "process",
+        "prose_review",
         "publication",
         "readiness",
         "staggered_starts",

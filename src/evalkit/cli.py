@@ -17,6 +17,7 @@ from evalkit.errors import ConfigError, EvalkitError
 
 __all__ = ["main"]
 
+FIRST_SENTENCES = 40  # that `check --prose` lists where no chapter is named
 TELLING = ("check", "run", "render", "report")  # with --json: one document, errors in it too
 
 
@@ -127,11 +128,24 @@ def _parser() -> argparse.ArgumentParser:
         "check",
         _check,
         "Check all tables of a study at once.",
-        ["evalkit check pilot", "evalkit check pilot --findings"],
+        [
+            "evalkit check pilot",
+            "evalkit check pilot --findings",
+            "evalkit check pilot --prose",
+            "evalkit check pilot --prose horten",
+        ],
         [study, telling],
     )
     check.add_argument(
         "--findings", action="store_true", help="list the gaps in the study's logic models"
+    )
+    check.add_argument(
+        "--prose",
+        nargs="?",
+        const="",
+        metavar="CHAPTER",
+        help="list sentences that say more or less than the rows they rest on: the first "
+        f"{FIRST_SENTENCES} of all chapters, or all of one (a file's name, '*' for every chapter)",
     )
     facts = add(
         "facts",
@@ -331,11 +345,14 @@ def _codes(given: Sequence[str] | None, read) -> list[str] | None:
 
 def _check(parsed) -> int:
     from evalkit.facts import claims, conflicts
+    from evalkit.prose import check_typed_numbers
     from evalkit.readers import read_study
     from evalkit.studies import study_findings, study_plan_findings
 
     project = _project(parsed)
     read = read_study(project.raw(parsed.study))
+    if parsed.prose is not None:
+        return _prose(parsed, project, read)
     every = claims(read.tables)
     disagreeing = conflicts(every)
     rows = sum(len(table) for table in read.tables.values())
@@ -357,6 +374,7 @@ def _check(parsed) -> int:
         "to_mend": _records(to_mend),
     }
     if parsed.json:
+        check_typed_numbers(project.report(parsed.study))
         return 0
     accepted = findings["accepted_reason"].notna()
     if parsed.findings:
@@ -374,6 +392,27 @@ def _check(parsed) -> int:
     if len(to_mend):
         hint = "" if parsed.findings else f"; list them: evalkit check {parsed.study} --findings"
         print(f"{len(to_mend)} things to mend in its plan{hint}")
+    check_typed_numbers(project.report(parsed.study))
+    return 0
+
+
+def _prose(parsed, project, read) -> int:
+    """A reviewer's list of sentences, the most urgent first; it decides nothing."""
+    from evalkit.study_prose import study_prose
+
+    found = study_prose(project, read, parsed.prose.removesuffix(".qmd") or "*")
+    parsed.told["prose"] = _records(found)
+    if parsed.json:
+        return 0
+    listed = found if parsed.prose else found.head(FIRST_SENTENCES)
+    for one in listed.itertuples():
+        print(f"{one.file}:{one.line}: {'; '.join(one.findings)}")
+        print(f"    {one.sentence}")
+        if one.row:
+            print(f"    {one.row}: {one.row_text}")
+    print(f"{len(found)} sentences to look at, {len(listed)} listed")
+    for name, count in found["file"].value_counts().sort_index().items():
+        print(f"  {name}: {count}")
     return 0
 
 
@@ -540,11 +579,13 @@ def _short_formats(parsed) -> tuple[str, ...]:
 
 
 def _report(parsed) -> int:
+    from evalkit.prose import check_typed_numbers
     from evalkit.studies import study_held, study_jobs
 
     check_formats = _short_formats if parsed.municipality or parsed.all else _formats
     check_formats(parsed)
     project = _project(parsed)
+    check_typed_numbers(project.report(parsed.study))  # before the notebooks' minutes
     with study_held(project, parsed.study, _tell) as read:
         if parsed.municipality or parsed.all:
             return _short_reports(parsed, project, read)

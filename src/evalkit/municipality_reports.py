@@ -16,6 +16,7 @@ from evalkit.book.render import checked_engine
 from evalkit.errors import ConfigError, EvalkitError, RunError
 from evalkit.files import remove_leftovers, replace_text, says_why
 from evalkit.municipalities import Municipality, find_municipality
+from evalkit.prose import check_typed_numbers
 from evalkit.readers import Study
 from evalkit.runs import Job, JobState, job_states
 from evalkit.runs.lanes import Died, results_side_by_side
@@ -145,9 +146,12 @@ def render_short_reports(
     ------
     ConfigError
         If a municipality has no chapter, and the book no template for one.
+    BookError
+        If numbers are typed into the prose of the book's chapters.
     """
     engine = checked_engine(engine)
     book_dir = project.report(read.settings.study)
+    check_typed_numbers(book_dir)
     states = _states(project, read, codes)
     remove_half_made(book_dir, OUTPUT)
     remove_leftovers(book_dir)

@@ -34,7 +34,7 @@ from evalkit.runs.record import Hashes, environment_versions, hash_of_bytes, sea
 from evalkit.settings import read_settings
 from evalkit.store import NAMED_AFTER, OBSERVATIONS, OWNED_THROUGH, StoredTables, write_processed
 
-__all__ = ["StudyFiles", "current_study", "process_files", "row_hashes"]
+__all__ = ["StudyFiles", "current_study", "process_files", "row_hashes", "row_owners"]
 
 RECORD = "processed.json"
 PROOF = "made.json"  # of observations on disk: what they were made from
@@ -394,7 +394,7 @@ def row_hashes(
     return {
         name: _hashes_by_owner(
             _with_hidden(table, hidden) if name == HIDDEN_BY_OTHERS else table,
-            _owners(name, table, tables),
+            row_owners(name, table, tables),
         )
         for name, table in tables.items()
         if names is None or name in names
@@ -407,7 +407,8 @@ def _with_hidden(table: pd.DataFrame, hidden: pd.DataFrame) -> pd.DataFrame:
     return table.assign(reason=hidden["reason"], base_reason=hidden["base_reason"])
 
 
-def _owners(name: str, table: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Series:
+def row_owners(name: str, table: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Series:
+    """Code of the municipality that each row of a table belongs to; ``""`` for nobody's."""
     if "municipality_code" in table:
         return table["municipality_code"].fillna("")
     if name in OWNED_THROUGH:

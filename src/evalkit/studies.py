@@ -26,6 +26,7 @@ from evalkit.files import replace_text
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_text
 from evalkit.processing import StudyFiles, process_files, row_hashes
+from evalkit.prose import check_typed_numbers
 from evalkit.readers import Study
 from evalkit.runs import Job, JobState, RunSummary, job_states, run_jobs
 from evalkit.runs.jobs import check_folders, check_study_name, notebook_parameters, read_source
@@ -482,10 +483,11 @@ def render_study(
         If runs are missing, failed or out of date, or a notebook that the book embeds is made
         by none of the study's runs, naming each and why.
     BookError
-        If the book's parts do not fit together.
+        If the book's parts do not fit together, or numbers are typed into its prose.
     """
     study = read.settings.study
     book_dir = project.report(study)
+    check_typed_numbers(book_dir)
     with study_lock(project.files(study).runs):
         states = study_states(project, read)
         made = {state.job.output.resolve() for state in states}
