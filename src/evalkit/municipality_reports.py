@@ -16,7 +16,7 @@ from evalkit.book.render import checked_engine
 from evalkit.errors import ConfigError, EvalkitError, RunError
 from evalkit.files import remove_leftovers, replace_text, says_why
 from evalkit.municipalities import Municipality, find_municipality
-from evalkit.prose import check_typed_numbers
+from evalkit.prose import chapter_text, check_typed_numbers
 from evalkit.readers import Study
 from evalkit.runs import Job, JobState, job_states
 from evalkit.runs.lanes import Died, results_side_by_side
@@ -91,23 +91,14 @@ def _chapter(project: Project, read: Study, code: str) -> str:
         for name in (f"{municipality.slug}.qmd", TEMPLATE)
     )
     if own.is_file():
-        return _text_of(project, own)
+        return chapter_text(own)
     if template.is_file():
-        text = _text_of(project, template)
+        text = chapter_text(template)
         return chapter_of(text, name=municipality.name, slug=municipality.slug)
     raise ConfigError(
         f"neither {project.shown(own)} nor {template.name} beside it is there; a short report is "
         "made from the municipality's chapter in the book, or from one text for all of them"
     )
-
-
-def _text_of(project: Project, path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{project.shown(path)}: byte {error.start + 1} is not UTF-8; save it as UTF-8"
-        ) from error
 
 
 def render_short_reports(

@@ -8,9 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.errors import BookError
+from evalkit.errors import BookError, ConfigError
 
-__all__ = ["Sentence", "chapter_files", "check_typed_numbers", "sentences", "typed_numbers"]
+__all__ = [
+    "Sentence",
+    "chapter_files",
+    "chapter_text",
+    "check_typed_numbers",
+    "sentences",
+    "typed_numbers",
+]
 
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 NOT_PROSE = re.compile(
@@ -57,13 +64,29 @@ def typed_numbers(path: Path) -> list[tuple[int, str]]:
     list of (line, number)
         Empty if every number is a fact span.
     """
-    text = path.read_text(encoding="utf-8")
+    text = chapter_text(path)
     for pattern in (FRONT_MATTER, NOT_PROSE, ALLOWED):
         text = pattern.sub(lambda found: re.sub(r"[^\n]", "¤", found[0]), text)
     return [
         (text.count("\n", 0, found.start()) + 1, found[0].strip())
         for found in NUMBER.finditer(text)
     ]
+
+
+def chapter_text(path: Path) -> str:
+    """What a chapter's file holds.
+
+    Raises
+    ------
+    ConfigError
+        If the file is not UTF-8, with the place of the first byte that is not.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: byte {error.start + 1} is not UTF-8; save it as UTF-8"
+        ) from error
 
 
 GENERATED = ("kommune-*.qmd", "_tabeller-og-figurer.qmd")  # written by evalkit, not by an author

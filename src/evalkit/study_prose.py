@@ -9,7 +9,7 @@ import pandas as pd
 from evalkit.facts import claims, fact_entries
 from evalkit.norwegian import number_text
 from evalkit.processing import row_owners
-from evalkit.prose import chapter_files, sentences
+from evalkit.prose import chapter_files, chapter_text, sentences
 from evalkit.prose_review import prose_findings, row_texts
 from evalkit.protected_claims import withheld_claims
 from evalkit.readers import Study
@@ -77,7 +77,7 @@ def study_prose(project: Project, read: Study, pattern: str = "*") -> pd.DataFra
     for path in chapter_files(book_dir):
         if not path.match(f"{pattern}.qmd"):
             continue
-        text = path.read_text(encoding="utf-8")
+        text = chapter_text(path)
         about = _municipalities(text, codes)
         for sentence in sentences(text, value_of):
             told.append({**vars(sentence), "file": project.shown(path), "codes": about})
