@@ -1,7 +1,9 @@
 import krippendorff
 import numpy as np
 import pandas as pd
+import published_designs
 import pytest
+from published_designs import SAS_TABLE, four_observers, two_coders
 
 from evalkit.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
 from evalkit.errors import DataError
@@ -101,3 +103,98 @@ def test_a_unit_coded_twice_by_one_coder_is_refused():
 
     with pytest.raises(DataError, match="more than once"):
         fleiss_kappa(twice)
+
+
+# ---- Codes whose order is not the alphabet's
+
+STEPS = ["ikke", "delvis", "helt"]  # by the alphabet: delvis, helt, ikke
+
+
+def said(table, kind):
+    """The same codes as words: of a stated order, an ordered categorical, or numbers."""
+    if kind == "numbers":
+        return table, {}
+    words = table.assign(code=table["code"].map(dict(enumerate(STEPS))))
+    if kind == "stated":
+        return words, {"order": STEPS}
+    return words.assign(code=pd.Categorical(words["code"], STEPS, ordered=True)), {}
+
+
+@pytest.mark.parametrize("kind", ["numbers", "stated", "categorical"])
+def test_weighted_kappa_counts_the_steps_of_the_scale_as_sas_does(kind):
+    """SAS/STAT user's guide, PROC FREQ: weighted kappa of the 3 x 3 table."""
+    (published,) = (
+        case.published
+        for case in published_designs.CASES
+        if case.statistic == "Cohen's kappa, linear weights" and "limit" not in case.case
+    )
+    table, chosen = said(two_coders(SAS_TABLE), kind)
+
+    result = cohen_kappa(table, weights="linear", **chosen)
+
+    assert result["value"].item() == pytest.approx(published, abs=5e-5)
+
+
+@pytest.mark.parametrize("kind", ["numbers", "stated", "categorical"])
+def test_ordinal_alpha_has_the_order_of_the_scale(kind):
+    """Krippendorff (2011), section E: 0.815 with the codes 1 to 5."""
+    table = four_observers()
+    names = {1: "ingen", 2: "litt", 3: "en del", 4: "mye", 5: "alt"}
+    words = table.assign(code=table["code"].map(names))
+    given, chosen = {
+        "numbers": (table, {}),
+        "stated": (words, {"order": list(names.values())}),
+        "categorical": (
+            words.assign(code=pd.Categorical(words["code"], names.values(), ordered=True)),
+            {},
+        ),
+    }[kind]
+
+    result = krippendorff_alpha(given, measurement="ordinal", replicate_count=10, **chosen)
+
+    assert result["value"].item() == pytest.approx(0.815, abs=5e-4)
+
+
+def test_a_step_that_nobody_used_is_a_step():
+    """Between 1 and 4 of four steps lie three, which is as far apart as the scale goes."""
+    table = codings([1, 1, 2, 4], [1, 2, 2, 4])
+    scale = table.assign(code=pd.Categorical(table["code"], [1, 2, 3, 4], ordered=True))
+
+    result = cohen_kappa(scale, weights="linear")["value"].item()
+
+    observed, by_chance = 1 / 4, np.mean([abs(a - b) for a in (1, 1, 2, 4) for b in (1, 2, 2, 4)])
+    assert result == pytest.approx(1 - observed / by_chance)
+    assert cohen_kappa(table, weights="linear", order=[1, 2, 3, 4])["value"].item() == result
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda table: cohen_kappa(table, weights="linear"),
+        lambda table: cohen_kappa(table, weights="quadratic"),
+        lambda table: krippendorff_alpha(table, measurement="ordinal"),
+    ],
+)
+@pytest.mark.parametrize("kind", [lambda code: code, pd.Categorical])
+def test_words_without_an_order_are_refused_where_order_counts(measure, kind):
+    words, _ = said(two_coders(SAS_TABLE), "stated")
+
+    with pytest.raises(DataError, match=r"code: rows 2, 3, .* are text, whose order is not known"):
+        measure(words.assign(code=kind(words["code"])))
+
+
+def test_a_code_that_is_not_on_the_stated_scale_is_refused_with_its_row():
+    with pytest.raises(DataError, match=r"code: rows 2 are not on the scale; expected one of"):
+        cohen_kappa(codings([9, 1], [1, 2]), weights="linear", order=[1, 2])
+
+
+def test_an_order_that_says_nothing_is_refused():
+    with pytest.raises(DataError, match="order= says nothing without"):
+        krippendorff_alpha(codings(FIRST, SECOND), order=[1, 2, 3])
+
+
+def test_words_are_no_numbers():
+    words, _ = said(two_coders(SAS_TABLE), "stated")
+
+    with pytest.raises(DataError, match="a scale of interval needs them"):
+        krippendorff_alpha(words, measurement="interval")

@@ -61,6 +61,44 @@ def test_the_last_observation_of_a_year_counts_and_other_areas_do_not():
     assert result[["year", "value"]].to_numpy().tolist() == [[2019, 2.0]]
 
 
+@pytest.mark.parametrize(
+    ("early", "late"),
+    [("spring", "autumn"), ("winter", "spring"), ("summer", "autumn"), ("H1", "autumn")],
+)
+def test_the_last_period_of_a_year_goes_by_the_calendar_and_not_by_the_alphabet(early, late):
+    observations = pd.DataFrame(
+        {
+            "municipality_code": "0301",
+            "indicator_id": "falls",
+            "period": [f"2019-{late}", f"2019-{early}"],
+            "value": [2.0, 1.0],
+            "numerator": np.nan,
+            "denominator": np.nan,
+            "area": None,
+            "group": None,
+        }
+    )
+
+    assert yearly_values(observations)["value"].tolist() == [2.0]
+
+
+def test_groups_whose_order_is_text_are_refused():
+    table = groups(11.0, 13.0, 15.0, 17.0, 19.0)
+
+    with pytest.raises(DataError, match="group_order: rows 2, 3, 4, 5, 6 are text"):
+        inequality_indices(table.assign(group_order=["1", "2", "3", "4", "10"]))
+
+
+def test_groups_are_ordered_by_an_ordered_categorical():
+    table = groups(11.0, 13.0, 15.0, 17.0, 19.0)
+    words = ["grunnskole", "fagskole", "videregående", "bachelor", "master"]
+    named = table.assign(group_order=pd.Categorical(words, words, ordered=True))
+
+    ours, plain = (inequality_indices(rows)["value"].tolist() for rows in (named, table))
+
+    assert ours == plain
+
+
 def test_the_path_to_the_target_is_the_remaining_distance_over_the_years_left():
     result = distance_to_target(series(40.0, 44.0, 50.0), target(60.0, 2022)).iloc[0]
 

@@ -7,6 +7,7 @@ Every function takes a long table with one row per coder and unit: ``unit``, ``c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import krippendorff
 import numpy as np
@@ -15,6 +16,7 @@ from scipy import stats
 from statsmodels.stats.inter_rater import cohens_kappa as two_coder_kappa
 
 from evalkit.errors import DataError
+from evalkit.groups import places_in_order
 from evalkit.reasons import checked_reason
 from evalkit.uncertainty import STANDARD_LEVELS
 
@@ -40,6 +42,7 @@ def krippendorff_alpha(
     codings: pd.DataFrame,
     *,
     measurement: str = "nominal",
+    order: Sequence[Any] | None = None,
     replicate_count: int = 2000,
     seed: int = 1,
     confidence_levels: Sequence[float] = STANDARD_LEVELS,
@@ -52,9 +55,12 @@ def krippendorff_alpha(
     Parameters
     ----------
     codings
-        Rows of ``unit``, ``coder``, ``code``; codes are numbers unless nominal.
+        Rows of ``unit``, ``coder``, ``code``. Ordinal codes are numbers, an ordered categorical,
+        or stand in ``order``; those of an interval or ratio scale are numbers.
     measurement
         ``"nominal"``, ``"ordinal"``, ``"interval"`` or ``"ratio"``.
+    order
+        All steps of an ordinal scale, lowest first; the alphabet is no order.
     replicate_count
         Bootstrap replicates.
     seed
@@ -80,6 +86,11 @@ def krippendorff_alpha(
     if measurement not in MEASUREMENTS:
         expected = ", ".join(MEASUREMENTS)
         raise DataError(f"unknown measurement {measurement!r}; expected one of: {expected}")
+    _order_is_used(order, measurement == "ordinal", "measurement='ordinal'")
+    if measurement == "ordinal":
+        codings = codings.assign(code=places_in_order(codings["code"], order=order)[0])
+    elif measurement != "nominal":
+        codings = codings.assign(code=_numbers(codings["code"], measurement))
     counts = _unit_by_code(codings)
     pairable = counts.loc[counts.sum(axis=1) >= 2]
     head = _head("krippendorff_alpha", pairable, codings)
@@ -113,6 +124,7 @@ def cohen_kappa(
     codings: pd.DataFrame,
     *,
     weights: str = "none",
+    order: Sequence[Any] | None = None,
     confidence_levels: Sequence[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
     """Cohen's kappa for two coders, plain or weighted for ordered codes.
@@ -123,8 +135,11 @@ def cohen_kappa(
         Rows of ``unit``, ``coder``, ``code`` from exactly two coders; units coded by one of them
         are left out.
     weights
-        ``"none"``, ``"linear"`` or ``"quadratic"``. Weights count steps between the codes that
-        occur, in their order.
+        ``"none"``, ``"linear"`` or ``"quadratic"``. Weights count the steps between codes, on a
+        scale that must be known: that of an ordered categorical or of ``order``, with the steps
+        that nobody used, or of the numbers that occur.
+    order
+        All steps of the scale, lowest first; the alphabet is no order.
     confidence_levels
         One row is given per level.
 
@@ -137,7 +152,8 @@ def cohen_kappa(
     Raises
     ------
     DataError
-        If there are not exactly two coders, or ``weights`` is unknown.
+        If there are not exactly two coders, ``weights`` is unknown, or they are asked for and the
+        order of the codes is not known.
 
     References
     ----------
@@ -146,11 +162,14 @@ def cohen_kappa(
     """
     if weights not in ("none", "linear", "quadratic"):
         raise DataError(f"unknown weights {weights!r}; expected one of: none, linear, quadratic")
+    _order_is_used(order, weights != "none", "weights='linear' or 'quadratic'")
+    scale = None if weights == "none" else _scale(codings["code"], order)
+    codings = codings.assign(code=codings["code"].astype(object))
     wide = _unit_by_coder(codings)
     if wide.shape[1] != 2:
         raise DataError(f"Cohen's kappa: {wide.shape[1]} coders; expected two")
     both = wide.dropna()
-    codes = sorted(pd.unique(both.to_numpy().ravel()))
+    codes = scale or sorted(pd.unique(both.to_numpy().ravel()))
     counts = pd.DataFrame({code: (both == code).sum(axis=1) for code in codes}, index=both.index)
     head = _head("cohen_kappa", counts, codings)
     method = f"{'unweighted' if weights == 'none' else weights}; normal interval"
@@ -261,6 +280,27 @@ def _squared_distance(margin: np.ndarray, domain: list, measurement: str) -> np.
         total = (code[:, None] + code[None, :]) ** 2
         difference = np.divide(difference, total, out=np.zeros_like(total), where=total > 0)
     return difference[None]
+
+
+def _order_is_used(order: Sequence[Any] | None, used: bool, where: str) -> None:
+    if order is not None and not used:
+        raise DataError(f"order= says nothing without {where}; leave it out, or state that")
+
+
+def _scale(codes: pd.Series, order: Sequence[Any] | None) -> list | None:
+    """The steps of a scale that is stated; None for numbers, whose steps are those compared."""
+    _, steps = places_in_order(codes, order=order)
+    ordered = isinstance(codes.dtype, pd.CategoricalDtype) and codes.cat.ordered
+    return steps if order is not None or ordered else None
+
+
+def _numbers(codes: pd.Series, measurement: str) -> pd.Series:
+    numbers = pd.to_numeric(codes.astype(object), errors="coerce")
+    strange = np.flatnonzero(numbers.isna() & codes.notna())
+    if len(strange):
+        shown = ", ".join(str(row + 2) for row in strange[:8]) + " ..." * (len(strange) > 8)
+        raise DataError(f"code: rows {shown} are no numbers; a scale of {measurement} needs them")
+    return numbers.astype(float)
 
 
 def _unit_by_coder(codings: pd.DataFrame) -> pd.DataFrame:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from evalkit.errors import DataError
 
-__all__ = ["grouped", "in_blocks", "numbered", "require_once"]
+__all__ = ["grouped", "in_blocks", "numbered", "places_in_order", "require_once"]
 
 
 def numbered(values: pd.Series) -> tuple[np.ndarray, pd.Index]:
@@ -97,3 +99,63 @@ def require_once(
         shown = ", ".join(map(str, repeated[:8])) + (" ..." if len(repeated) > 8 else "")
         said = " and ".join(filter(None, [", ".join(keys[:-1]), keys[-1]]))
         raise DataError(f"{name}: rows {shown}: the same {said} more than once; expected once")
+
+
+def places_in_order(
+    values: pd.Series, *, order: Sequence[Any] | None = None
+) -> tuple[pd.Series, list]:
+    """Each value's place on a scale whose order is known, and the scale from its lowest step.
+
+    The alphabet is no order of codes: text must say its own, as an ordered categorical or in a
+    stated list.
+
+    Parameters
+    ----------
+    values
+        Numbers, an ordered categorical, or anything that stands in ``order``; blanks are kept.
+    order
+        All steps of the scale, lowest first, also those that nobody used.
+
+    Returns
+    -------
+    tuple
+        The places, from 0, missing where the value is blank; and the steps. Of numbers without a
+        stated order the steps are the numbers that occur.
+
+    Raises
+    ------
+    DataError
+        If the order of the values is not known, or a value is not on the stated scale.
+    """
+    steps = _steps(values, order)
+    places = {step: place for place, step in enumerate(steps)}
+    given = values.astype(object).where(values.notna(), None)
+    if len(places) < len(steps):
+        raise DataError(f"{values.name}: a step stands more than once in {steps}; expected once")
+    strange = np.flatnonzero([value is not None and value not in places for value in given])
+    if len(strange):
+        shown = ", ".join(str(row + 2) for row in strange[:8]) + " ..." * (len(strange) > 8)
+        raise DataError(
+            f"{values.name}: rows {shown} are not on the scale; expected one of {steps}"
+        )
+    return given.map(places).astype(float), steps
+
+
+def _steps(values: pd.Series, order: Sequence[Any] | None) -> list:
+    if order is not None:
+        return list(order)
+    if isinstance(values.dtype, pd.CategoricalDtype) and values.cat.ordered:
+        return values.cat.categories.tolist()
+    known = values.dropna().astype(object)
+    text = np.flatnonzero(values.notna() & ~values.astype(object).map(_is_number))
+    if len(text):
+        shown = ", ".join(str(row + 2) for row in text[:8]) + " ..." * (len(text) > 8)
+        raise DataError(
+            f"{values.name}: rows {shown} are text, whose order is not known; expected numbers, an "
+            "ordered categorical, or the scale's steps in order, lowest first (order=)"
+        )
+    return sorted(known.unique())
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not pd.isna(value)

@@ -16,7 +16,8 @@ from scipy.spatial.distance import cdist
 
 from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
-from evalkit.groups import require_once
+from evalkit.groups import places_in_order, require_once
+from evalkit.process import last_days
 from evalkit.reasons import checked_reason
 from evalkit.uncertainty import STANDARD_LEVELS, newcombe_difference_interval
 
@@ -56,7 +57,7 @@ def yearly_values(observations: pd.DataFrame) -> pd.DataFrame:
     """One value per municipality, indicator and year.
 
     Rows for another area or for a group within the municipality are left out. Where a year has
-    several observations, the last of them by ``period`` is kept.
+    several observations, the one whose ``period`` ends last is kept.
 
     Parameters
     ----------
@@ -74,10 +75,12 @@ def yearly_values(observations: pd.DataFrame) -> pd.DataFrame:
         & observations["area"].isna()
         & observations["group"].isna()
     ]
-    dated = own.assign(year=own["period"].str.slice(0, 4).astype(int))
+    dated = own.assign(
+        year=own["period"].str.slice(0, 4).astype(int), last_day=last_days(own["period"])
+    )
     columns = [*SERIES, "year", "value", "numerator", "denominator"]
     return (
-        dated.sort_values([*SERIES, "period"])
+        dated.sort_values([*SERIES, "last_day", "period"])
         .drop_duplicates([*SERIES, "year"], keep="last")
         .loc[:, columns]
         .reset_index(drop=True)
@@ -750,7 +753,8 @@ def inequality_indices(
     Parameters
     ----------
     groups
-        One row per group: the ``by`` columns, ``group_order`` (1 is the worst off),
+        One row per group: the ``by`` columns, ``group_order`` (numbers, or an ordered categorical;
+        the lowest is the worst off),
         ``population`` (persons) and ``value``; ``standard_error`` of the value where it is known.
     by
         Columns that identify one gradient.
@@ -773,6 +777,7 @@ def inequality_indices(
     Journal of Public Health 26, 387-395.
     """
     by = list(by)
+    groups = groups.assign(group_order=places_in_order(groups["group_order"])[0])
     rows = []
     for identity, gradient in groups.groupby(by, sort=True):
         known = dict(zip(by, identity, strict=True))

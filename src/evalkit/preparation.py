@@ -21,6 +21,7 @@ from evalkit.disclosure import (
 )
 from evalkit.errors import DataError
 from evalkit.groups import numbered, require_once
+from evalkit.process import last_days
 from evalkit.protected_surveys import EVERY, survey_waves
 from evalkit.reasons import withhold
 from evalkit.survey import (
@@ -684,9 +685,9 @@ def indicator_totals(observations: pd.DataFrame, *, areas: pd.DataFrame) -> pd.D
     """
     own = observations.loc[observations["municipality_code"].isna() & observations["group"].isna()]
     named = own.merge(areas[AREA], on="area", how="inner", validate="many_to_one")
-    dated = named.assign(year=named["period"].str.slice(0, 4).astype(int)).sort_values(
-        "period", kind="stable"
-    )
+    dated = named.assign(
+        year=named["period"].str.slice(0, 4).astype(int), last_day=last_days(named["period"])
+    ).sort_values(["last_day", "period"], kind="stable")
     latest = dated.drop_duplicates(["area", *KEYS], keep="last").sort_index()
     return latest[[*AREA, *KEYS, "value", *COUNTS]].reset_index(drop=True)
 

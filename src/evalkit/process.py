@@ -9,6 +9,7 @@ from evalkit.municipalities import named_rows
 
 __all__ = [
     "event_calendar",
+    "last_days",
     "learning_history",
     "period_days",
     "phase_evidence",
@@ -42,6 +43,12 @@ def period_days(periods: pd.Series) -> pd.DataFrame:
         },
         index=periods.index,
     )
+
+
+def last_days(periods: pd.Series) -> pd.Series:
+    """Last day of each period, by which periods within a year are ordered: spring before autumn."""
+    different = periods.drop_duplicates()
+    return periods.map(dict(zip(different, period_days(different)["last_day"], strict=True)))
 
 
 def day_limits(period: str) -> tuple[pd.Timestamp, pd.Timestamp]:
