@@ -9,6 +9,7 @@ import pypandoc
 import pytest
 import typst
 from book_helpers import pdf_text, small_book
+from rounding_examples import ROUNDING
 
 from evalkit.book import install_extension
 from evalkit.book.extension import EXTENSION
@@ -93,6 +94,19 @@ def test_a_fact_is_written_in_norwegian(facts, span, expected):
     done = pandoc(facts, span, "facts.lua", to="plain")
 
     assert done.stdout.strip() == expected
+
+
+def test_facts_are_rounded_as_tables_and_figures_are(tmp_path):
+    facts = {
+        f"n{place}": {"value": value, "decimals": decimals}
+        for place, (value, decimals, _) in enumerate(ROUNDING)
+    }
+    (tmp_path / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    text = "\n\n".join(f'[]{{fact="{key}"}}' for key in facts)
+
+    done = pandoc(tmp_path, text, "facts.lua", to="plain")
+
+    assert done.stdout.strip().split("\n\n") == [shown for _, _, shown in ROUNDING]
 
 
 def counted(text):

@@ -1,11 +1,14 @@
 import pytest
+from rounding_examples import ROUNDING
 
 from evalkit.norwegian import (
     date_span_text,
     date_text,
     interval_text,
     joined_text,
+    millions_text,
     number_text,
+    percent_text,
     quantity_text,
 )
 
@@ -22,6 +25,20 @@ from evalkit.norwegian import (
 )
 def test_a_number_has_decimal_comma_and_grouped_thousands(value, decimals, text):
     assert number_text(value, decimals=decimals) == text
+
+
+@pytest.mark.parametrize(("value", "decimals", "text"), ROUNDING)
+def test_halves_go_away_from_zero_as_a_reader_rounds(value, decimals, text):
+    assert number_text(value, decimals=decimals) == text
+
+
+def test_every_way_of_writing_a_number_rounds_alike():
+    assert percent_text(100 * 5 / 8, decimals=0) == "63\u00a0%"
+    assert interval_text(62.5, 74.5) == "63–75\u00a0%"
+    assert millions_text(9_725_000) == "9,73\u00a0mill.\u00a0kr"
+    assert millions_text(9_700_000) == "9,7\u00a0mill.\u00a0kr"
+    assert number_text(1e15) == "1\u00a0000\u00a0000\u00a0000\u00a0000\u00a0000"
+    assert number_text(float("-inf")) == "\u2212∞"
 
 
 @pytest.mark.parametrize(

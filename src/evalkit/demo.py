@@ -19,6 +19,7 @@ from scipy.stats import norm
 from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.errors import DataError
 from evalkit.identifiers import slug
+from evalkit.norwegian import rounded
 
 __all__ = ["demo_truth", "generate_demo", "write_demo"]
 
@@ -949,7 +950,9 @@ def _facts(design: _Design) -> list[dict]:
         claim("demo", "waves", "Målerunder blant ansatte", len(WAVES), "count"),
         claim("demo", "started", "Året tiltaket begynte", STARTED, "year"),
         claim("demo", "threshold", "Minste antall som vises", 5, "persons"),
-        claim("demo", "linkable", "Svar som kan kobles", round(100 * LINKABLE), "percent"),
+        claim(
+            "demo", "linkable", "Svar som kan kobles", int(rounded(100 * LINKABLE, 0)), "percent"
+        ),
         claim("demo", "interval", "Nivået til intervallene", 95, "percent"),
     ]
     for goal, (direction, smallest, evidence) in RULES.items():
@@ -988,7 +991,7 @@ def _facts(design: _Design) -> list[dict]:
                 f"sannhet-{item}",
                 "change",
                 f"Sann endring i andel enige: {item}",
-                round(100 * change, 1),
+                float(rounded(100 * change, 1)),
                 "percentage_points",
                 "truth.toml",
             )

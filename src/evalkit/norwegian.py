@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 import pandas as pd
 
@@ -20,6 +22,7 @@ __all__ = [
     "percent_text",
     "qualified_text",
     "quantity_text",
+    "rounded",
 ]
 
 NO_BREAK = "\u00a0"
@@ -39,6 +42,7 @@ MONTHS = (
     "desember",
 )
 SEASONS = {"spring": "våren", "summer": "sommeren", "autumn": "høsten", "winter": "vinteren"}
+SIGNIFICANT = 15  # digits of a decimal number that binary keeps; as in facts.lua
 MOST_DECIMALS = 6  # no published figure of a study has more
 ONE_OF = {
     "persons": "person",
@@ -54,6 +58,19 @@ ONE_OF = {
 }
 
 
+def rounded(value: float, decimals: int) -> Decimal:
+    """A number as readers see it: the one rule for tables, figures, prose and the book's facts.
+
+    Halves go away from zero, as a reader rounds, so that 5 of 8 is 63 %. What is rounded is the
+    number to 15 significant digits, all that a decimal keeps in the computer's binary: 0.285 is
+    0.29 although it is held as 0.284999..., and so is 28.499999999999996 one half. The filter
+    ``facts.lua`` does the same; both are held to one list of examples.
+    """
+    exact = Decimal(f"{value:.{SIGNIFICANT - 1}e}" if abs(value) < 10**SIGNIFICANT else int(value))
+    with localcontext(prec=400):  # as long as the largest number with its decimals
+        return exact.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+
+
 def number_text(value: float, *, decimals: int | None = None) -> str:
     """A number with decimal comma, grouped thousands and a real minus.
 
@@ -66,10 +83,12 @@ def number_text(value: float, *, decimals: int | None = None) -> str:
     """
     if pd.isna(value):
         return ""
-    shown = f"{value:,.{MOST_DECIMALS if decimals is None else decimals}f}"
-    if decimals is None:
+    if math.isinf(value):
+        return (MINUS if value < 0 else "") + "∞"
+    shown = f"{rounded(value, MOST_DECIMALS if decimals is None else decimals):,f}"
+    if decimals is None and "." in shown:
         shown = shown.rstrip("0").rstrip(".")
-    if not float(shown.replace(",", "")):
+    if not Decimal(shown.replace(",", "")):
         shown = shown.lstrip("-")
     return shown.replace(",", NO_BREAK).replace(".", ",").replace("-", MINUS)
 
@@ -95,7 +114,7 @@ def millions_text(amount: float) -> str:
     """Kroner in millions with the decimals they have, at most two: ``9,7 mill. kr``."""
     if pd.isna(amount):
         return ""
-    return number_text(round(amount / 1e6, 2)) + NO_BREAK + "mill." + NO_BREAK + "kr"
+    return number_text(rounded(amount / 1e6, 2)) + NO_BREAK + "mill." + NO_BREAK + "kr"
 
 
 def quantity_text(value: float, unit: str | None) -> str:

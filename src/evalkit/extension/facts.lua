@@ -78,16 +78,37 @@ local function grouped(whole)
   return table.concat(groups, "\u{00A0}")
 end
 
--- Rounds half away from zero, as a reader would, also where the number is not exact in binary.
+-- A number that is not negative with its decimals, halves away from zero, as `rounded` in norwegian.py: what is rounded
+-- is the number to 15 significant digits, all that a decimal keeps in binary.
+local SIGNIFICANT = 15
+
 local function rounded(value, decimals)
-  local scale = 10 ^ decimals
-  return math.floor(value * scale * (1 + 1e-15) + 0.5) / scale
+  if value >= 10 ^ SIGNIFICANT then
+    return string.format("%.0f", value), ("0"):rep(decimals)
+  end
+  local first, rest, exponent = string.format("%." .. (SIGNIFICANT - 1) .. "e", value):match("^(%d)%.(%d+)e([+-]%d+)$")
+  local digits, whole = first .. rest, tonumber(exponent) + 1
+  if whole < 1 then
+    digits, whole = ("0"):rep(1 - whole) .. digits, 1
+  end
+  digits = digits .. ("0"):rep(whole + decimals + 1 - #digits)
+  local kept, up = digits:sub(1, whole + decimals), digits:byte(whole + decimals + 1) >= ("5"):byte()
+  for place = #kept, 1, -1 do
+    if not up then
+      break
+    end
+    local digit = tonumber(kept:sub(place, place)) + 1
+    up = digit == 10
+    kept = kept:sub(1, place - 1) .. digit % 10 .. kept:sub(place + 1)
+  end
+  if up then
+    kept, whole = "1" .. kept, whole + 1
+  end
+  return kept:sub(1, whole), kept:sub(whole + 1)
 end
 
 local function norwegian(value, decimals, plain)
-  decimals = math.floor(decimals or 0)
-  local text = string.format("%." .. decimals .. "f", rounded(math.abs(value), decimals))
-  local whole, rest = text:match("^(%d+)%.?(%d*)$")
+  local whole, rest = rounded(math.abs(value), math.floor(decimals or 0))
   local number = (plain and whole or grouped(whole)) .. (rest ~= "" and "," .. rest or "")
   return (value < 0 and number:match("[1-9]") and "−" or "") .. number
 end

@@ -16,7 +16,14 @@ from evalkit.figures.style import (
     plain_axes,
 )
 from evalkit.municipalities import Municipality
-from evalkit.norwegian import joined_text, millions_text, nok_text, number_text, qualified_text
+from evalkit.norwegian import (
+    joined_text,
+    millions_text,
+    nok_text,
+    number_text,
+    qualified_text,
+    rounded,
+)
 from evalkit.references import source_line
 
 __all__ = ["grants_figure"]
@@ -48,7 +55,7 @@ def grants_figure(summary: pd.DataFrame, municipality: Municipality | None = Non
         total.bar_label(
             bars,
             [
-                qualified_text(number_text(round(v / 1e6, 2)), q)
+                qualified_text(number_text(rounded(v / 1e6, 2)), q)
                 for v, q in zip(rows["total_nok"], rows["total_qualifier"], strict=True)
             ],
             padding=3,

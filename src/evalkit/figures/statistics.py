@@ -109,7 +109,7 @@ def draw_likert(axes: Axes, rows: pd.DataFrame, labels: list[str]) -> None:
         left = left + widths
     for row in shown.itertuples():
         axes.annotate(
-            f"{row.total:.0f} svar",
+            f"{number_text(row.total, decimals=0)} svar",
             (1.01, row.place),
             xycoords=("axes fraction", "data"),
             va="center",
@@ -137,7 +137,7 @@ def likert_told(rows: pd.DataFrame, labels: list[str]) -> str:
             f"{percent_text(100 * getattr(row, answer) / row.total, decimals=0)}"
             for answer, text in ANSWERS.items()
         ]
-        parts.append(f"{name}: {joined_text(shares)} av {row.total:.0f} svar")
+        parts.append(f"{name}: {joined_text(shares)} av {number_text(row.total, decimals=0)} svar")
     return "; ".join(parts) + "."
 
 

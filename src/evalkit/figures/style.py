@@ -113,7 +113,7 @@ def plain_axes(axes: Axes, *, grid: str | None = "x") -> None:
 
 def decimal_comma(decimals: int | None = None) -> FuncFormatter:
     """Numbers on an axis with decimal comma."""
-    return FuncFormatter(lambda value, _: number_text(round(value, 6), decimals=decimals))
+    return FuncFormatter(lambda value, _: number_text(value, decimals=decimals))
 
 
 def wrapped_label(text: str, width: int) -> str:

@@ -606,7 +606,10 @@ def effects_table(
                 spread_text(row["lower"], row["upper"], scale=1) or withheld_text(row["reason"]),
                 smallest_text(row, scale=1),
                 probability_text(row["p_value"]),
-                f"{row['treated_count']:.0f} mot {row['comparison_count']:.0f}",
+                " mot ".join(
+                    number_text(row[f"{group}_count"], decimals=0)
+                    for group in ("treated", "comparison")
+                ),
                 probability_text(before["p_value"]),
             )
         )
@@ -662,7 +665,7 @@ def synthetic_controls_table(
             limits_text(row, scale=1),
             smallest_text(row, scale=1),
             number_text(row.pre_rmspe, decimals=2),
-            f"{row.placebo_rank:.0f} av {row.donor_count + 1:.0f}"
+            f"{number_text(row.placebo_rank)} av {number_text(row.donor_count + 1)}"
             if pd.notna(row.placebo_rank)
             else "",
         )
@@ -781,7 +784,9 @@ def theme_matrix_table(
     names = municipalities.set_index("municipality_code")["name"]
     codes = [code for code in names.index if code in set(matrix["municipality_code"])]
     cells = {
-        (row.code, row.municipality_code): f"{row.count:.0f}\u00a0av\u00a0{row.base:.0f}"
+        (row.code, row.municipality_code): "\u00a0av\u00a0".join(
+            number_text(number, decimals=0) for number in (row.count, row.base)
+        )
         if pd.notna(row.count) and pd.notna(row.base)
         else withheld_text(row.reason)
         for row in matrix.itertuples(index=False)
