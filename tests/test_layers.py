@@ -38,6 +38,7 @@ LAYERS = [
         "bootstrap",
         "coding",
         "comparability",
+        "conflict_weights",
         "controlled_change",
         "disclosure",
         "effect_limits",

@@ -331,6 +331,25 @@ def test_a_conflict_is_one_row_with_what_is_used_what_is_not_and_why():
     assert table.source.endswith("Kilde, der ingen annen er nevnt: @nf2024.")
 
 
+def test_spellings_share_the_last_row_of_the_conflicts():
+    told = claims(
+        claim("horten", "name", "Øya", "text", conflict=True),
+        claim("horten", "name", "Øyen", "text", conflict=True, chosen=False, locator="s. 4"),
+        claim("siljan", "leader_name", "A", "text", conflict=True),
+        claim("siljan", "leader_name", "B", "text", conflict=True, chosen=False, source="korus"),
+        claim("horten", "staff", "586", "count", conflict=True),
+        claim("horten", "staff", "590", "count", chosen=False, conflict=True),
+    )
+
+    body = ek.conflicts_table(told).body
+
+    assert body.index("**586**") < body.index("Skrivemåter, navn")
+    last = " ".join(
+        line.split("|")[3].strip() for line in body.splitlines() if line.count("|") == 4
+    )
+    assert "**Øya** (s. 39), ikke **Øyen** (s. 4)." in last
+
+
 def judged_twice():
     """A study's goals, one graded by its evaluators and one by us."""
     goal = {"kind": "effect_goal", "municipality_code": None, "version": None}

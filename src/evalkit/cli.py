@@ -421,6 +421,7 @@ def _records(table: pd.DataFrame) -> list[dict]:
 
 
 def _facts(parsed) -> int:
+    from evalkit.conflict_weights import weighed_conflicts
     from evalkit.facts import claims, conflicts, shown_claims
     from evalkit.protected_claims import withheld_claims
     from evalkit.readers import read_study
@@ -428,7 +429,7 @@ def _facts(parsed) -> int:
     read = read_study(_project(parsed).raw(parsed.study), between_tables=False)
     few = read.settings.smallest_count
     every = shown_claims(withheld_claims(claims(read.tables), read.tables, smallest_count=few), few)
-    listed = conflicts(every) if parsed.conflicts else every
+    listed = weighed_conflicts(conflicts(every)) if parsed.conflicts else every
     listed = listed[listed["key"].map(lambda key: fnmatch.fnmatchcase(key, _pattern(parsed)))]
     if parsed.json:
         print(listed.to_json(orient="records", force_ascii=False, indent=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from evalkit.conflict_weights import weighed_conflicts
 from evalkit.display import ReportTable
 from evalkit.facts import shown_claims
 from evalkit.markdown import Markdown, bold, bullets, cited, escaped, paragraph
@@ -167,7 +168,8 @@ def claim_lines(claims: pd.DataFrame, *, main: str, name: str) -> list[Markdown]
 def conflicts_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportTable:
     """Claims that disagree, a row for each quantity: what is used, what is not, and why.
 
-    The source that most of them stand in is named once, under the table; in the cells, only
+    What may change a conclusion comes first, as `weighed_conflicts` says; names and spellings
+    share the last row. The source that most of them stand in is named once, under the table; in the cells, only
     other sources are.
 
     Parameters
@@ -178,15 +180,18 @@ def conflicts_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportT
         Smaller counts of participants and answers are hidden, as is what the claims say is withheld.
     """
     told = with_shown(claims, smallest_count)
-    disputed = told.loc[told["conflict"].astype(bool)]
+    disputed = weighed_conflicts(told.loc[told["conflict"].astype(bool)])
     main = disputed["source"].mode().iloc[0] if len(disputed) else None
+    spelt = disputed["weight"] == "spelling"
     rows = []
-    for _, group in disputed.groupby("key", sort=False):
+    for _, group in disputed.loc[~spelt].groupby("key", sort=False):
         chosen = group["chosen"].astype(bool)
         used, unused = (
             with_reasons(part, main=main) for part in (group.loc[chosen], group.loc[~chosen])
         )
         rows.append((claim_name(next(group.itertuples())), used, unused))
+    if spelt.any():
+        rows.append(_spellings_row(disputed.loc[spelt], main=main))
     return report_table(
         [
             Column("Opplysning", 22),
@@ -198,6 +203,28 @@ def conflicts_table(claims: pd.DataFrame, *, smallest_count: int = 5) -> ReportT
         caption="Opplysninger som ikke stemmer overens, og hva som er valgt",
         source=Markdown.of("Kilde, der ingen annen er nevnt: ", cited(main), ".") if main else None,
     )
+
+
+def _spellings_row(disputed: pd.DataFrame, *, main: str | None) -> tuple:
+    """All names, wordings and spellings that disagree, in one row."""
+    texts = []
+    for _, group in disputed.groupby("key", sort=False):
+        chosen = group["chosen"].astype(bool)
+        used, unused = (
+            [
+                Markdown.of(bold(claim.shown), " (", place_text(claim, main=main), ")")
+                for claim in part.itertuples()
+            ]
+            for part in (group.loc[chosen], group.loc[~chosen])
+        )
+        parts = [": ", *_listed(used)] + ([", ikke ", *_listed(unused)] if unused else [])
+        texts.append(Markdown.of(claim_name(next(group.itertuples())), *parts, "."))
+    heading = f"Skrivemåter, navn og henvisninger ({number_text(len(texts))})"
+    return heading, "Samlet her, for de endrer ikke innholdet.", bullets(texts)
+
+
+def _listed(texts: list[Markdown]) -> list[Markdown | str]:
+    return [part for text in texts for part in (", ", text)][1:]
 
 
 def with_reasons(claims: pd.DataFrame, *, main: str | None) -> Markdown | tuple[Markdown, ...]:
