@@ -149,27 +149,115 @@ def test_a_level_that_the_donors_cannot_reach_has_no_limits():
     assert result["value"].notna().all()
 
 
-def test_placebos_that_can_be_copied_exactly_are_compared_by_their_gaps_alone():
+def test_placebos_that_can_be_copied_exactly_are_no_division_by_rounding():
     values, donors = panel(donor_count=120, noise=0.0)
     own = values["municipality_code"].eq("0000")
     noise = np.random.default_rng(2).normal(size=len(values))
-    values["value"] += noise * (own | values["municipality_code"].isin(donors[:4]))
-    after = values["year"] >= 2015
-    values["value"] += 0.1 * noise * after
+    before = values["year"] < 2015
+    values["value"] += noise * before * (own | values["municipality_code"].isin(donors[:4]))
+    values["value"] += noise * ~before
 
     result = synthetic_control(
         values, treated=["0000"], treated_from=2015, donors=donors, confidence_levels=[0.95]
     ).iloc[0]
 
-    assert result["method"].endswith("gaps not scaled: exact fit before")
+    assert result["method"].endswith("gaps not scaled: exact fit before")  # of most
     assert result["upper"] - result["lower"] < 10  # and not millions
     assert result["lower"] < result["value"] < result["upper"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("effect", [0.0, 3.0])
+def test_no_effect_is_outside_the_limits_exactly_where_the_placebo_test_says_so(seed, effect):
+    """Rank and limits are one test: at each limit the p value turns."""
+    values, donors = panel(donor_count=19, effect=effect, seed=seed, noise=2.0)
+    values["value"] += np.random.default_rng(seed).normal(size=len(values))
+    asked = {"treated": ["0000"], "treated_from": 2015, "donors": donors}
+    after = values["municipality_code"].eq("0000") & (values["year"] >= 2015)
+
+    def p_value(removed):
+        changed = values.assign(value=values["value"] - removed * after)
+        return synthetic_control(changed, **asked)["placebo_p_value"].item()
+
+    row = synthetic_control(values, **asked, confidence_levels=[0.8]).iloc[0]
+
+    assert (not row["lower"] <= 0 <= row["upper"]) == (row["placebo_p_value"] <= 0.2)
+    for limit, outward in ((row["lower"], -1), (row["upper"], 1)):
+        if not np.isnan(limit):
+            assert p_value(limit - outward * 1e-6) > 0.2
+            assert p_value(limit + outward * 1e-6) <= 0.2
+
+
+def test_a_donor_listed_twice_is_refused_by_its_code():
+    values, donors = panel()
+    asked = {"treated_from": 2015, "donors": [*donors, "0003"]}
+
+    with pytest.raises(DataError, match="0003: more than once in the same list"):
+        synthetic_control(values, treated=["0000"], **asked)
+    with pytest.raises(DataError, match="0003: more than once in the same list"):
+        synthetic_control_weights(values, municipality_code="0000", **asked)
+    with pytest.raises(DataError, match="0000: more than once in the same list"):
+        synthetic_control(values, treated=["0000"] * 2, treated_from=2015, donors=donors)
+
+
+def with_donors(values, **series):
+    more = [
+        pd.DataFrame({"municipality_code": code, "year": YEARS, "value": value})
+        for code, value in series.items()
+    ]
+    return pd.concat([values, *more], ignore_index=True)
+
+
+def ranked(values, donors):
+    return synthetic_control(values, treated=["0000"], treated_from=2015, donors=donors).iloc[0]
+
+
+def error_ratio(values, code, donors):
+    """Error after over error before, of a municipality from the mix of the others."""
+    others = [donor for donor in donors if donor != code]
+    weights = synthetic_control_weights(
+        values, municipality_code=code, treated_from=2015, donors=others
+    )
+    path = synthetic_control_path(values, weights)
+    square = path["gap"] ** 2
+    after = path["year"] >= 2015
+    return np.sqrt(square[after].mean() / square[~after].mean())
+
+
+def test_two_donors_of_nothing_but_noughts_are_ranked_last_and_change_no_other_ratio():
+    """They copy each other before and after the change: no error at all."""
+    values, own = panel(donor_count=20, effect=1.0, seed=3, noise=2.0)
+    values["value"] += np.random.default_rng(9).normal(size=len(values))
+    values = with_donors(values, **{"9001": 0.0, "9002": 0.0})
+    donors = [*own, "9001", "9002"]
+
+    result = ranked(values, donors)
+
+    ratios = np.array([error_ratio(values, code, donors) for code in own])
+    expected = 1 + (ratios >= error_ratio(values, "0000", donors)).sum()
+    assert result["placebo_rank"] == expected
+    assert result["placebo_p_value"] == pytest.approx(expected / 23)
+    assert "2 with exact fit before" in result["method"]
+
+
+def test_one_placebo_that_is_copied_exactly_changes_its_own_place_alone():
+    """A donor midway between two others before the change: its fit is 0 and theirs are not."""
+    values, donors = panel(donor_count=20, effect=1.0, seed=3, noise=2.0)
+    far = {"9001": 300.0 + 5 * np.arange(16), "9002": 400.0 - 3 * np.arange(16)}
+    midway = (far["9001"] + far["9002"]) / 2 + np.where(YEARS >= 2015, 0.001, 0.0)
+    more = with_donors(values, **far)
+    exact = with_donors(more, **{"9003": midway})
+
+    rank = ranked(more, [*donors, *far])["placebo_rank"]
+    with_exact = ranked(exact, [*donors, *far, "9003"])["placebo_rank"]
+
+    assert with_exact == rank
 
 
 def test_a_treated_municipality_is_no_donor():
     values, donors = panel()
 
-    with pytest.raises(DataError, match="both treated and donor"):
+    with pytest.raises(DataError, match="0001: both treated and donors"):
         synthetic_control(values, treated=["0001"], treated_from=2015, donors=donors)
 
 

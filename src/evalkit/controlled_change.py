@@ -26,6 +26,7 @@ from evalkit.effect_limits import (
     without_limits,
 )
 from evalkit.errors import DataError
+from evalkit.groups import require_different
 from evalkit.reasons import checked_reason
 from evalkit.uncertainty import STANDARD_LEVELS
 
@@ -445,6 +446,4 @@ def _check_groups(treated, comparison, inference) -> None:
     if inference not in INFERENCES:
         expected = ", ".join(INFERENCES)
         raise DataError(f"unknown inference {inference!r}; expected one of: {expected}")
-    both = sorted(set(treated) & set(comparison))
-    if both:
-        raise DataError(f"{', '.join(both)}: both treated and comparison; expected one of them")
+    require_different(treated=treated, comparison=comparison)

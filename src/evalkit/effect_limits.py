@@ -139,7 +139,8 @@ def bootstrap_extremes(
     residual = change - (means - pull * sign / sizes)[place]
     value, spread = _difference_and_error(draws * residual, groups)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.abs(value / spread) >= np.abs(own - effect) / error * (1 - 1e-12)
+        far_out = np.abs(own - effect) / error * (1 - 1e-12)
+        return ~(np.abs(value / spread) < far_out)  # a sample without any scatter tells nothing
 
 
 def _groups(is_treated: np.ndarray, cohort: np.ndarray | None) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Real
 from typing import Any
 
@@ -11,7 +11,14 @@ import pandas as pd
 
 from evalkit.errors import DataError
 
-__all__ = ["grouped", "in_blocks", "numbered", "places_in_order", "require_once"]
+__all__ = [
+    "grouped",
+    "in_blocks",
+    "numbered",
+    "places_in_order",
+    "require_different",
+    "require_once",
+]
 
 
 def numbered(values: pd.Series) -> tuple[np.ndarray, pd.Index]:
@@ -159,3 +166,34 @@ def _steps(values: pd.Series, order: Sequence[Any] | None) -> list:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not pd.isna(value)
+
+
+def require_different(**lists: Iterable[Any]) -> None:
+    """Refuse lists of municipalities in which one stands twice, or in two of the lists.
+
+    Parameters
+    ----------
+    lists
+        Codes, by what the caller knows the list as.
+
+    Raises
+    ------
+    DataError
+        Naming the codes and the lists they stand in.
+    """
+    names = list(lists)
+    place: dict[Any, list[str]] = {}
+    for name, codes in lists.items():
+        for code in codes:
+            place.setdefault(code, []).append(name)
+    wrong = {code: found for code, found in place.items() if len(found) > 1}
+    if not wrong:
+        return
+    within = sorted(str(code) for code, found in wrong.items() if len(set(found)) == 1)
+    between = sorted(str(code) for code, found in wrong.items() if len(set(found)) > 1)
+    said = []
+    if within:
+        said.append(f"{', '.join(within)}: more than once in the same list; expected once")
+    if between:
+        said.append(f"{', '.join(between)}: both {' and '.join(names)}; expected one of them")
+    raise DataError(". ".join(said))

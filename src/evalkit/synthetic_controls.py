@@ -10,7 +10,7 @@ from scipy.optimize import minimize, nnls
 
 from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
-from evalkit.groups import require_once
+from evalkit.groups import require_different, require_once
 from evalkit.reasons import checked_reason
 from evalkit.uncertainty import STANDARD_LEVELS
 
@@ -61,12 +61,14 @@ def synthetic_control_weights(
     Raises
     ------
     DataError
-        If the municipality lacks a year before the change or no donor is complete.
+        If the municipality lacks a year before the change, no donor is complete, or a
+        municipality is named twice.
 
     References
     ----------
     Abadie, Diamond and Hainmueller (2010), J. Am. Stat. Assoc. 105, 493-505.
     """
+    require_different(treated=[municipality_code], donors=donors)
     table = _complete_table(values, municipality_code, donors)
     before = table.index < treated_from
     codes = table.columns.drop(municipality_code)
@@ -128,11 +130,12 @@ def synthetic_control(
 
     Every donor is in turn treated as if it had the measure, with the other donors as its mix. The
     rank is that of the ratio of the errors after and before the change; a rank of 1 among 20
-    donors is a p value of 1/21. The limits invert the placebo test: they hold the constant
-    effects whose mean gap, in units of the fit before the change, is not among the most extreme.
-    They are withheld when there are too few donors for the level to be reached at all. Where donors
-    are so many, or years so few, that a mix copies the municipality or a placebo exactly, nothing
-    is divided by the fit: rank and limits compare the gaps as they are, and ``method`` says so.
+    donors is a p value of 1/21. The limits invert that test: they hold the constant effects that,
+    taken from the years after, leave a ratio that is not among the most extreme, so that an effect
+    of 0 is outside them exactly where the p value says so. They are withheld when there are too few
+    donors for the level to be reached at all. Where a mix copies the municipality or a placebo
+    exactly, its fit is taken to be as good as the best that is not exact, and ``method`` says so;
+    where most are copied, the errors after the change are compared as they are.
 
     Parameters
     ----------
@@ -163,22 +166,21 @@ def synthetic_control(
         in the outcome's unit), ``placebo_rank``, ``placebo_p_value``, ``confidence_level``,
         ``method``, ``reason`` (``missing``, ``too_few_periods``, ``too_few_donors``; the last
         also, with the value kept, where only the limits are withheld; ``design_cannot_answer``,
-        limits only, where the placebos have no gaps at all).
+        limits only, where no constant effect is left: the placebos have no gaps, or the gaps after
+        the change vary more than theirs).
 
     Raises
     ------
     DataError
-        If a municipality is both treated and donor, or a municipality and year stand in several
-        rows.
+        If a municipality is both treated and donor or named twice, or a municipality and year
+        stand in several rows.
 
     References
     ----------
     Abadie, Diamond and Hainmueller (2010), J. Am. Stat. Assoc. 105, 493-505; Firpo and Possebom
     (2018), Journal of Causal Inference 6(2) (limits by inverting the test).
     """
-    both = set(treated) & set(donors)
-    if both:
-        raise DataError(f"{', '.join(sorted(both))}: both treated and donor; expected one of them")
+    require_different(treated=treated, donors=donors)
     asked = values["municipality_code"].isin([*treated, *donors])
     require_once(values, ["municipality_code", "year"], name="values", among=asked)
     rows = []
@@ -301,28 +303,36 @@ def _placebo_gaps(
 
 
 def _against_placebos(gap, placebo_gaps, before, weights) -> dict:
-    """Rank among the placebos; by errors over those before the change, unless these are nought.
-
-    Where donors are many and years are few, a mix may copy a municipality exactly, and the
-    ratio is a division by rounding. The gaps are then compared as they are.
-    """
-    pre, post = _root_mean_square(gap[before]), _root_mean_square(gap[~before])
-    placebo_pre = _root_mean_square(placebo_gaps[before])
-    placebo_post = _root_mean_square(placebo_gaps[~before])
-    nought = EXACT_FIT * _root_mean_square(placebo_post)
-    scaled = min(pre, placebo_pre.min()) > nought
-    own_scale, placebo_scale = (pre, placebo_pre) if scaled else (1.0, 1.0)
-    rank = 1 + int((placebo_post / placebo_scale >= post / own_scale).sum())
-    found = {
+    """Rank among the placebos by the error after the change over the error before it."""
+    gaps = np.column_stack([gap, placebo_gaps])
+    pre, post = _root_mean_square(gaps[before]), _root_mean_square(gaps[~before])
+    scale, exact = _told_from_rounding(pre, EXACT_FIT * _root_mean_square(post))
+    ratio = post / scale
+    rank = int((ratio >= ratio[0]).sum())
+    return {
         "weighted_donor_count": int((weights > 1e-3).sum()),
         "value": float(gap[~before].mean()),
-        "pre_rmspe": float(pre),
-        "post_rmspe": float(post),
+        "pre_rmspe": float(pre[0]),
+        "post_rmspe": float(post[0]),
         "placebo_rank": rank,
-        "placebo_p_value": rank / (len(placebo_post) + 1),
-        "margins": own_scale * np.abs(placebo_gaps[~before].mean(axis=0)) / placebo_scale,
+        "placebo_p_value": rank / len(ratio),
+        "placebo_errors": scale[0] * ratio[1:],
+        "spread": float(gap[~before].std()),
+        "method_suffix": exact,
     }
-    return found if scaled else {**found, "method_suffix": ", gaps not scaled: exact fit before"}
+
+
+def _told_from_rounding(pre: np.ndarray, nought: float) -> tuple[np.ndarray, str]:
+    """What each error is divided by: its fit before the change, where that is not rounding.
+
+    The rule is the same for the municipality and its placebos, as a rank among them must be.
+    """
+    is_exact = pre <= nought
+    if is_exact.mean() > 0.5:
+        return np.ones_like(pre), ", gaps not scaled: exact fit before"
+    floor = pre[~is_exact].min()
+    count = int(is_exact.sum())
+    return np.where(is_exact, floor, pre), f", {count} with exact fit before" if count else ""
 
 
 def _level_row(found: dict, level: float) -> dict:
@@ -337,15 +347,16 @@ def _level_row(found: dict, level: float) -> dict:
     )
     row = {**dict.fromkeys(blank, np.nan), **found, "confidence_level": level}
     row["method"] += row.pop("method_suffix", "")
-    margins = row.pop("margins", None)
-    if margins is None:
+    errors, spread = row.pop("placebo_errors", None), row.pop("spread", None)
+    if errors is None:
         return row
-    allowed = int(np.floor((1 - level) * (len(margins) + 1) + 1e-9))  # extremes one may leave out
+    allowed = int(np.floor((1 - level) * (len(errors) + 1) + 1e-9))  # extremes one may leave out
     if allowed < 1:
         return {**row, "reason": checked_reason("too_few_donors")}
-    margin = np.sort(margins)[len(margins) - allowed]
-    if not margin > 0:
+    largest = np.sort(errors)[len(errors) - allowed]  # that the error less the effect may be
+    if not largest > spread:
         return {**row, "reason": checked_reason("design_cannot_answer")}
+    margin = np.sqrt(largest**2 - spread**2)
     return {**row, "lower": row["value"] - margin, "upper": row["value"] + margin}
 
 
