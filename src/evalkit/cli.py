@@ -408,7 +408,7 @@ def _prose(parsed, project, read) -> int:
     for one in listed.itertuples():
         print(f"{one.file}:{one.line}: {'; '.join(one.findings)}")
         print(f"    {one.sentence}")
-        if one.row:
+        if isinstance(one.row, str):
             print(f"    {one.row}: {one.row_text}")
     print(f"{len(found)} sentences to look at, {len(listed)} listed")
     for name, count in found["file"].value_counts().sort_index().items():

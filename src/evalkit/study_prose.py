@@ -84,7 +84,8 @@ def study_prose(project: Project, read: Study, pattern: str = "*") -> pd.DataFra
     columns = ["file", "line", "text", "before", "facts", "codes"]
     found = prose_findings(pd.DataFrame(told, columns=columns), rows, places)
     folder = project.shown(read.folder)
-    return found.assign(row=[f"{folder}/{row}" if row else None for row in found["row"]])
+    paths = [f"{folder}/{row}" if isinstance(row, str) else None for row in found["row"]]
+    return found.assign(row=pd.Series(paths, index=found.index, dtype=object))
 
 
 def _municipalities(text: str, codes: dict[str, str]) -> tuple[str, ...]:
