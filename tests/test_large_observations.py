@@ -29,7 +29,7 @@ MUNICIPALITIES = [
 ]
 INDICATORS = [
     {"indicator_id": name, "name": name, "unit": unit, "level": "outcome"}
-    for name, unit in (("falls", "percent"), ("visits", "count"))
+    for name, unit in (("falls", "percent"), ("visits", "score"))
 ]
 ALL_CHAPTERS = SETTINGS.replace('["0301", "3801"]', str(CODES).replace("'", '"'))
 OF_OBSERVATIONS = ["12-trends", "13-comparison", "17-rules", "25-effect", "26-groups"]
@@ -243,6 +243,11 @@ def test_all_rows_are_held_against_contract_and_other_tables(tmp_path, large, mo
     assert "municipality_code: '0399' in row 3; expected" in str(on_disk.value)
 
 
+def without_range(told):
+    """A message without what the unit allows: of values, the file on disk is read before it."""
+    return re.sub(r"(in the indicator's unit): .*", r"\1", str(told.value))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -270,7 +275,7 @@ def test_a_breach_is_told_as_of_other_tables(tmp_path, large, monkeypatch, wrong
     with pytest.raises(DataError) as in_memory:
         process_files(files)
 
-    assert str(on_disk.value) == str(in_memory.value)
+    assert without_range(on_disk) == without_range(in_memory)
     assert "navn" not in str(on_disk.value)
 
 
@@ -347,7 +352,7 @@ def test_another_table_that_changed_leaves_the_rows_as_they_are(tmp_path, large)
     files = write(tmp_path)
     process_files(files)
     before = stamps(files)
-    changed = [{**INDICATORS[0], "unit": "count"}, INDICATORS[1]]
+    changed = [{**INDICATORS[0], "unit": "score"}, INDICATORS[1]]
     write_table(files.raw / "indicators.csv", changed)
 
     process_files(files)

@@ -79,7 +79,7 @@ LAYERS = [
     ["norwegian", "prose", "reasons"],
     ["groups"],
     ["archives", "identifiers", "programs"],
-    ["vocabulary", "errors", "files", "shared"],
+    ["vocabulary", "errors", "files", "shared", "units"],
 ]
 LEVEL = {module: -depth for depth, layer in enumerate(LAYERS) for module in layer}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-import numpy as np
 import pandas as pd
 
 from evalkit.contracts import CONTRACTS, columns_of
@@ -58,7 +57,6 @@ def study_breaches(
         reference_breaches(tables, sources, unread, in_part),
         chapter_breaches(tables, settings, unread),
         conflict_breaches(every),
-        value_breaches(every),
         sum_breaches(tables),
         grader_breaches(tables),
         quotation_breaches(tables),
@@ -170,31 +168,6 @@ def conflict_breaches(every: pd.DataFrame) -> Found:
         yield (
             "facts.csv",
             f"{rows_text(group['row'] - 2)}: the same claim more than once; expected once",
-        )
-
-
-def value_breaches(every: pd.DataFrame) -> Found:
-    """Values that do not fit their unit."""
-    facts = every[every["table"] == "facts"]
-    numeric = ~facts["unit"].isin(["date", "text"])
-    finite = np.isfinite(pd.to_numeric(facts["value"], errors="coerce"))
-    for claim in facts[numeric & ~finite].itertuples():
-        yield (
-            "facts.csv",
-            f"{claim.key}: a text in {rows_text([claim.row - 2])}; expected a number of {claim.unit}",
-        )
-    for claim in facts[facts["unit"] == "date"].itertuples():
-        if not re.fullmatch(r"\d{4}(-\w+)?(-\d{2})?", claim.value):
-            yield (
-                "facts.csv",
-                f"{claim.key}: a text in {rows_text([claim.row - 2])}; expected a date such as 2023-03-24",
-            )
-    percents = facts[facts["unit"] == "percent"]
-    numbers = pd.to_numeric(percents["value"], errors="coerce")
-    for claim in percents[(numbers < 0) | (numbers > 100)].itertuples():
-        yield (
-            "facts.csv",
-            f"{claim.key}: {claim.value} in {rows_text([claim.row - 2])}; expected 0 to 100 per cent",
         )
 
 

@@ -13,12 +13,12 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
 from evalkit import vocabulary as words
 from evalkit.errors import DataError
+from evalkit.units import UNIT_RANGES, number_breaches, unit_of
 
 __all__ = ["CONTRACTS", "StudyTable", "breaches", "columns_of", "data_dictionary", "validated"]
 
@@ -26,6 +26,8 @@ IDENTIFIER = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 CODE = r"\d{4}"
 PARTIAL_DATE = r"\d{4}(?:-(?:\d{2}(?:-\d{2})?|Q[1-4]|H[12]|spring|summer|autumn|winter))?"
 QUANTITY = r"[a-z][a-z0-9_]*"
+NOT_A_DATE = "; expected a date such as 2023-03-24, 2023-03, 2023-Q1, 2023-spring or 2023"
+YEARS = range(1800, 2101)
 GROUPS_SHOWN = 20  # of rows that are told twice
 
 
@@ -110,7 +112,9 @@ class FactsTable(StudyTable):
         "what the claim is about, in Norwegian, for readers; blank for a claim about a table's row",
         needed=False,
     )
-    value: str = prose("number with a point for decimals, ISO date or short text")
+    value: str = prose(
+        "number with a point for decimals, ISO date or short text", measured_in="unit"
+    )
     unit: str = word(words.UNITS)
     as_of: str = when("the time the value holds for")
     qualifier: str = word(words.QUALIFIERS, needed=False)
@@ -270,11 +274,14 @@ class MunicipalityChangesTable(StudyTable):
     new_code: str = code(
         "the municipality after the change", references="municipalities.municipality_code"
     )
-    year: float = pa.Field(ge=1800, le=2100, description="first year of the new municipality")
+    year: float = pa.Field(
+        description="first year of the new municipality", metadata={"measured_in": "year"}
+    )
     share: float = amount(
         "share of the old municipality that went to the new, 0 to 1: 1 when all of it did, "
         "blank when nobody knows",
         most=1,
+        measured_in="share",
     )
     share_basis: str = prose("what the share is counted in, in Norwegian", needed=False)
     restored_code: str = code(
@@ -342,8 +349,8 @@ class SurveyServicesTable(StudyTable):
 
     survey_id: str = identifier("the survey", references="surveys.survey_id")
     service: str = prose("the service, as the answers name it")
-    invited_count: float = amount("persons of the service who were invited")
-    answered_count: float = amount("those of them who answered")
+    invited_count: float = amount("persons of the service who were invited", measured_in="persons")
+    answered_count: float = amount("those of them who answered", measured_in="persons")
 
     class Config:
         unique = ("survey_id", "service")
@@ -676,7 +683,10 @@ class AnswersTable(StudyTable):
     service: str = prose("the service the respondent works in or uses", needed=False)
     item: str = identifier("the item", references="items.item")
     score: float = pa.Field(
-        nullable=True, isin=[1, 2, 3, 4, 5], description="1 (not at all) to 5 (fully), or blank"
+        nullable=True,
+        isin=[1, 2, 3, 4, 5],
+        description="1 (not at all) to 5 (fully), or blank",
+        metadata={"measured_in": "score"},
     )
 
     class Config:
@@ -850,6 +860,37 @@ def numeric_columns(contract: type[StudyTable]) -> list[str]:
     return [n for n, c in columns_of(contract).items() if c.dtype and str(c.dtype) == "float64"]
 
 
+def _wrong_measures(
+    name: str,
+    column: pa.Column,
+    table: pd.DataFrame,
+    indicator_units: Mapping[str, str],
+    is_number: bool,
+) -> dict[int, str]:
+    """By position, what is wrong with cells that do not fit the unit of their column or row."""
+    metadata = column.metadata or {}
+    unit = metadata.get("measured_in") or metadata.get("fact") or "ordinal"
+    units = pd.Series(unit, table.index)
+    if unit == "indicator":
+        units = table["indicator_id"].map(indicator_units)
+    elif unit == "unit":
+        units = table["unit"]
+    if is_number:  # of a unit that has no numbers, any number will do
+        units = units.where(units.isin(list(UNIT_RANGES)), "")
+    else:  # a unit that is no word of the list is told for itself
+        units = units.where(units.isin(list(words.UNITS)), "text")
+    wrong: dict[int, str] = {}
+    for unit, cells in table[name].groupby(units.to_numpy(), sort=False):
+        if unit == "date":
+            wrong |= {
+                place: NOT_A_DATE for place, cell in cells.dropna().items() if not is_date(cell)
+            }
+        elif unit != "text":
+            wanted = column.description if is_number else f"a number of {unit}"
+            wrong |= number_breaches(cells, unit_of(unit), wanted=wanted)
+    return wrong
+
+
 def _rows(index: list[int]) -> str:
     """Rows as a spreadsheet numbers them, from the positions in the table."""
     numbers = sorted({position + 2 for position in index})
@@ -869,7 +910,12 @@ def shown_cell(value: object) -> str:
     return repr(shown) if len(shown) <= 40 and SHOWN.match(shown) else "a text"
 
 
-def breaches(table: pd.DataFrame, contract: type[StudyTable]) -> list[str]:
+def breaches(
+    table: pd.DataFrame,
+    contract: type[StudyTable],
+    *,
+    indicator_units: Mapping[str, str] | None = None,
+) -> list[str]:
     """What in a table read as text breaks its contract, one line per column and kind of breach.
 
     Parameters
@@ -878,6 +924,8 @@ def breaches(table: pd.DataFrame, contract: type[StudyTable]) -> list[str]:
         The rows of one file, every cell text or missing, in file order.
     contract
         The class that describes the table.
+    indicator_units
+        By indicator, the unit of its values; values of other indicators may be any number.
 
     Returns
     -------
@@ -893,30 +941,33 @@ def breaches(table: pd.DataFrame, contract: type[StudyTable]) -> list[str]:
         found.append(f"unknown column {', '.join(unknown)}; expected {', '.join(columns)}")
     if absent:
         found.append(f"column {', '.join(absent)} is missing; expected {', '.join(columns)}")
+    table = table.reset_index(drop=True)
     numeric = numeric_columns(contract)
     for name, column in columns.items():
         if name not in table.columns:
             continue
-        values = table[name].reset_index(drop=True)
+        values = table[name]
         given = values.dropna()
-        wrong: dict[int, object] = {}
+        told: dict[int, str] = {}
+        described = f"; expected {column.description}"
         if not column.nullable:
-            wrong |= dict.fromkeys(values.index[values.isna()], None)
+            told |= dict.fromkeys(values.index[values.isna()], described)
+        measured = name in numeric or "measured_in" in (column.metadata or {})
+        if measured and not {"unit", "indicator_id"} & set(absent):
+            told |= _wrong_measures(name, column, table, indicator_units or {}, name in numeric)
         if name in numeric:
-            numbers = pd.to_numeric(given, errors="coerce")
-            unusable = numbers.isna() | np.isinf(numbers)
-            wrong |= given[unusable].to_dict()
-            given = numbers[~unusable]
+            given = pd.to_numeric(given, errors="coerce").astype(float)
+            given = given.loc[~given.index.isin(told)].dropna()
         for check in column.checks:
             passed = check(given).check_output if len(given) else pd.Series(dtype=bool)
-            wrong |= values[passed.index[~passed.astype(bool)]].to_dict()
+            told |= dict.fromkeys(passed.index[~passed.astype(bool)], described)
         if (column.metadata or {}).get("date"):
-            wrong |= {i: v for i, v in given.items() if i not in wrong and not is_date(v)}
-        by_value: dict[str, list[int]] = {}
-        for position, value in wrong.items():
-            by_value.setdefault(shown_cell(value), []).append(position)
-        for value, positions in by_value.items():
-            found.append(f"{name}: {value} in {_rows(positions)}; expected {column.description}")
+            told |= {i: described for i, v in given.items() if i not in told and not is_date(v)}
+        by_value: dict[tuple[str, str], list[int]] = {}
+        for position, expected in told.items():
+            by_value.setdefault((shown_cell(values[position]), expected), []).append(position)
+        for (value, expected), positions in by_value.items():
+            found.append(f"{name}: {value} in {_rows(positions)}{expected}")
         if column.unique:
             repeated = values[values.duplicated(keep=False) & values.notna()]
             for value, group in repeated.groupby(repeated):
@@ -942,7 +993,9 @@ def _told_twice(table: pd.DataFrame, identity: Sequence[str] | None) -> list[str
 
 
 def is_date(value: str) -> bool:
-    """Whether a full or partial ISO date exists in the calendar."""
+    """Whether a full or partial ISO date exists in the calendar, in a year from 1800 to 2100."""
+    if not re.fullmatch(PARTIAL_DATE, str(value), re.ASCII) or int(value[:4]) not in YEARS:
+        return False
     parts = str(value).split("-")
     if len(parts) == 1 or not parts[1].isdigit():
         return True

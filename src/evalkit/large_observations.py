@@ -181,4 +181,8 @@ class LargeObservations:
                 cells = set(tables[other][key].dropna()) if other in tables else set()
                 if other not in unread:
                     known[column] = cells, f"a {key} of {other}.csv"
-        yield from rows_against(self.folder, known, memory_limit=MEMORY_LIMIT)
+        indicators = tables.get("indicators", pd.DataFrame(columns=["indicator_id", "unit"]))
+        units = indicators.set_index("indicator_id")["unit"].dropna().to_dict()
+        yield from rows_against(
+            self.folder, known, indicator_units=units, memory_limit=MEMORY_LIMIT
+        )

@@ -9,10 +9,13 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from evalkit.contracts import ObservationsTable, columns_of, numeric_columns, shown_cell
 from evalkit.errors import DataError
 from evalkit.files import TEMPORARY_ENDING, flush, naming
 from evalkit.observation_store import MEMORY_LIMIT, observation_database, quoted, summaries
+from evalkit.units import GROUPED, PLAIN, UNIT_RANGES, number_breaches, unit_of
 
 __all__ = [
     "municipality_hashes",
@@ -172,18 +175,27 @@ def _breaches(database: Any) -> list[str]:
             GROUP BY ALL ORDER BY first[1] LIMIT {VALUES_SHOWN + 1}
             """
         ).fetchall()
-        merged: dict[str, tuple[list[int], int]] = {}
+        merged: dict[tuple[str, str], tuple[list[int], int]] = {}
         for cell, rows, count in cells[:VALUES_SHOWN]:
-            shown = shown_cell(cell)
+            shown = shown_cell(cell), _expected(name, column, cell)
             before, told = merged.get(shown, ([], 0))
             merged[shown] = (sorted([*before, *rows]), told + count)
         found += [
-            f"{name}: {shown} in {_rows(rows, count)}; expected {column.description}"
-            for shown, (rows, count) in merged.items()
+            f"{name}: {shown} in {_rows(rows, count)}{expected}"
+            for (shown, expected), (rows, count) in merged.items()
         ]
         if len(cells) > VALUES_SHOWN:
             found.append(f"{name}: and more such cells; expected {column.description}")
     return found
+
+
+def _expected(name: str, column: Any, cell: str | None) -> str:
+    """What a message says after the place of a wrong cell."""
+    told: dict[int, str] = {}
+    if name in numeric_columns(ObservationsTable) and cell is not None:
+        unit = unit_of((column.metadata or {}).get("fact"))
+        told = number_breaches(pd.Series([cell]), unit, wanted=column.description)
+    return told.get(0, f"; expected {column.description}")
 
 
 def _repeated(database: Any) -> list[str]:
@@ -234,7 +246,11 @@ def _is_wrong(name: str, column: Any) -> str:
     given = f'"{name}"'
     if name in numeric_columns(ObservationsTable):
         given = f'TRY_CAST("{name}" AS DOUBLE)'
-        strange = f"""{given} IS NULL OR NOT isfinite({given}) OR contains("{name}", '_')"""
+        plain = f'regexp_full_match("{name}", {quoted(PLAIN)})'
+        strange = f"NOT {plain} OR {given} IS NULL OR NOT isfinite({given})"
+        if unit_of((column.metadata or {}).get("fact")).whole:
+            grouped = f'regexp_full_match("{name}", {quoted(GROUPED)})'
+            strange += f" OR {given} <> floor({given}) OR {grouped}"
         conditions.append(f'("{name}" IS NOT NULL AND ({strange}))')
     for check in column.checks:
         allowed = check.statistics
@@ -275,7 +291,11 @@ def _copy_typed(database: Any, path: Path, is_sorted: bool) -> None:
 
 
 def rows_against(
-    folder: Path, known: Mapping[str, tuple[Collection[str], str]], *, memory_limit: str
+    folder: Path,
+    known: Mapping[str, tuple[Collection[str], str]],
+    *,
+    indicator_units: Mapping[str, str],
+    memory_limit: str,
 ) -> Iterator[str]:
     """What does not hold between the rows of a store and a study's other tables, line by line.
 
@@ -285,7 +305,10 @@ def rows_against(
         Where ``rows.parquet`` lies.
     known
         By column: the cells that it may hold, and what was expected in words.
+    indicator_units
+        By indicator, the unit that its values must fit.
     """
+    measured = {name: unit for name, unit in indicator_units.items() if unit in UNIT_RANGES}
     with observation_database(folder, memory_limit) as database:
         database.read_parquet(str(folder / "rows.parquet")).create_view("rows")
         for column, (cells, expected) in known.items():
@@ -301,6 +324,31 @@ def rows_against(
                 yield f"{column}: {cell!r} in {_few_rows(rows)}; expected {expected}"
             if len(unknown) > VALUES_SHOWN:
                 yield f"{column}: and more such cells; expected {expected}"
+        outside = (
+            database.execute(
+                f"""
+            SELECT value, unit, min(row, {ROWS_SHOWN + 1}) FROM rows JOIN (
+                SELECT unnest($names) AS indicator_id, unnest($units) AS unit,
+                    unnest($least) AS least, unnest($most) AS most, unnest($whole) AS whole
+            ) USING (indicator_id)
+            WHERE value < least OR value > most OR (whole AND value <> floor(value))
+            GROUP BY 1, 2 ORDER BY 1 LIMIT {VALUES_SHOWN + 1}
+            """,
+                {
+                    "names": list(measured),
+                    "units": list(measured.values()),
+                    "least": [unit_of(unit).least for unit in measured.values()],
+                    "most": [unit_of(unit).most for unit in measured.values()],
+                    "whole": [unit_of(unit).whole for unit in measured.values()],
+                },
+            ).fetchall()
+            if measured
+            else []
+        )
+        for value, unit, rows in outside[:VALUES_SHOWN]:
+            yield f"value: {value:g} in {_few_rows(rows)}; expected a number of {unit}: {unit_of(unit)}"
+        if len(outside) > VALUES_SHOWN:
+            yield "value: and more such cells; expected values that fit the indicator's unit"
         more = database.execute(
             f"""
             SELECT row, numerator, denominator FROM rows WHERE numerator > denominator

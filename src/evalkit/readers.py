@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Study", "read_sources", "read_study"]
 
 
+MEASURED_BY = {"observations": "indicators"}  # a table whose numbers another one's units allow
+
+
 @dataclass(frozen=True)
 class Study:
     """A study read from its folder: settings, validated tables and sources.
@@ -119,12 +122,12 @@ def _read_study(
                 found[f"{path} does not match {contract.__name__}"] = wrong
                 unread.add(path.stem)
             continue
-        if known and path.stem in known:
+        if known and {path.stem, MEASURED_BY.get(path.stem, path.stem)} <= known.keys():
             tables[path.stem] = known[path.stem]
             continue
         try:
             raw = _read_text_table(path)
-            wrong = breaches(raw, contract)
+            wrong = breaches(raw, contract, indicator_units=_indicator_units(tables))
         except DataError as error:
             raw, wrong = None, [str(error)]
         except OSError as error:
@@ -153,6 +156,13 @@ def _read_study(
             "\n".join(f"{name}:\n  " + "\n  ".join(lines) for name, lines in found.items())
         )
     return Study(folder, settings, tables, sources)
+
+
+def _indicator_units(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """The unit of each indicator that says one, once the table of indicators is read."""
+    if "indicators" not in tables:
+        return {}
+    return tables["indicators"].set_index("indicator_id")["unit"].dropna().to_dict()
 
 
 def tables_folder(study_dir: Path, settings: StudySettings) -> Path:
