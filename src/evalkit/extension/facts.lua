@@ -400,6 +400,7 @@ end
 
 local running = { Para = prose(true), Plain = prose(true) }
 
+local linked_digits = { Span = function(span) return filled(span, true) end }
 local plain = { Span = function(span) return filled(span, false) end }
 
 local function without_links(element)
@@ -425,17 +426,15 @@ return {
     end,
   },
   {
-    traverse = "topdown",
+    -- Cells keep digits; what is filled here is no running text any more in the next filter.
     Table = function(found)
       found.caption.long = found.caption.long:walk(running)
-      return found, false
+      return found:walk({ Link = without_links }):walk(linked_digits)
     end,
-    Header = prose(false),
-    Para = running.Para,
-    Plain = running.Plain,
   },
+  { Header = prose(false), Para = running.Para, Plain = running.Plain },
   { Link = without_links },
-  { Span = function(span) return filled(span, true) end },
+  linked_digits,
   {
     Pandoc = function()
       if #missing > 0 then
