@@ -147,7 +147,7 @@ def test_a_wave_is_covered_through_the_change_that_is_shown():
 def test_primary_hides_for_count_complement_and_base():
     reasons = primary_reasons(pd.Series([2, 8, 5, 2]), pd.Series([20, 10, 10, 4]))
 
-    assert reasons.tolist() == ["too_few", "too_few", None, "base_too_small"]
+    assert reasons.tolist() == ["too_few", "protected", None, "base_too_small"]
 
 
 def test_a_series_with_mostly_weak_years_is_hidden_whole():
@@ -354,7 +354,7 @@ def test_a_service_of_four_hides_its_base_too():
 def test_all_agreeing_is_hidden_because_nobody_disagreed():
     result = protect_shares(shares([20, 20], [20, 40]), dimensions=["service"], of=["item"])
 
-    assert result.loc[result["service"] == "s0", "reason"].eq("too_few").all()
+    assert result.loc[result["service"] == "s0", "reason"].eq("protected").all()
 
 
 def test_protected_shares_pass_the_audit():
@@ -416,4 +416,4 @@ def test_counts_that_no_sum_joins_are_hidden_as_if_each_were_a_table_of_its_own(
 
     one_by_one = pd.concat([protect_shares(alone.loc[[row]], **asked) for row in alone.index])
     pd.testing.assert_frame_equal(together, one_by_one)
-    assert set(together["reason"].dropna()) == {"too_few", "base_too_small"}
+    assert set(together["reason"].dropna()) == {"too_few", "base_too_small", "protected"}

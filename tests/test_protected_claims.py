@@ -248,7 +248,7 @@ def test_a_share_beside_its_base_is_hidden_with_the_count():
     assert every.dropna().to_dict() == {"few.share": "too_few"}
 
 
-def test_few_who_answered_are_hidden_in_a_study_with_answers():
+def test_few_who_answered_are_hidden_unless_the_survey_is_shown_as_others_published_it():
     surveys = rows_of(
         "surveys",
         [
@@ -263,16 +263,12 @@ def test_few_who_answered_are_hidden_in_a_study_with_answers():
         ],
     )
     tables = {"surveys": surveys}
-    answered = tables | {"answers": pd.DataFrame({"survey_id": ["a"]})}
 
-    with_answers = withheld_claims(claims(tables), answered).set_index("key")["withheld"]
-    without = withheld_claims(claims(tables), tables)["withheld"]
+    hidden = withheld_claims(claims(tables), tables).set_index("key")["withheld"]
+    as_published = withheld_claims(claims(tables), tables, published=["surveys"])["withheld"]
 
-    assert with_answers.dropna().to_dict() == {
-        "a.answered": "too_few",
-        "a.response_rate": "too_few",
-    }
-    assert without.isna().all()
+    assert hidden.dropna().to_dict() == {"a.answered": "too_few", "a.response_rate": "too_few"}
+    assert as_published.isna().all()
 
 
 def test_a_count_of_three_participants_stays_hidden(tmp_path):
@@ -293,10 +289,13 @@ def test_a_count_of_three_participants_stays_hidden(tmp_path):
 def test_no_claim_of_the_pilot_is_withheld_besides_few_participants():
     read = read_study(PROJECT / "data" / "raw" / "pilot")
     every = claims(read.tables)
-    protected = withheld_claims(every, read.tables)
+    protected = withheld_claims(every, read.tables, published=read.settings.published_tables)
 
-    assert protected["withheld"].isna().all()
-    assert fact_entries(protected, read.sources) == fact_entries(every, read.sources)
+    hidden = protected.loc[protected["withheld"].notna()]
+    own = set(read.tables["participants"]["participants_id"])
+    own |= set(read.tables["observations"]["observation_id"])
+    assert set(hidden["subject"]) <= own
+    assert len(hidden) == 11  # participants, and two observations that repeat them
 
 
 def test_a_count_hidden_for_another_s_sake_changes_the_row_of_its_municipality():

@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from evalkit.disclosure import CountTable, Relation, primary_reasons, protect
 from evalkit.municipalities import named_rows
+from evalkit.small_counts import is_small
 from evalkit.uncertainty import possible_counts, wilson_interval
 
 __all__ = ["published_results", "survey_comparability", "survey_response", "withheld_results"]
+
+ROUNDED = 1.0  # how far counts told by rounded percentages may be from adding up
 
 
 def decimals_of(percentages: pd.Series) -> pd.Series:
@@ -47,7 +51,9 @@ def widest_wilson(
     return lower, upper
 
 
-def survey_response(surveys: pd.DataFrame, *, municipalities: pd.DataFrame) -> pd.DataFrame:
+def survey_response(
+    surveys: pd.DataFrame, *, municipalities: pd.DataFrame, smallest_count: int = 5
+) -> pd.DataFrame:
     """Response rates of published surveys, with the uncertainty that the publication leaves.
 
     The limits treat answering as the chance event; the rate itself is counted, not estimated.
@@ -60,11 +66,15 @@ def survey_response(surveys: pd.DataFrame, *, municipalities: pd.DataFrame) -> p
         Rows of ``SurveysTable``.
     municipalities
         Rows of ``MunicipalitiesTable``.
+    smallest_count
+        Smallest count of persons invited, and of persons who answered, that may be shown. That
+        somebody did not respond is no answer: few who did not are no reason to hide.
 
     Returns
     -------
     DataFrame
-        The columns of ``surveys`` with ``municipality_name``; ``response_rate``,
+        The columns of ``surveys`` with ``municipality_name`` and ``withheld`` (``too_few`` where
+        persons are too few, and the numbers are missing); ``response_rate``,
         ``lower_share`` and ``upper_share`` (0 to 1; 95 % Wilson), ``method`` (``Wilson``,
         ``Wilson, over the possible counts`` or missing) and ``reason`` (``missing`` without a
         rate or without any count).
@@ -75,6 +85,17 @@ def survey_response(surveys: pd.DataFrame, *, municipalities: pd.DataFrame) -> p
     Personal. Sci. 8, 363-369, for the counts behind a percentage.
     """
     rows = named_rows(surveys, municipalities)
+    told = rows["answered_count"].fillna(
+        (rows["response_rate_percent"] * rows["invited_count"] / 100).round()
+    )
+    few_asked = is_small(rows["invited_count"], smallest_count)
+    few = is_small(told, smallest_count) | few_asked
+    rows = rows.assign(
+        invited_count=rows["invited_count"].mask(few_asked),
+        answered_count=rows["answered_count"].mask(few),
+        response_rate_percent=rows["response_rate_percent"].mask(few),
+        withheld=pd.Series(np.where(few, "too_few", None), index=rows.index, dtype=object),
+    )
     invited, answered = rows["invited_count"], rows["answered_count"]
     percent = rows["response_rate_percent"]
     counted = invited.notna() & answered.notna() & (invited >= answered) & (invited > 0)
@@ -123,7 +144,8 @@ def published_results(
     -------
     DataFrame
         In the surveys' order: the columns of ``survey_results`` with ``survey_title``,
-        ``municipality_code``; ``withheld`` (from ``withheld_results``); ``share``, ``lower_share``, ``upper_share`` (0 to 1; 95 %
+        ``municipality_code``; ``withheld`` and ``base_withheld`` (from
+        ``withheld_results``); ``share``, ``lower_share``, ``upper_share`` (0 to 1; 95 %
         Wilson), ``method`` and ``reason`` as in ``survey_response``.
 
     References
@@ -151,8 +173,10 @@ def published_results(
     method = np.select(
         [counted, lower.notna()], ["Wilson", "Wilson, over the possible counts"], default=None
     )
+    hidden = withheld_results(rows, smallest_count=smallest_count)
     return rows.assign(
-        withheld=withheld_results(rows, smallest_count=smallest_count),
+        withheld=hidden["reason"],
+        base_withheld=hidden["base_reason"],
         share=(rows["count"] / rows["base_count"]).where(counted, rows["share_percent"] / 100),
         lower_share=lower,
         upper_share=upper,
@@ -161,78 +185,128 @@ def published_results(
     )
 
 
-def withheld_results(results: pd.DataFrame, *, smallest_count: int = 5) -> pd.Series:
-    """Why some published results of surveys may not be shown.
+def withheld_results(results: pd.DataFrame, *, smallest_count: int = 5) -> pd.DataFrame:
+    """Why some published results of surveys, and their bases, may not be shown.
 
-    A share beside its base tells the count. A group's result is hidden too where it, taken from
-    the result for all, leaves few persons; and where all groups but one, or all answers but one,
-    would give a hidden one away. Groups whose bases add up to more than those of all overlap, and
-    are held against all one by one.
+    A share beside its base tells the count, and those who are left of the base. So does a group's
+    result taken from the result for all, and the sum of all groups or of all answers. Groups
+    whose bases add up to more than those of all overlap, and are held against all one by one.
 
     Parameters
     ----------
     results
         Rows of ``SurveyResultsTable``.
     smallest_count
-        Smallest count of persons, and smallest base, that may be shown.
+        Smallest count of persons, complement and base that may be shown; a ``SmallestCount`` says
+        whether nought may be, too.
 
     Returns
     -------
-    Series
-        ``too_few``, ``base_too_small`` or ``can_be_derived``; missing where the result may be
-        shown.
+    DataFrame
+        By the rows of ``results``: ``reason`` of the result and ``base_reason`` of its base
+        (``too_few``, ``base_too_small``, ``can_be_derived`` or ``protected``; missing where it may
+        be shown).
     """
     base = results["base_count"].astype(float)
     count = results["count"].fillna((results["share_percent"] * base / 100).round()).astype(float)
-    few, few_asked = (_some_but_few(number, smallest_count) for number in (count, base))
-    reason = pd.Series(np.select([few_asked, few], ["base_too_small", "too_few"], default=None))
-    pieces = pd.DataFrame({"count": count, "base": base}).reset_index(drop=True)
-    about = results[["survey_id", "item", "group", "answer"]].fillna("").reset_index(drop=True)
-    known = pieces.notna().all(axis=1)
-    pieces, about = pieces.loc[known], about.loc[known]
-    hidden = set(reason.index[reason.notna()])
-    size = -1
-    while size < len(hidden):
-        size = len(hidden)
-        for _, rows in about.groupby(["survey_id", "item", "answer"]):
-            everyone = rows.index[rows["group"] == ""]
-            groups = pieces.loc[rows.index[rows["group"] != ""]]
-            if len(everyone) == 1 and len(groups) and not hidden & set(everyone):
-                hidden |= _given_away(pieces.loc[everyone[0]], groups, hidden, smallest_count)
-        for _, rows in about.groupby(["survey_id", "item", "group"]):
-            answers = pieces.loc[rows.index].assign(base=0.0)
-            whole = pd.Series({"count": pieces.loc[rows.index[0], "base"], "base": 0.0})
-            one_each = answers["count"].sum() <= whole["count"] + 1  # else several answers apiece
-            if one_each and len(rows) > 1 and hidden & set(rows.index):
-                hidden |= _completed(whole, answers, hidden & set(rows.index), smallest_count)
-    derived = reason.index.isin(hidden) & reason.isna()
-    return reason.mask(derived, "can_be_derived").set_axis(results.index).astype(object)
-
-
-def _some_but_few(number, smallest_count: int):
-    return (number > 0) & (number < smallest_count)
-
-
-def _given_away(everyone, groups, hidden: set, smallest_count: int) -> set:
-    """Groups to hide, besides those hidden, so that no few are left between them and everyone."""
-    rest = _some_but_few(everyone - groups, smallest_count).any(axis=1)
-    found = {*groups.index[rest]} | (hidden & {*groups.index})
-    if groups["base"].sum() > everyone["base"]:
+    about = (
+        results[["survey_id", "item", "group", "answer"]]
+        .fillna("")
+        .assign(count=count.to_numpy(), base=base.to_numpy(), row=range(len(results)))
+    )
+    known = about.loc[about["count"].notna() & about["base"].notna()]
+    known = known.loc[known["count"] <= known["base"]].reset_index(drop=True)
+    found = pd.DataFrame({"reason": None, "base_reason": None}, index=results.index, dtype=object)
+    if known.empty:
         return found
-    return _completed(everyone, groups, found, smallest_count)
+    tables, relations = result_counts(known)
+    primary = _result_reasons(known, smallest_count)
+    hidden = protect(
+        tables, threshold=smallest_count, primary=primary, relations=relations
+    ).set_index("cell")["reason"]
+    at = known["row"].to_numpy()
+    found.iloc[at, 0] = hidden.reindex(_cells(known, "yes")).to_numpy()
+    found.iloc[at, 1] = hidden.reindex(_cells(known, "base")).to_numpy()
+    reason = found["reason"].where(found["reason"].notna(), found["base_reason"])
+    return found.assign(reason=reason).where(lambda frame: frame.notna(), None)
 
 
-def _completed(whole, parts, hidden: set, smallest_count: int) -> set:
-    """The hidden parts and as many more, the smallest first, as keep each of them unknown."""
-    found = set(hidden)
-    unpublished = bool((whole > parts.sum() + 1).any())  # persons in none of the parts; 1: rounding
-    for part in parts.sort_values(["count", "base"]).index:
-        left = whole - parts.loc[~parts.index.isin(found)].sum()
-        alone = len(found) + unpublished == 1 and found
-        if not alone and not _some_but_few(left, smallest_count).any():
-            break
-        found.add(part)
-    return found
+def _cells(known: pd.DataFrame, part: str) -> list[str]:
+    """The cell of each row: those who gave the answer, those who did not, or all who answered."""
+    if part != "base":
+        return [f"results | cell={row} {part}" for row in known["row"]]
+    return [
+        f"results | cell={survey} | {item} | {group} | {number:g}"
+        for survey, item, group, number in zip(
+            known["survey_id"], known["item"], known["group"], known["base"], strict=True
+        )
+    ]
+
+
+def _result_reasons(known: pd.DataFrame, smallest_count: int) -> dict[str, str]:
+    reasons = primary_reasons(known["count"], known["base"], threshold=smallest_count)
+    told = reasons.notna()
+    primary = dict(zip(np.array(_cells(known, "yes"))[told], reasons[told], strict=True))
+    small = is_small(known["base"], smallest_count)
+    return primary | dict.fromkeys(np.array(_cells(known, "base"))[small], "base_too_small")
+
+
+def result_counts(known: pd.DataFrame) -> tuple[list[CountTable], list[Relation]]:
+    """Published results as counts, and the sums that join them.
+
+    Parameters
+    ----------
+    known
+        ``row``, ``survey_id``, ``item``, ``group``, ``answer``, ``count`` and ``base``.
+
+    Returns
+    -------
+    tuple
+        A table of cells, and the sums: those who gave an answer and those who did not are all;
+        the answers that a person gives one of, and the groups, with those of none, are all too.
+    """
+    counts: dict[str, float] = {}
+    yes, no, every = (_cells(known, part) for part in ("yes", "no", "base"))
+    relations = []
+    for row, (count, base) in enumerate(zip(known["count"], known["base"], strict=True)):
+        counts |= {yes[row]: count, no[row]: base - count, every[row]: base}
+        relations.append(Relation({yes[row]: 1.0, no[row]: 1.0, every[row]: -1.0}))
+
+    def joined(parts: list[str], total: str, name: str) -> None:
+        rest = counts[total] - sum(counts[part] for part in parts)
+        weights = dict.fromkeys(parts, 1.0) | {total: -1.0}
+        if abs(rest) > ROUNDED:
+            counts[name] = rest
+            weights[name] = 1.0
+        relations.append(Relation(weights, slack=ROUNDED if 0 < abs(rest) <= ROUNDED else 0.0))
+
+    of_item = known.groupby(["survey_id", "item", "group"], sort=False)
+    for rows in of_item.indices.values():
+        whole = known["base"].iloc[rows]
+        several = len(rows) > 1 and whole.nunique() == 1
+        if several and known["count"].iloc[rows].sum() <= whole.iloc[0] + ROUNDED:
+            joined([yes[row] for row in rows], every[rows[0]], f"results | cell={rows[0]} others")
+    for rows in known.groupby(["survey_id", "item", "answer"], sort=False).indices.values():
+        whole = [row for row in rows if known["group"].iloc[row] == ""]
+        groups = [row for row in rows if known["group"].iloc[row] != ""]
+        if len(whole) != 1 or not groups:
+            continue
+        total = whole[0]
+        of_groups = known.iloc[groups]
+        apart = of_groups["base"].sum() <= known["base"].iloc[total] + ROUNDED and (
+            of_groups["count"].sum() <= known["count"].iloc[total] + ROUNDED
+        )
+        for number, some in enumerate([groups] if apart else [[group] for group in groups]):
+            if any(known["base"].iloc[row] > known["base"].iloc[total] for row in some):
+                continue  # of another question, or other persons
+            if any(known["count"].iloc[row] > known["count"].iloc[total] for row in some):
+                continue
+            for cells, kind in ((yes, "yes"), (every, "all")):
+                name = f"results | cell={total} {number} in no group, {kind}"
+                joined(list(dict.fromkeys(cells[row] for row in some)), cells[total], name)
+    named = pd.DataFrame({"cell": list(counts), "count": list(counts.values())})
+    cells = named.assign(cell=named["cell"].str.removeprefix("results | cell="))
+    return [CountTable(cells, ("cell",), "results")], relations
 
 
 COMPARED = {

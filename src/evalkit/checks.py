@@ -10,6 +10,7 @@ import pandas as pd
 from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.errors import DataError
 from evalkit.facts import claims
+from evalkit.free_text import free_text_breaches
 from evalkit.municipality_changes import SHARE_TOLERANCE, require_one_history
 from evalkit.settings import StudySettings
 from evalkit.vocabulary import GRADED_BY
@@ -67,6 +68,9 @@ def study_breaches(
         municipality_change_breaches(tables),
         area_breaches(tables),
         respondent_breaches(tables),
+        free_text_breaches(
+            {name: table for name, table in tables.items() if name not in in_part}, settings
+        ),
     ):
         for file, line in check:
             found.setdefault(file, []).append(line)

@@ -5,6 +5,10 @@ counts that are too small, then the counts from which they could be worked out, 
 can. ``audit`` plays the reader who tries: from every count that is published, in all tables
 of a run together, it finds the smallest and largest value that each hidden count can have.
 
+Which other counts are hidden is chosen for a reader who is told no reasons, since a reason is
+knowledge too and would cost more of them. Where the reader finds nothing more with the reasons,
+they are told; elsewhere the cells that are hidden together carry one common reason, ``protected``.
+
 Tables meet through their cells. A cell is what is counted and the values of its dimensions,
 totals left out, so the same number in two tables is one cell, hidden in both or in neither.
 """
@@ -14,7 +18,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -25,7 +29,8 @@ from scipy.sparse import csc_array, csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
 from evalkit.errors import DataError
-from evalkit.reasons import withhold
+from evalkit.reasons import HIDING, withhold
+from evalkit.small_counts import is_small, least_small
 
 __all__ = [
     "THRESHOLD",
@@ -47,6 +52,7 @@ TOTAL = "total"  # the value of a dimension that stands for all of it
 _SLACK = 1e-6
 _TOLD_SMALL = ("too_few", "base_too_small")  # reasons that tell a reader that a count is small
 _TOLD_ENOUGH = "can_be_derived"  # and the one that tells that it is not
+_COMMON = "protected"  # the one that tells neither
 _PASSES = 30  # of narrowing by single sums; further ones gain nothing worth the wait
 
 Cell = str
@@ -65,11 +71,14 @@ class Relation:
     at_most
         True when the sum is only known not to exceed ``constant``, as when some of a total
         belongs to no part in the table.
+    slack
+        How far the sum may be from ``constant``, because the publisher perturbs its counts.
     """
 
     weights: Mapping[Cell, float]
     constant: float = 0.0
     at_most: bool = False
+    slack: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,8 @@ class CountTable:
     Attributes
     ----------
     cells
-        One row per cell: the dimensions, and ``count`` (missing where hidden).
+        One row per cell: the dimensions, and ``count`` (missing where hidden). Where there is a
+        column ``noise``, it says how far a published count may be from the true one.
     dimensions
         Columns whose values part the counted; a row with the value ``TOTAL`` holds the sum.
     of
@@ -144,6 +154,8 @@ def relations_of(table: CountTable) -> list[Relation]:
         One per total that has at least one part in the table.
     """
     names = table.names()
+    noise = table.cells["noise"] if "noise" in table.cells else pd.Series(0.0, names.index)
+    widths = dict(zip(names, noise.fillna(0.0).astype(float), strict=True))
     relations = []
     for dimension in table.dimensions:
         others = [name for name in table.dimensions if name != dimension]
@@ -164,7 +176,8 @@ def relations_of(table: CountTable) -> list[Relation]:
                 parts[place[k, up]].append(name)
         for total, cells in parts.items():
             weights = dict.fromkeys(cells, 1.0) | {total: -1.0}
-            relations.append(Relation(weights, at_most=not table.complete))
+            slack = sum(widths[cell] for cell in weights)
+            relations.append(Relation(weights, at_most=not table.complete, slack=slack))
     return relations
 
 
@@ -176,23 +189,27 @@ def primary_reasons(
     Parameters
     ----------
     counts
-        Counts. Nought is small too: that nobody did says something of everybody.
+        Counts.
     base
         Those the counts are part of, when the reader sees it.
     threshold
-        Smallest count that may be shown.
+        Smallest count that may be shown; a ``SmallestCount`` says whether nought may be, too.
 
     Returns
     -------
     Series
-        ``base_too_small``, ``too_few`` or missing.
+        ``base_too_small``, ``too_few``, ``protected`` (the count is not small, but those who are
+        left of its base are: all but a few, or everybody) or missing.
     """
-    small = counts < threshold
+    small = is_small(counts, threshold)
     if base is None:
         reason = np.where(small, "too_few", None)
     else:
-        small = small | (base - counts < threshold)
-        reason = np.select([base < threshold, small], ["base_too_small", "too_few"], default=None)
+        reason = np.select(
+            [is_small(base, threshold), small, is_small(base - counts, threshold)],
+            ["base_too_small", "too_few", _COMMON],
+            default=None,
+        )
     return pd.Series(reason, index=counts.index, dtype=object)
 
 
@@ -212,7 +229,7 @@ def hidden_series(
     series
         Columns that make a series, such as municipality and indicator.
     threshold
-        A period with a smaller count is weak.
+        A period with a count too small to show is weak.
     largest_weak_share
         Share of weak periods up to which the other periods are still shown.
 
@@ -221,7 +238,11 @@ def hidden_series(
     Series of bool
         True for every row of a series with a larger share of weak periods.
     """
-    weak = (cells["count"] < threshold).groupby([cells[name] for name in series]).transform("mean")
+    weak = (
+        is_small(cells["count"], threshold)
+        .groupby([cells[name] for name in series])
+        .transform("mean")
+    )
     return weak > largest_weak_share
 
 
@@ -232,41 +253,47 @@ def protect(
     smallest_width: float | None = None,
     primary: Mapping[Cell, str] | None = None,
     relations: Iterable[Relation] = (),
+    kept: Collection[Cell] = (),
 ) -> pd.DataFrame:
     """What to hide in the tables, and why, so that no hidden count can be worked out.
 
-    Counts under the threshold are hidden first. Then, until nothing changes: where a sum has
+    Counts that are too small are hidden first. Then, until nothing changes: where a sum has
     one hidden count and could give it away, another is hidden, the smallest that hides enough
     and a total only when no part will do; and where all sums together still pin a hidden
-    count too closely, one more.
+    count too closely, one more. What turned out not to be needed is shown again. ``audit`` passes
+    what is left.
 
     Parameters
     ----------
     tables
         The true counts of all tables that will be published together.
     threshold
-        Smallest count that may be shown.
+        Smallest count that may be shown; a ``SmallestCount`` says whether nought may be, too.
     smallest_width
-        Width that the reader's interval for a hidden count must have; ``threshold - 1``
-        unless given, so that as many values stay possible as are too small to show.
+        Width that the reader's interval for a hidden count must have; unless given, so that as
+        many values stay possible as are too small to show.
     primary
         Cells to hide for other reasons, with the reason, such as from ``primary_reasons``.
     relations
         Sums besides those within the tables.
+    kept
+        Cells that are hidden for another's sake only where no other cell will do.
 
     Returns
     -------
     DataFrame
-        One row per cell: ``cell``, ``count`` (true), ``hidden``, ``reason`` (``too_few``,
-        the reason from ``primary``, or ``can_be_derived``; missing where shown).
+        One row per cell: ``cell``, ``count`` (true), ``hidden``, ``reason`` (missing where shown):
+        ``too_few``, the reason from ``primary``, or ``can_be_derived``; of cells that are hidden
+        together and whose reasons would tell too much, ``protected``.
 
     Raises
     ------
     DataError
-        If two tables disagree on a cell, the counts do not obey the sums, or the width asked
-        for is more than a count under the threshold can have.
+        If two tables disagree on a cell, the counts do not obey the sums, the width asked for is
+        more than a small count can have, or sums from outside the tables tell a small count
+        whatever is hidden.
     """
-    width = float(threshold - 1) if smallest_width is None else smallest_width
+    width = _width(threshold, smallest_width)
     if width > threshold - 1:
         raise DataError(f"smallest_width {width:g}; expected at most threshold - 1")
     known = _united(tables)
@@ -274,17 +301,13 @@ def protect(
     counts = known.reindex(sums.cells).to_numpy(dtype=float)
     _check_sums(counts, sums)
     reasons = pd.Series(None, index=sums.cells, dtype=object)
-    reasons[counts < threshold] = "too_few"
+    reasons[is_small(counts, threshold)] = "too_few"
     for cell, reason in (primary or {}).items():
         if cell not in known.index:
             raise DataError(f"primary cell {cell!r} is in none of the tables")
         reasons[cell] = reason
-    small = reasons.isin(_TOLD_SMALL).to_numpy() & (counts < threshold)
-    hidden = reasons.notna().to_numpy() | np.isnan(counts)
-    held = reasons.eq(_TOLD_ENOUGH).to_numpy() & (counts >= threshold)
-    for place in _hidden_besides(counts, sums, hidden, small, held, width, float(threshold - 1)):
-        reasons.iloc[place] = "can_be_derived"
-    own = reasons.loc[known.index]
+    told = _told_reasons(reasons, counts, sums, sums.cells.isin(list(kept)), width, threshold)
+    own = told.loc[known.index]
     return pd.DataFrame(
         {
             "cell": known.index,
@@ -293,6 +316,13 @@ def protect(
             "reason": own.to_numpy(),
         }
     )
+
+
+def _width(threshold: int, smallest_width: float | None) -> float:
+    """Width that the reader's interval for a hidden count must have."""
+    if smallest_width is not None:
+        return smallest_width
+    return float(threshold - 1 - least_small(threshold))
 
 
 def audit(
@@ -311,19 +341,19 @@ def audit(
     tables
         The tables as published: ``count`` is missing where hidden. A row that still shows
         ``value`` and ``base`` gives its count away and is taken as shown. Where there is a
-        ``reason`` column, the reader knows that ``base_too_small`` and ``too_few`` mean under the
-        threshold (not the latter in tables made by ``share_table``, where it may be the
-        complement that is), and ``can_be_derived`` the threshold or more.
+        ``reason`` column, the reader knows that ``base_too_small`` and ``too_few`` mean too small
+        to show (not the latter in tables made by ``share_table``, whose reason is that of the
+        row), ``can_be_derived`` large enough, and ``protected`` neither.
     threshold
-        Smallest count that may be shown.
+        Smallest count that may be shown; a ``SmallestCount`` says whether nought may be, too.
     smallest_width
-        Width that the interval of a hidden count must have; ``threshold - 1`` unless given.
-        1 asks only that no count is found exactly. What is hidden for another's sake alone
+        Width that the interval of a hidden count must have; unless given, so that as many values
+        stay possible as are too small to show. 1 asks only that no count is found exactly. What is hidden for another's sake alone
         (``can_be_derived``) may be found, as long as the other is not.
     relations
         Sums besides those within the tables, such as a baseline plus its change.
     known_small
-        Cells known to be under the threshold, instead of those with the reason.
+        Cells known to be too small to show, instead of those with the reason.
     whole_numbers
         True for a reader who uses that counts are whole; False is faster and gives
         intervals that are as wide or wider.
@@ -339,23 +369,23 @@ def audit(
     DataError
         If the published counts contradict one another.
     """
-    width = float(threshold - 1) if smallest_width is None else smallest_width
+    width = _width(threshold, smallest_width)
     known = _united(tables, published=True)
     sums = _sums([*_unique_relations(tables), *relations], known.index)
     counts = known.reindex(sums.cells).to_numpy(dtype=float)
     small = sums.cells.isin(_small_by_reason(tables) if known_small is None else known_small)
     held = sums.cells.isin(_enough_by_reason(tables)) & ~small
     hidden = np.isnan(counts)
-    view = _view(counts, sums, hidden, small, held, float(threshold - 1), whole=whole_numbers)
+    view = _view(counts, sums, hidden, _knowledge(small, held, threshold), whole=whole_numbers)
     none = np.full(len(view.cells), np.inf)
     lower, upper = _widened(view, sums.cells.isin(known.index)[view.cells], none, -none)
     result = pd.DataFrame({"cell": sums.cells[view.cells], "lower": lower, "upper": upper})
     result = result.loc[result["cell"].isin(known.index)].sort_values("cell")
     gap = result["upper"] - result["lower"]
     needed = np.where(result["cell"].isin(sums.cells[held]), 0.0, width)
-    return result.assign(width=gap, needed_width=needed, safe=gap >= needed - _SLACK).reset_index(
-        drop=True
-    )
+    bare = result["cell"].isin(sums.cells[_alone_in_a_sum(sums, hidden)])
+    safe = (gap >= needed - _SLACK) & ~(bare & (needed > 0))
+    return result.assign(width=gap, needed_width=needed, safe=safe).reset_index(drop=True)
 
 
 def require_safe(audited: pd.DataFrame) -> None:
@@ -502,7 +532,7 @@ def protect_shares(
     result = named.assign(reason=named["reason"].astype(object))
     empty = ["count", "value", "lower", "upper", *hidden_columns]
     for part, columns in (("_count", empty), ("_base", ["base"])):
-        for reason in ("base_too_small", "too_few", "can_be_derived"):
+        for reason in HIDING:
             hit = pd.Series(given[part].to_numpy() == reason, index=named.index) & countable
             if hit.any():
                 result = withhold(result, hit, reason, columns=tuple(columns))
@@ -533,7 +563,7 @@ def _why_hidden_alone(cells: pd.DataFrame, *, threshold: int) -> pd.DataFrame:
 
 def _own_reasons(cells: pd.DataFrame, threshold: int) -> np.ndarray:
     reasons = primary_reasons(cells["count"], cells["base"], threshold=threshold).to_numpy()
-    return np.where(cells["_weak"] & pd.isna(reasons), "can_be_derived", reasons)
+    return np.where(cells["_weak"] & pd.isna(reasons), _TOLD_ENOUGH, reasons)
 
 
 def _why_hidden(
@@ -595,7 +625,9 @@ def _unique_relations(tables: Sequence[CountTable]) -> list[Relation]:
     """Sums within all tables, each once."""
     seen: dict[tuple, Relation] = {}
     for relation in itertools.chain.from_iterable(relations_of(table) for table in tables):
-        seen.setdefault((relation.at_most, tuple(sorted(relation.weights.items()))), relation)
+        key = (relation.at_most, tuple(sorted(relation.weights.items())))
+        if key not in seen or relation.slack < seen[key].slack:
+            seen[key] = relation
     return list(seen.values())
 
 
@@ -607,6 +639,7 @@ class _Sums:
     weights: csr_array
     constants: np.ndarray
     at_most: np.ndarray
+    slack: np.ndarray
 
     @cached_property
     def entries(self) -> csr_array:
@@ -646,75 +679,218 @@ def _sums(relations: Sequence[Relation], cells: pd.Index) -> _Sums:
         csr_array((weights, (rows, columns)), shape=(len(relations), len(every)), dtype=float),
         np.array([relation.constant for relation in relations], dtype=float),
         np.array([relation.at_most for relation in relations], dtype=bool),
+        np.array([relation.slack for relation in relations], dtype=float),
     )
 
 
 def _check_sums(counts: np.ndarray, sums: _Sums) -> None:
     excess = sums.weights @ counts - sums.constants  # missing where a cell is in no table
-    wrong = np.where(sums.at_most, excess > _SLACK, np.abs(excess) > _SLACK)
+    excess_found = np.where(sums.at_most, excess, np.abs(excess))
+    wrong = excess_found > sums.slack + _SLACK
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         cells = ", ".join(sums.cells[sums.cells_of(row)])
         raise DataError(f"counts do not add up, off by {excess[row]:g}: {cells}")
 
 
+def _knowledge(
+    small: np.ndarray, held: np.ndarray, threshold: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Limits of every cell that a reader has from its reason alone."""
+    least, most = least_small(threshold), float(threshold - 1)
+    # where nought may be shown, one that is hidden for another's sake is not small either
+    enough = 0.0 if least else most + 1
+    lower = np.where(small, float(least), np.where(held, enough, 0.0))
+    return lower, np.where(small, most, np.inf)
+
+
+def _told_reasons(
+    reasons: pd.Series,
+    counts: np.ndarray,
+    sums: _Sums,
+    kept: np.ndarray,
+    width: float,
+    threshold: int,
+) -> pd.Series:
+    """The reasons with those of further cells that are hidden, as far as they may be told.
+
+    First the cells are chosen for a reader who is told no reasons. Cells that are hidden together
+    and would be found with their reasons get the common one; since it does not say which of them
+    are hidden for what they are, each of them must then have room.
+    """
+    outside = np.isnan(counts)
+    own = reasons.notna().to_numpy()
+    small = reasons.isin(_TOLD_SMALL).to_numpy() & is_small(counts, threshold)
+    enough = (counts >= threshold) | (is_small(0, threshold) == 0) & (counts == 0)
+    held = reasons.eq(_TOLD_ENOUGH).to_numpy() & enough
+    silent = (np.zeros(len(counts)), np.full(len(counts), np.inf))
+    need, hidden, common = own & ~held, own | outside, np.zeros(len(counts), dtype=bool)
+    settled = outside.copy()
+    while True:
+        hidden = _hidden_besides(counts, sums, hidden, need, settled, silent, kept, width)
+        hidden = _shown_again(counts, sums, hidden, ~own, need, silent, kept, width)
+        added = hidden & ~own & ~outside
+        told_small, told_enough = small & ~common, (held | added) & enough & ~common
+        lower, upper = _knowledge(told_small, told_enough, threshold)
+        view = _view(counts, sums, hidden, (lower, upper), whole=True)
+        asked = hidden & ~told_enough & ~outside
+        narrow = _narrow_cells(view, asked[view.cells], counts, width)
+        touched = np.isin(view.component, view.component[narrow])
+        touched |= np.isin(view.component, view.component[common[view.cells]])
+        spoken = np.zeros(len(counts), dtype=bool)
+        spoken[view.cells[touched]] = True
+        spoken &= ~outside
+        if not (spoken & ~common).any():
+            _require_room(view, narrow, sums)
+            break
+        common |= spoken
+        need = need | common
+        settled = outside.copy()
+    told = reasons.mask(added, _TOLD_ENOUGH)
+    return told.mask(common & hidden, _COMMON)
+
+
+def _require_room(view: _View, narrow: np.ndarray, sums: _Sums) -> None:
+    if narrow.any():
+        named = "\n".join(f"  {cell}" for cell in sums.cells[view.cells[narrow]][:8])
+        raise DataError(
+            f"{narrow.sum()} small counts can be worked out whatever is hidden in their tables, from "
+            f"sums that are known besides; expected fewer sums to be shown:\n{named}"
+        )
+
+
+def _alone_in_a_sum(sums: _Sums, hidden: np.ndarray) -> np.ndarray:
+    """Cells that are the only hidden one of a sum; noise that a publisher adds hides none of them."""
+    alone = np.flatnonzero((sums.hidden_in(hidden) == 1) & ~sums.at_most)
+    cells = [cell for row in alone for cell in sums.cells_of(row) if hidden[cell]]
+    found = np.zeros(len(hidden), dtype=bool)
+    found[cells] = True
+    return found
+
+
+def _narrow_cells(view: _View, asked: np.ndarray, counts: np.ndarray, width: float) -> np.ndarray:
+    """Cells of the view that are asked for and may vary by less than ``width``."""
+    narrow = asked & (view.upper - view.lower < width - _SLACK)
+    if narrow.any() or not asked.any():
+        return narrow
+    truth = counts[view.cells]
+    unknown = np.isnan(truth)
+    least, most = np.where(unknown, np.inf, truth), np.where(unknown, -np.inf, truth)
+    least, most = _widened(view, asked, least, most, enough=width)
+    return asked & (most - least < width - _SLACK)
+
+
 def _hidden_besides(
     counts: np.ndarray,
     sums: _Sums,
     hidden: np.ndarray,
-    small: np.ndarray,
-    held: np.ndarray,
+    need: np.ndarray,
+    settled: np.ndarray,
+    knowledge: tuple[np.ndarray, np.ndarray],
+    kept: np.ndarray,
     width: float,
-    ceiling: float,
-) -> list[int]:
-    """Further cells to hide, so that every cell hidden for what it is may vary by ``width``.
-
-    The reader knows of cells that are ``small`` that they are at most ``ceiling``, and of those
-    ``held`` back for another's sake, as all that are added are, that they are above it.
+) -> np.ndarray:
+    """The hidden cells and as many more, so that every cell that needs room may vary by ``width``.
 
     What single sums give away is mended first, without solving anything; then what all of them
     give away together. A cell that was seen to vary enough stays so, since hiding more only
     leaves the reader with less.
     """
-    hidden, held, settled = hidden.copy(), held.copy(), np.isnan(counts)
-    added: list[int] = []
-    tight = counts < ceiling + 1 + width  # too near its floor to make room for another
+    hidden, settled = hidden.copy(), settled.copy()
+    tight = counts < width  # too near nought to make room for another
     while True:
-        for place in _cover_sums(counts, sums, hidden, tight):
-            added.append(place)
-        held[added] = True
-        settled |= held  # they are hidden for others' sake and need no room of their own
-        view = _view(counts, sums, hidden, small, held, ceiling, whole=True)
-        unsure = ~settled[view.cells]
-        narrow = unsure & (view.upper - view.lower < width - _SLACK)
-        gaps = view.upper - view.lower
-        if not narrow.any():
-            least = np.where(np.isnan(truth := counts[view.cells]), np.inf, truth)
-            most = np.where(np.isnan(truth), -np.inf, truth)
-            least, most = _widened(view, unsure, least, most, enough=width)
-            gaps = most - least
-            narrow = unsure & (gaps < width - _SLACK)
+        _cover_sums(counts, sums, hidden, kept, tight)
+        view = _view(counts, sums, hidden, knowledge, whole=True)
+        unsure = (need & ~settled)[view.cells]
+        narrow = _narrow_cells(view, unsure, counts, width)
+        if not (unsure & (view.upper - view.lower < width - _SLACK)).any():
             settled[view.cells[unsure & ~narrow]] = True
         if not narrow.any():
-            return added
+            return hidden
         fed = np.zeros(len(sums.constants), dtype=bool)  # sums with a count hidden in this round
-        exposed = np.flatnonzero(narrow)
+        exposed, gaps = np.flatnonzero(narrow), view.upper - view.lower
         for number in exposed[np.lexsort((view.cells[exposed], gaps[exposed]))]:
             cell = int(view.cells[number])
             if fed[sums.rows_of(cell)].any():
                 continue
-            extra = _cheapest_neighbour(cell, counts, sums, hidden, tight)
+            extra = _cheapest_neighbour(cell, counts, sums, hidden, kept, tight)
             if extra is None:
                 settled[cell] = True  # nothing is left to hide it with
                 continue
             hidden[extra] = True
-            added.append(extra)
             fed[sums.rows_of(extra)] = True
 
 
+def _shown_again(
+    counts: np.ndarray,
+    sums: _Sums,
+    hidden: np.ndarray,
+    free: np.ndarray,
+    need: np.ndarray,
+    knowledge: tuple[np.ndarray, np.ndarray],
+    kept: np.ndarray,
+    width: float,
+) -> np.ndarray:
+    """The hidden cells without those that turn out not to be needed, the costliest tried first."""
+    hidden = hidden.copy()
+    spare = hidden & free & ~np.isnan(counts)
+    if not spare.any():
+        return hidden
+    view = _view(counts, sums, hidden, knowledge, whole=True)
+    totals = np.asarray((sums.weights < 0).sum(axis=0)).ravel() > 0
+    at = np.flatnonzero(spare[view.cells])
+    cells = view.cells[at]
+    of_component: dict[int, list[int]] = defaultdict(list)
+    for place in at[np.lexsort((-counts[cells], ~totals[cells], ~kept[cells]))]:
+        of_component[int(view.component[place])].append(int(view.cells[place]))
+    number = sums.hidden_in(hidden)
+    for component, candidates in of_component.items():
+        shown = _not_alone_without(candidates, sums, number)
+        if not shown:
+            continue
+        part = view.part(component)[1]
+
+        def safe(chosen: Sequence[int], *, together: bool, part: _View = part) -> bool:
+            seen = part.without(np.array(chosen), counts, knowledge)
+            asked = need[seen.cells]
+            if together:
+                return not _narrow_cells(seen, asked, counts, width).any()
+            return not (asked & (seen.upper - seen.lower < width - _SLACK)).any()
+
+        shown = _most_that_pass(shown, functools.partial(safe, together=False))
+        shown = _most_that_pass(shown, functools.partial(safe, together=True))
+        hidden[shown] = False
+    return hidden
+
+
+def _not_alone_without(candidates: Sequence[int], sums: _Sums, number: np.ndarray) -> list[int]:
+    """Cells that may be shown one after the other so that no sum is left with one hidden count."""
+    chosen, left = [], number.copy()
+    for cell in candidates:
+        rows = sums.rows_of(cell)
+        if not ((left[rows] == 2) & ~sums.at_most[rows]).any():
+            left[rows] -= 1
+            chosen.append(cell)
+    return chosen
+
+
+def _most_that_pass(cells: list[int], passes: Callable[[Sequence[int]], bool]) -> list[int]:
+    """Cells, taken in their order, that pass together; what does not is halved until it does."""
+    chosen: list[int] = []
+    waiting = [cells] if cells else []
+    while waiting:
+        tried = waiting.pop()
+        if passes([*chosen, *tried]):
+            chosen += tried
+        elif len(tried) > 1:
+            middle = len(tried) // 2
+            waiting += [tried[middle:], tried[:middle]]
+    return chosen
+
+
 def _cover_sums(
-    counts: np.ndarray, sums: _Sums, hidden: np.ndarray, tight: np.ndarray
-) -> Iterator[int]:
+    counts: np.ndarray, sums: _Sums, hidden: np.ndarray, kept: np.ndarray, tight: np.ndarray
+) -> None:
     """Hide one more count in every sum that has a single hidden one, until none has."""
     while True:
         alone = np.flatnonzero((sums.hidden_in(hidden) == 1) & ~sums.at_most)
@@ -723,51 +899,67 @@ def _cover_sums(
             cells = sums.cells_of(row)
             shown = cells[~hidden[cells] & ~np.isnan(counts[cells])]
             if hidden[cells].sum() == 1 and len(shown):
-                bare = _bare_sums(sums, hidden)
-                place = _cheapest(shown, sums.totals_of(row), counts, bare, tight)
+                place = _cheapest(shown, sums.totals_of(row), counts, sums, hidden, kept, tight)
                 hidden[place] = found = True
-                yield place
         if not found:
             return
 
 
 def _cheapest(
-    shown: np.ndarray, totals: np.ndarray, counts: np.ndarray, bare: np.ndarray, tight: np.ndarray
+    shown: np.ndarray,
+    totals: np.ndarray,
+    counts: np.ndarray,
+    sums: _Sums,
+    hidden: np.ndarray,
+    kept: np.ndarray,
+    tight: np.ndarray,
 ) -> int:
     """The count that costs least to hide: a part before the total, then one that makes room.
 
-    Then by ``bare``, from ``_bare_sums``: a sum without a hidden count would need another one;
-    then by size.
+    Then one by which most sums with a single hidden count get another and fewest sums without one
+    get their first, which would need another one; then by size.
     """
-    order = np.lexsort((shown, counts[shown], bare[shown], tight[shown], np.isin(shown, totals)))
+    cost = _cost(shown, sums, hidden)
+    order = np.lexsort(
+        (shown, counts[shown], cost, tight[shown], np.isin(shown, totals), kept[shown])
+    )
     return int(shown[order[0]])
 
 
-def _bare_sums(sums: _Sums, hidden: np.ndarray) -> np.ndarray:
-    """In how many sums without a hidden count each cell is."""
-    return sums.entries.T @ (sums.hidden_in(hidden) == 0).astype(float)
+def _cost(cells: np.ndarray, sums: _Sums, hidden: np.ndarray) -> np.ndarray:
+    """How many more counts hiding each cell asks for: sums that get their first, less those that had one."""
+    number = sums.hidden_in(hidden)
+    worth = np.where(sums.at_most, 0.0, np.select([number == 0, number == 1], [1.0, -1.0], 0.0))
+    return (sums.entries.T @ worth)[cells]
 
 
 def _cheapest_neighbour(
-    cell: int, counts: np.ndarray, sums: _Sums, hidden: np.ndarray, tight: np.ndarray
+    cell: int,
+    counts: np.ndarray,
+    sums: _Sums,
+    hidden: np.ndarray,
+    kept: np.ndarray,
+    tight: np.ndarray,
 ) -> int | None:
     """The cheapest shown count in a sum with the cell, or with cells hidden together with it."""
-    reached, frontier = {cell}, [cell]
-    while frontier:
-        rows = np.unique(np.concatenate([sums.rows_of(one) for one in frontier]))
-        if not len(rows):
-            return None
-        near = np.unique(np.concatenate([sums.cells_of(row) for row in rows]))
-        shown = near[~hidden[near]]
-        exact = rows[~sums.at_most[rows]]
-        if len(exact):  # what is only known to be no more tells less
-            within = np.unique(np.concatenate([sums.cells_of(row) for row in exact]))
-            shown = within[~hidden[within]] if (~hidden[within]).any() else shown
-        if len(shown):
-            totals = np.concatenate([sums.totals_of(row) for row in rows])
-            return _cheapest(shown, totals, counts, _bare_sums(sums, hidden), tight)
-        frontier = [int(one) for one in near if one not in reached]
-        reached.update(frontier)
+    for barred in (kept, np.zeros_like(kept)):
+        reached, frontier = {cell}, [cell]
+        while frontier:
+            rows = np.unique(np.concatenate([sums.rows_of(one) for one in frontier]))
+            if not len(rows):
+                break
+            near = np.unique(np.concatenate([sums.cells_of(row) for row in rows]))
+            free = ~hidden & ~barred
+            shown = near[free[near]]
+            exact = rows[~sums.at_most[rows]]
+            if len(exact):  # what is only known to be no more tells less
+                within = np.unique(np.concatenate([sums.cells_of(row) for row in exact]))
+                shown = within[free[within]] if free[within].any() else shown
+            if len(shown):
+                totals = np.concatenate([sums.totals_of(row) for row in rows])
+                return _cheapest(shown, totals, counts, sums, hidden, kept, tight)
+            frontier = [int(one) for one in near if one not in reached and hidden[one]]
+            reached.update(frontier)
     return None
 
 
@@ -783,9 +975,14 @@ class _View:
     most: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
-    component: np.ndarray
     whole: bool
     beyond: float  # ten times what any count can be that is held back by what is published
+
+    @cached_property
+    def component(self) -> np.ndarray:
+        """Numbers of the sets of cells that share sums."""
+        shared = csr_array(abs(self.weights).T @ abs(self.weights))
+        return connected_components(shared, directed=False)[1]
 
     def part(self, number: int) -> tuple[np.ndarray, _View]:
         """One set of cells that share sums, with their places in this view."""
@@ -798,42 +995,50 @@ class _View:
             self.most[rows],
             self.lower[places],
             self.upper[places],
-            np.zeros(len(places), dtype=int),
             self.whole,
             self.beyond,
         )
+
+    def without(
+        self, shown: np.ndarray, counts: np.ndarray, knowledge: tuple[np.ndarray, np.ndarray]
+    ) -> _View:
+        """The view of a reader who is shown some of the cells too."""
+        gone = np.isin(self.cells, shown)
+        most = self.most - self.weights[:, np.flatnonzero(gone)] @ counts[self.cells[gone]]
+        weights = csr_array(self.weights[:, np.flatnonzero(~gone)])
+        rows = np.flatnonzero(np.diff(weights.indptr))
+        cells, weights, most = self.cells[~gone], csr_array(weights[rows]), most[rows]
+        lower, upper = (limit[cells] for limit in knowledge)
+        lower, upper = _limits(weights, most, lower, upper, whole=self.whole)
+        return _View(cells, weights, most, lower, upper, self.whole, self.beyond)
 
 
 def _view(
     counts: np.ndarray,
     sums: _Sums,
     hidden: np.ndarray,
-    small: np.ndarray,
-    held: np.ndarray,
-    ceiling: float,
+    knowledge: tuple[np.ndarray, np.ndarray],
     *,
     whole: bool,
 ) -> _View:
+    """What a reader sees who knows limits of the hidden cells besides the sums."""
     cells = np.flatnonzero(hidden)
     left = sums.constants - sums.weights @ np.where(hidden, 0.0, counts)
     within = csr_array(sums.weights[:, cells])
     shown = np.diff(within.indptr) == 0
-    wrong = shown & np.where(sums.at_most, left < -_SLACK, np.abs(left) > _SLACK)
+    wrong = shown & (np.where(sums.at_most, -left, np.abs(left)) > sums.slack + _SLACK)
     if wrong.any():
         names = ", ".join(sums.cells[sums.cells_of(int(np.flatnonzero(wrong)[0]))])
         raise DataError(f"the published counts contradict one another in the sum of: {names}")
     equal = ~sums.at_most
     weights = csr_array(vstack([within, -within[equal]]))
-    most = np.concatenate([left, -left[equal]])
+    most = np.concatenate([left + sums.slack, (sums.slack - left)[equal]])
     empty = np.diff(weights.indptr) == 0
     weights, most = csr_array(weights[~empty]), most[~empty]
-    upper = np.where(small[cells], ceiling, np.inf)
-    lower = np.where(held[cells], ceiling + 1, 0.0)
+    lower, upper = (limit[cells] for limit in knowledge)
     lower, upper = _limits(weights, most, lower, upper, whole=whole)
-    shared = csr_array(abs(weights).T @ abs(weights))
-    component = connected_components(shared, directed=False)[1]
     beyond = 10 * (np.abs(most).sum() + upper[np.isfinite(upper)].sum()) + 1000
-    return _View(cells, weights, most, lower, upper, component, whole, beyond)
+    return _View(cells, weights, most, lower, upper, whole, beyond)
 
 
 def _limits(

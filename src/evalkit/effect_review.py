@@ -10,6 +10,7 @@ from evalkit.disclosure import primary_reasons
 from evalkit.facts import PERSON_UNITS
 from evalkit.process import period_days
 from evalkit.published_indicators import indicator_values, passed_over
+from evalkit.small_counts import is_small
 
 __all__ = ["STANDINGS", "area_changes", "indicator_changes", "programme_start"]
 
@@ -228,7 +229,7 @@ def dated_values(
     values = values.reset_index(drop=True)
     few = primary_reasons(values["numerator"], values["denominator"], threshold=smallest_count)
     counted = values["numerator"].notna() & values["denominator"].notna()
-    persons = values["unit"].isin(PERSON_UNITS) & (values["value"] < smallest_count)
+    persons = values["unit"].isin(PERSON_UNITS) & is_small(values["value"], smallest_count)
     hidden = values["withheld"].notna() | (counted & few.notna()) | persons
     return values.assign(is_hidden=hidden.astype(bool), **period_days(values["period"]))
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.norwegian import date_text
+from evalkit.small_counts import is_small
 from evalkit.vocabulary import (
     EVENT_KINDS,
     GRANT_KINDS,
@@ -52,12 +53,12 @@ COLUMNS = [
     "table",
     "row",
 ]
-COUNTING_TABLES = ("participants", "survey_results", "observations")
 PERSON_UNITS = ("persons", "children", "families")
 SMALL_REASONS = ("too_few", "base_too_small")
 MEASURED_UNITS = (  # units of a scale; other numbers count things, and small ones are words in prose
     *("percent", "percentage_points", "nok", "nok_per_inhabitant", "km2", "score", "positions"),
 )
+PUBLISHED_COUNTS = "study.published_counts"  # the fact that says how published counts are shown
 UNIT_ENDINGS = ("_nok", "_count", "_percent")
 
 
@@ -226,18 +227,9 @@ def conflicts(every: pd.DataFrame) -> pd.DataFrame:
 
 
 def small_counts(every: pd.DataFrame, smallest_count: int) -> pd.Series:
-    """Whether each claim counts so few participants or answers that it is not to be shown.
-
-    Claims about a row of the tables that count participants or answers are hidden with it,
-    wherever they stand.
-    """
-    counted = every.loc[every["table"].isin(COUNTING_TABLES), "subject"]
+    """Whether each claim counts so few persons that it is not to be shown, wherever it stands."""
     number = pd.to_numeric(every["value"], errors="coerce")
-    return (
-        every["subject"].isin(counted)
-        & every["unit"].isin(PERSON_UNITS)
-        & number.between(0, smallest_count, inclusive="neither")
-    )
+    return every["unit"].isin(PERSON_UNITS) & is_small(number, smallest_count)
 
 
 def hidden_texts(every: pd.DataFrame, smallest_count: int) -> pd.Series:
@@ -247,12 +239,13 @@ def hidden_texts(every: pd.DataFrame, smallest_count: int) -> pd.Series:
     ----------
     every
         Claims, with ``withheld`` where it has been found what they give away (as from
-        ``withheld_claims``); small counts of participants and answers are hidden anyway.
+        ``withheld_claims``); where that is not known, small counts of persons are hidden.
     smallest_count
         Smallest count that may be shown.
     """
-    few = small_counts(every, smallest_count)
-    withheld = every.get("withheld", pd.Series(None, index=every.index, dtype=object))
+    known = "withheld" in every
+    few = pd.Series(False, index=every.index) if known else small_counts(every, smallest_count)
+    withheld = every["withheld"] if known else pd.Series(None, index=every.index, dtype=object)
     number = pd.to_numeric(every["value"], errors="coerce")
     counts = every["unit"].isin([*PERSON_UNITS, "count"]) & (number < smallest_count)
     told_small = few | (withheld.isin(SMALL_REASONS) & counts)
@@ -273,7 +266,11 @@ def shown_claims(every: pd.DataFrame, smallest_count: int) -> pd.DataFrame:
 
 
 def fact_entries(
-    every: pd.DataFrame, sources: pd.DataFrame, *, smallest_count: int = 5
+    every: pd.DataFrame,
+    sources: pd.DataFrame,
+    *,
+    smallest_count: int = 5,
+    published_counts: str = "",
 ) -> dict[str, dict[str, object]]:
     """What the book's fact spans are filled with.
 
@@ -286,12 +283,15 @@ def fact_entries(
     smallest_count
         Smaller counts of participants and answers are left out, as is what is withheld; a text
         says that they are.
+    published_counts
+        Why the study shows counts that others have published as published, where it does.
 
     Returns
     -------
     dict
         For each key: ``value`` and ``decimals`` of a number, with ``counted`` (True) where it
         counts things rather than measures them; ``text`` of a date or text; ``title`` (source and place, for the reader) and ``source`` (key).
+        ``study.published_counts`` is the study's own decision, in words.
     """
     short = sources.set_index("key")["short"].to_dict()
     used = every.assign(hidden=hidden_texts(every, smallest_count))
@@ -314,4 +314,9 @@ def fact_entries(
             if claim.unit not in MEASURED_UNITS:
                 entry["counted"] = True
         entries[claim.key] = {**entry, "title": title, "source": claim.source}
+    if published_counts:
+        entries[PUBLISHED_COUNTS] = {
+            "text": published_counts,
+            "title": "Avgjort i studiens oppsett",
+        }
     return entries

@@ -138,7 +138,7 @@ class LargeObservations:
             )
             database.execute(
                 f"INSERT INTO chosen {FEW_OTHERS}",
-                {"codes": list(municipality_codes), "few": smallest_count},
+                {"codes": list(municipality_codes), "few": int(smallest_count)},
             )
             counties = tables["areas"].dropna(subset="county_code") if "areas" in tables else ()
             if len(counties):
@@ -146,7 +146,7 @@ class LargeObservations:
                     f"INSERT INTO chosen {BY_COUNTY}",
                     {
                         "codes": list(municipality_codes),
-                        "few": smallest_count,
+                        "few": int(smallest_count),
                         "areas": counties["area"].tolist(),
                         "county_codes": counties["county_code"].tolist(),
                     },

@@ -15,6 +15,7 @@ from evalkit.contracts import ObservationsTable, columns_of, numeric_columns, sh
 from evalkit.errors import DataError
 from evalkit.files import TEMPORARY_ENDING, flush, naming
 from evalkit.observation_store import MEMORY_LIMIT, observation_database, quoted, summaries
+from evalkit.small_counts import least_small
 from evalkit.units import GROUPED, PLAIN, UNIT_RANGES, number_breaches, unit_of
 
 __all__ = [
@@ -484,10 +485,15 @@ def _reason(smallest_count: int | None) -> str:
     """SQL for why a count may not be shown in itself."""
     if smallest_count is None:
         return "CAST(NULL AS VARCHAR)"
+    few, least = int(smallest_count), least_small(smallest_count)
+
+    def small(number: str) -> str:
+        return f"{number} < {few} AND {number} >= {least}"
+
     return f"""
-        CASE WHEN base < {smallest_count} THEN 'base_too_small'
-            WHEN count < {smallest_count} THEN 'too_few'
-            WHEN count <= base AND base - count < {smallest_count} THEN 'too_few' END
+        CASE WHEN {small("base")} THEN 'base_too_small'
+            WHEN {small("count")} THEN 'too_few'
+            WHEN count <= base AND {small("(base - count)")} THEN 'protected' END
     """
 
 

@@ -24,6 +24,7 @@ from evalkit.groups import numbered, require_once
 from evalkit.process import last_days
 from evalkit.protected_surveys import EVERY, survey_waves
 from evalkit.reasons import withhold
+from evalkit.small_counts import is_small
 from evalkit.survey import (
     AGREES_FROM,
     cliffs_delta,
@@ -439,8 +440,9 @@ def protected_changes(
     Returns
     -------
     DataFrame
-        The same rows; value and limits missing where hidden, with the ``reason``: ``too_few``,
-        or ``can_be_derived`` where a share of the same wave is hidden.
+        The same rows; value and limits missing where hidden, with the ``reason``:
+        ``base_too_small`` where those counted are few, ``protected`` where some count behind the
+        change is, or ``can_be_derived`` where a share of the same wave is hidden.
     """
     shares = protected_shares(protected.loc[protected["service"] == TOTAL])
     shares = shares.set_index(EVERY)[["count", "base"]].astype(float)
@@ -452,10 +454,13 @@ def protected_changes(
         rest = every - own
         few |= _is_small(own, threshold) | (rest["base"].gt(0) & _is_small(rest, threshold))
         beside |= every.isna().any(axis=1)
-    few |= (pairs_behind(changes) < threshold).any(axis=1)
+    few |= is_small(pairs_behind(changes), threshold).any(axis=1)
     hidden = ("value", "lower", "upper", "before_count", "after_count", "count")
     hidden += ("before_only_count", "after_only_count")
-    held = withhold(changes, few, "too_few", columns=hidden)
+    bases = pd.concat([own["base"] for own in counts_behind(changes)], axis=1)
+    few_counted = is_small(bases, threshold).any(axis=1)
+    held = withhold(changes, few_counted, "base_too_small", columns=hidden)
+    held = withhold(held, few, "protected", columns=hidden)
     return withhold(held, beside, "can_be_derived", columns=hidden)
 
 
@@ -514,7 +519,8 @@ def pairs_behind(changes: pd.DataFrame) -> pd.DataFrame:
 
 def _is_small(counts: pd.DataFrame, threshold: int) -> pd.Series:
     """Whether the count or its complement is under the threshold."""
-    return (counts["count"] < threshold) | (counts["base"] - counts["count"] < threshold)
+    rest = counts["base"] - counts["count"]
+    return is_small(counts["count"], threshold) | is_small(rest, threshold)
 
 
 def protected_values(

@@ -275,7 +275,10 @@ def _write_store(files: StudyFiles, now: _Current, read: Study) -> None:
     with written_whole(files.store / "own.parquet") as file:
         own.assign(row=own.index + 2).to_parquet(file, index=False)
     few = read.settings.smallest_count
-    asked = {"indicators": now.raw.get("indicators.csv"), "smallest_count": few}
+    asked = {
+        "indicators": now.raw.get("indicators.csv"),
+        "smallest_count": [int(few), few.nought_is_small],
+    }
     made = {name: now.made.get(files.store / f"{name}.parquet") for name in ("values", "areas")}
     if now.kept.get("series") == {**asked, **made}:
         return
@@ -463,12 +466,18 @@ def _write(
 
     from evalkit.book import install_extension
     from evalkit.facts import claims, fact_entries
+    from evalkit.person_counts import without_withheld
     from evalkit.protected_claims import withheld_claims
     from evalkit.study_status import study_contents
 
     settings = read.settings
     every = withheld_claims(
-        claims(read.tables), read.tables, smallest_count=settings.smallest_count, hidden=hidden
+        claims(read.tables),
+        read.tables,
+        smallest_count=settings.smallest_count,
+        hidden=hidden,
+        published=settings.published_tables,
+        decided=settings.counts_decided,
     )
     about = pd.DataFrame(
         [
@@ -476,7 +485,9 @@ def _write(
                 "study": settings.study,
                 "title": settings.title,
                 "language": settings.language,
-                "smallest_count": settings.smallest_count,
+                "smallest_count": int(settings.smallest_count),
+                "nought_is_small": settings.smallest_count.nought_is_small,
+                "published_tables": ";".join(settings.published_tables),
                 "synthetic": settings.synthetic,
                 "status_date": settings.status_date,
                 "plan_version": settings.plan_version,
@@ -496,7 +507,13 @@ def _write(
         "study": about,
         "contents": contents,
     }
-    in_files = {n: read.tables[n] for n in read.tables if not (on_disk and n == OBSERVATIONS)}
+    in_files = {
+        name: without_withheld(table, every, name=name)[list(table.columns)]
+        if name in ("events", "organisation")
+        else table
+        for name, table in read.tables.items()
+        if not (on_disk and name == OBSERVATIONS)
+    }
     write_processed(
         {**in_files, **made},
         files.study,
@@ -505,7 +522,12 @@ def _write(
     )
     if files.has_book:
         install_extension(files.book)
-        entries = fact_entries(every, read.sources, smallest_count=settings.smallest_count)
+        entries = fact_entries(
+            every,
+            read.sources,
+            smallest_count=settings.smallest_count,
+            published_counts=settings.published_counts,
+        )
         text = json.dumps(entries, ensure_ascii=False, indent=1, sort_keys=True)
         write_whole(files.book / FACTS, text.encode())
         write_whole(files.book / SOURCES, (read.folder / SOURCES).read_bytes())

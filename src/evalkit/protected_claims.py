@@ -7,7 +7,7 @@ own row beside every count that is hidden.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,13 @@ from evalkit.disclosure import primary_reasons
 from evalkit.errors import DataError
 from evalkit.indicators import yearly_values
 from evalkit.municipality_changes import present_day_values
+from evalkit.person_counts import withheld_persons
 from evalkit.preparation import county_codes, protected_indicators
+from evalkit.reasons import HIDING
+from evalkit.small_counts import is_small, published_rule
 
 __all__ = ["withheld_claims", "withheld_observations"]
 
-HIDING = ("too_few", "base_too_small", "can_be_derived")
 CELL = ["municipality_code", "indicator_id", "year"]
 TABLE = ["indicator_id", "year"]
 SUM = [*TABLE, "county_code"]
@@ -36,6 +38,8 @@ def withheld_claims(
     *,
     smallest_count: int = 5,
     hidden: pd.DataFrame | None = None,
+    published: Collection[str] = (),
+    decided: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """The claims with why some are not to be shown.
 
@@ -50,22 +54,31 @@ def withheld_claims(
         survey, that may be shown.
     hidden
         As from ``hidden_rows`` of these tables, where that is known already.
+    published
+        Tables whose counts of persons others have published and are shown as published.
+    decided
+        Keys of claims of persons that the study shows all the same, with the reason.
 
     Returns
     -------
     DataFrame
-        The same rows with ``withheld``: ``too_few``, ``base_too_small`` or ``can_be_derived``;
-        missing where the claim may be shown. Claims of the same key are withheld alike, whichever
-        table they stand in. Few participants are left to ``small_counts``.
+        The same rows with ``withheld``: ``too_few``, ``base_too_small``, ``can_be_derived`` or
+        ``protected``; missing where the claim may be shown. Claims of the same key are withheld
+        alike, whichever table they stand in.
     """
+    asked = {"smallest_count": smallest_count, "published": published, "decided": decided}
+    persons = withheld_persons(every, tables, **asked)
+    of_results = published_rule(smallest_count, published="survey_results" in published)
     parts = [
+        persons.set_axis(every["key"]),
         _observation_keys(
             tables, hidden_rows(tables, smallest_count) if hidden is None else hidden
         ),
-        _result_keys(tables.get("survey_results"), smallest_count),
+        _result_keys(tables.get("survey_results"), of_results),
     ]
-    if "answers" in tables and len(tables["answers"]):
-        parts.append(_survey_keys(tables["surveys"], smallest_count))
+    if "surveys" in tables:
+        of_surveys = published_rule(smallest_count, published="surveys" in published)
+        parts.append(_survey_keys(tables["surveys"], of_surveys))
     reasons = {key: reason for part in parts for key, reason in part.dropna().items()}
     withheld = every["key"].map(reasons).astype(object)
     return every.assign(withheld=withheld.where(withheld.notna(), None))
@@ -77,23 +90,19 @@ def _by_key(subjects: pd.Series, quantity: str, rows: pd.Series, reason: object)
     return given.set_axis(subjects + "." + quantity)
 
 
-def _few(counts: pd.Series, smallest_count: int) -> pd.Series:
-    return counts.between(0, smallest_count, inclusive="neither")
-
-
 def _result_keys(results: pd.DataFrame | None, smallest_count: int) -> pd.Series:
     """Published results of surveys: a share beside its base tells the count."""
     if results is None or results.empty:
         return pd.Series(dtype=object)
-    reason = withheld_results(results, smallest_count=smallest_count)
-    few_asked = reason == "base_too_small"
-    shown_as = reason.mask(few_asked, "too_few")
+    found = withheld_results(results, smallest_count=smallest_count)
+    reason, base = found["reason"], found["base_reason"]
+    shown_as = reason.mask(reason == "base_too_small", "too_few")
     subjects = results["result_id"]
     return pd.concat(
         [
             _by_key(subjects, "count", reason.notna(), shown_as),
             _by_key(subjects, "share", reason.notna(), shown_as),
-            _by_key(subjects, "base", few_asked, "base_too_small"),
+            _by_key(subjects, "base", base.notna(), base),
         ]
     )
 
@@ -101,8 +110,8 @@ def _result_keys(results: pd.DataFrame | None, smallest_count: int) -> pd.Series
 def _survey_keys(surveys: pd.DataFrame, smallest_count: int) -> pd.Series:
     """How many were asked and answered, and the rate that tells the one beside the other."""
     told = (surveys["response_rate_percent"] * surveys["invited_count"] / 100).round()
-    few_asked = _few(surveys["invited_count"], smallest_count)
-    few = _few(surveys["answered_count"].fillna(told), smallest_count) | few_asked
+    few_asked = is_small(surveys["invited_count"], smallest_count)
+    few = is_small(surveys["answered_count"].fillna(told), smallest_count) | few_asked
     subjects = surveys["survey_id"]
     return pd.concat(
         [
@@ -177,8 +186,8 @@ def withheld_observations(
     rows = _counted(observations, indicators)
     counted = rows[COUNTS].notna().all(axis=1)
     alone = rows["numerator"].notna() & ~counted
-    small_base = rows["denominator"] < smallest_count
-    few = rows["numerator"] < smallest_count
+    small_base = is_small(rows["denominator"], smallest_count)
+    few = is_small(rows["numerator"], smallest_count)
     reason = primary_reasons(
         rows["numerator"], rows["denominator"].where(counted), threshold=smallest_count
     )
@@ -331,8 +340,8 @@ def _hidden_parts(
 
 def _hidden_whole(cells: pd.DataFrame, smallest_count: int) -> pd.DataFrame:
     """Years of an indicator that counts more events than persons: hidden whole where one is few."""
-    few = cells["numerator"].lt(smallest_count)
-    small_base = cells["denominator"].lt(smallest_count)
+    few = is_small(cells["numerator"], smallest_count)
+    small_base = is_small(cells["denominator"], smallest_count)
     by = [cells[name] for name in TABLE]
     hidden = (few | small_base).groupby(by).transform("any")
     hides_base = small_base.groupby(by).transform("any")

@@ -14,7 +14,8 @@ import pandas as pd
 from evalkit.disclosure import TOTAL, CountTable, Relation, hidden_series, protect
 from evalkit.errors import DataError
 from evalkit.groups import in_blocks
-from evalkit.reasons import withhold
+from evalkit.reasons import HIDING, withhold
+from evalkit.small_counts import is_small
 from evalkit.survey import response_rate
 from evalkit.uncertainty import STANDARD_LEVELS
 from evalkit.vocabulary import NO_SERVICE
@@ -179,11 +180,12 @@ def _protected(
     table, (invited, answered) = published_counts(every), response_counts(counted)
     hidden_answers = _hidden_answers(every, table.names(), threshold)
     cells = counted.drop_duplicates(RESPONDENTS)
-    small = cells["base"] < threshold
-    primary = dict.fromkeys(answered.names()[cells["count"] < threshold], "too_few")
+    small = is_small(cells["base"], threshold)
+    primary = dict.fromkeys(answered.names()[is_small(cells["count"], threshold)], "too_few")
     primary |= dict.fromkeys([*answered.names()[small], *invited.names()[small]], "base_too_small")
     _check_respondents(every, cells)
-    decided = protect([table], threshold=threshold, primary=hidden_answers)
+    whole = table.names()[every["service"] == TOTAL]  # a municipality is hidden after its services
+    decided = protect([table], threshold=threshold, primary=hidden_answers, kept=whole)
     reason = decided.set_index("cell")["reason"].reindex(table.names()).to_numpy()
     hidden = pd.notna(reason)
     shown = every.assign(count=every["count"].astype(float).mask(hidden), reason=reason)
@@ -240,10 +242,10 @@ def _hidden_answers(every: pd.DataFrame, names: pd.Series, threshold: int) -> di
     weak = hidden_series(bases.loc[weak], series=series, threshold=threshold)
     weak = pd.MultiIndex.from_frame(bases.loc[weak.index[weak], [*EVERY, "service"]])
     mostly_weak = pd.MultiIndex.from_frame(every[[*EVERY, "service"]]).isin(weak)
-    few_others = every["answer_class"].ne(TOTAL) & (base - every["count"] < threshold)
+    few_others = every["answer_class"].ne(TOTAL) & is_small(base - every["count"], threshold)
     primary = dict.fromkeys(names[mostly_weak | few_others], "can_be_derived")
-    primary |= dict.fromkeys(names[every["count"] < threshold], "too_few")
-    return primary | dict.fromkeys(names[base < threshold], "base_too_small")
+    primary |= dict.fromkeys(names[is_small(every["count"], threshold)], "too_few")
+    return primary | dict.fromkeys(names[is_small(base, threshold)], "base_too_small")
 
 
 def _hidden_respondents(
@@ -265,9 +267,14 @@ def _hidden_respondents(
     beside = groups.isin(hides.index[hides]) & (cells["service"] != TOTAL).to_numpy()
     primary = dict.fromkeys(answered.names()[beside], "can_be_derived") | primary
     known = no_fewer_than_answers(tables, shown)
+    of_all = (cells["service"] == TOTAL).to_numpy()
     while True:
         decided = protect(
-            [invited, answered], threshold=threshold, primary=primary, relations=known
+            [invited, answered],
+            threshold=threshold,
+            primary=primary,
+            relations=known,
+            kept=[*invited.names()[of_all], *answered.names()[of_all]],
         )
         reasons = decided.set_index("cell")["reason"]
         hidden = reasons.reindex(invited.names()).notna().set_axis(cells.index)
@@ -282,7 +289,7 @@ def _hidden_rates(rates: pd.DataFrame, hidden: pd.DataFrame) -> pd.DataFrame:
     """Response rates without the numbers that are hidden, all levels of a row alike."""
     keyed = rates[RESPONDENTS].merge(hidden, on=RESPONDENTS, how="left", validate="many_to_one")
     told = ("value", "lower", "upper", "nonresponse_count", "nonresponse_share")
-    for reason in ("base_too_small", "too_few", "can_be_derived"):
+    for reason in HIDING:
         for column, number in (("answered", "count"), ("invited", "base")):
             rows = (keyed[column] == reason).set_axis(rates.index)
             rates = withhold(rates, rows, reason, columns=(number, *told))

@@ -41,6 +41,8 @@ from evalkit.protected_surveys import (
     respondents_by_service,
     response_counts,
 )
+from evalkit.reasons import HIDING
+from evalkit.small_counts import is_small, least_small
 from evalkit.survey import share_change
 
 __all__ = [
@@ -54,7 +56,6 @@ __all__ = [
 
 Waves = tuple[int, int]
 STAFF = "staff_survey"
-HIDING = ("too_few", "base_too_small", "can_be_derived")
 YEARLY = ["indicator_id", "year"]
 ASKED = ["municipality_code", "item"]
 
@@ -470,7 +471,7 @@ def _telling(values: pd.DataFrame, sums: pd.DataFrame, threshold: int) -> pd.Ser
     """
     count, base = values["numerator"], values["denominator"]
     hidden = count.isna() & values["reason"].notna()
-    own = hidden | count.lt(threshold) | (base - count).lt(threshold)
+    own = hidden | is_small(count, threshold) | is_small(base - count, threshold)
     year = values.groupby(YEARLY, sort=False).ngroup()
     of_year = values.loc[~year.duplicated(), YEARLY].reset_index(drop=True)
     summed = pd.MultiIndex.from_frame(of_year).isin(pd.MultiIndex.from_frame(sums[YEARLY]))
@@ -497,7 +498,8 @@ def _indicator_tables(
         every = pd.concat([every, sums.loc[told, every.columns]])
     parents = county_of(values["municipality_code"])
     touched = every["count"].isna().groupby([every[key] for key in YEARLY]).transform("any")
-    small = every["count"].lt(threshold) | (every["base"] - every["count"]).lt(threshold)
+    small = is_small(every["count"], threshold)
+    small |= is_small(every["base"] - every["count"], threshold)
     for (indicator, year), rows in every.loc[touched | small].groupby(YEARLY, sort=True):
         yield _shares_of(rows, "answer", of=f"{indicator} {year}", parents=parents)
 
@@ -529,14 +531,14 @@ def _shares_of(
 def _shown_small(tables: list[CountTable], threshold: int) -> pd.DataFrame:
     """Counts under the threshold that are shown, as rows of an audit that failed."""
     counts = pd.concat([table.counts() for table in tables]) if tables else pd.Series(dtype=float)
-    small = counts.loc[counts < threshold].groupby(level=0).min()
+    small = counts.loc[is_small(counts, threshold)].groupby(level=0).min()
     return pd.DataFrame(
         {
             "cell": small.index,
             "lower": small.to_numpy(),
             "upper": small.to_numpy(),
             "width": 0.0,
-            "needed_width": float(threshold - 1),
+            "needed_width": float(threshold - 1 - least_small(threshold)),
             "safe": False,
         }
     )

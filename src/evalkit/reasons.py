@@ -17,6 +17,7 @@ import pandas as pd
 
 __all__ = [
     "EXPLANATIONS",
+    "HIDING",
     "REASONS",
     "RESULT_COLUMNS",
     "Reason",
@@ -30,6 +31,7 @@ Reason = Literal[
     "too_few",
     "base_too_small",
     "can_be_derived",
+    "protected",
     "not_comparable",
     "not_asked",
     "missing",
@@ -41,10 +43,14 @@ Reason = Literal[
 
 REASONS: frozenset[str] = frozenset(get_args(Reason))
 
+# Reasons of what is hidden to protect persons, the one that is told first of a row's parts first.
+HIDING: tuple[str, ...] = ("base_too_small", "too_few", "protected", "can_be_derived")
+
 EXPLANATIONS: dict[str, str] = {
     "too_few": "fewer persons or events than may be shown, or than the method needs",
     "base_too_small": "too small a base: too few answers, or too small a population",
     "can_be_derived": "safe in itself, but would give away a value that is hidden",
+    "protected": "hidden to protect persons, without saying whether it or what it would tell is small",
     "not_comparable": "the question, its scale or its population differs in what is compared",
     "not_asked": "not asked there, or not in that wave",
     "missing": "asked for, but no usable answer or number came in",

@@ -11,6 +11,7 @@ from evalkit.disclosure import primary_reasons
 from evalkit.errors import DataError
 from evalkit.indicators import yearly_values
 from evalkit.observation_store import QUANTILES, municipality_series
+from evalkit.small_counts import is_small, smallest_count_of
 from evalkit.store import observations_folder, read_processed
 
 __all__ = ["read_series"]
@@ -90,7 +91,7 @@ def _series_in_memory(
     values = _without_small_counts(
         yearly_values(observations.dropna(subset="period")),
         indicators,
-        int(settings["smallest_count"].item()),
+        smallest_count_of(settings),
     )
     codes = values["municipality_code"]
     own = values.loc[codes == municipality_code]
@@ -126,7 +127,7 @@ def _without_small_counts(
     told = (values["numerator"] / share.where(share > 0)).round()
     base = values["denominator"].fillna(told)
     # where more events than persons are counted, no complement can be few
-    possible = base.where((count <= base) | (base < smallest_count))
+    possible = base.where((count <= base) | is_small(base, smallest_count))
     reason = primary_reasons(count, possible, threshold=smallest_count)
     hidden = reason.notna()
     return values.assign(

@@ -8,11 +8,16 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from evalkit.errors import ConfigError
+from evalkit.small_counts import SmallestCount
 
 __all__ = ["MEMORY_MB", "TIMEOUT_SECONDS", "Part", "StudySettings", "read_settings"]
 
 TIMEOUT_SECONDS = 600  # for one notebook
+SMALLEST_COUNT = SmallestCount(5)
 MEMORY_MB = 4000  # for one notebook, beyond what its libraries take
+WORDS = 4  # a reason has at least so many
+# Tables whose counts of persons may be others', shown as published.
+PUBLISHED_TABLES = ("events", "facts", "organisation", "participants", "survey_results", "surveys")
 REPORTS = ("plan", "status", "final", "effect")
 
 
@@ -28,7 +33,11 @@ class Part:
 class StudySettings:
     """What a study is about and how its report is made.
 
-    ``smallest_count`` is the smallest number of persons shown; ``period`` the first and last
+    ``smallest_count`` is the smallest number of persons shown, with whether nought may be
+    (``nought_is_small`` in the file); ``published_tables`` the tables whose counts others have
+    published and which are shown as published, ``published_counts`` the reason for it (``tables`` and
+    ``reason`` of ``[published_counts]`` in the file), and ``counts_decided`` what else
+    it decides of counts, each with its reason; ``period`` the first and last
     year; ``timeout_seconds`` and ``memory_mb`` are the limits of one notebook; ``status_date`` the day a status report tells of; ``tables_from`` the study whose tables
     and sources it reads, where it is another report on the same ones; ``plan_version`` the plan in
     the tables that is judged, where it is not the study's own;
@@ -43,7 +52,10 @@ class StudySettings:
     clients: tuple[str, ...]
     language: str = "nb"
     report: str = "final"
-    smallest_count: int = 5
+    smallest_count: SmallestCount = SMALLEST_COUNT
+    published_tables: tuple[str, ...] = ()
+    published_counts: str = ""
+    counts_decided: dict[str, str] = field(default_factory=dict)
     synthetic: bool = False
     timeout_seconds: int = TIMEOUT_SECONDS
     memory_mb: int = MEMORY_MB
@@ -69,6 +81,9 @@ TYPES = {
     "tables_from": str,
     "plan_version": str,
     "smallest_count": int,
+    "nought_is_small": bool,
+    "published_counts": dict,
+    "counts_decided": dict,
     "synthetic": bool,
     "timeout_seconds": int,
     "memory_mb": int,
@@ -132,14 +147,39 @@ def read_settings(study_dir: Path) -> StudySettings:
     period = tuple(given.pop("period"))
     clients = tuple(given.pop("clients"))
     notebooks = tuple(given.pop("notebooks", ()))
+    smallest_count = SmallestCount(
+        given.pop("smallest_count", 5), nought_is_small=given.pop("nought_is_small", True)
+    )
+    published = given.pop("published_counts", {"tables": (), "reason": ""})
     return StudySettings(
+        published_tables=tuple(published["tables"]),
+        published_counts=published["reason"],
         study=study_dir.name,
+        smallest_count=smallest_count,
         parts=parts,
         period=period,
         clients=clients,
         notebooks=notebooks,
         **given,
     )
+
+
+def _published_problems(published: dict | None) -> list[str]:
+    if published is None:
+        return []
+    if set(published) != {"tables", "reason"} or not isinstance(published["tables"], list):
+        return ["published_counts holds something else than tables, a list, and reason"]
+    problems = [
+        f"published_counts names the table {name!r}; expected one of {', '.join(PUBLISHED_TABLES)}"
+        for name in published["tables"]
+        if name not in PUBLISHED_TABLES
+    ]
+    if not isinstance(published["reason"], str) or len(published["reason"].split()) < WORDS:
+        problems.append(
+            f"published_counts has a reason of fewer than {WORDS} words; expected a sentence that the "
+            "report prints: why counts that others have published are shown as published"
+        )
+    return problems
 
 
 def _contents(given: dict) -> list[str]:
@@ -155,6 +195,12 @@ def _contents(given: dict) -> list[str]:
         )
     if given.get("smallest_count", 5) < 1:
         problems.append("smallest_count is below 1; expected the smallest number of persons shown")
+    problems += _published_problems(given.get("published_counts"))
+    problems += [
+        f"counts_decided has {name!r} without a reason; expected a sentence that says why"
+        for name, reason in given.get("counts_decided", {}).items()
+        if not isinstance(reason, str) or len(reason.split()) < WORDS
+    ]
     problems += [
         f"{name} is {given[name]}; expected {unit} for each notebook, more than 0"
         for name, unit in (("timeout_seconds", "seconds"), ("memory_mb", "megabytes"))

@@ -492,6 +492,7 @@ WITHHELD = {
     "too_few": "for få til å vises",
     "base_too_small": "for lite grunnlag",
     "can_be_derived": "skjult for å verne et annet tall",
+    "protected": "skjermet",
     "not_comparable": "kan ikke sammenlignes",
     "not_asked": "ikke stilt",
     "missing": "mangler",
@@ -500,3 +501,34 @@ WITHHELD = {
     "too_few_clusters": "for få kommuner",
     "design_cannot_answer": "opplegget kan ikke svare",
 }
+
+# Numbers in words, as texts write them.
+NUMBER_WORDS = {
+    word: number
+    for number, words in enumerate(
+        (
+            "ingen en én ett to tre fire fem seks sju åtte ni ti elleve tolv tretten fjorten femten "
+            "seksten sytten atten nitten tjue"
+        )
+        .replace("en én ett", "en/én/ett")
+        .replace("sju", "sju/syv")
+        .split()
+    )
+    for word in words.split("/")
+}
+
+# First names that many in Norway bear, by which a person's name in a text is known.
+_FIRST_NAMES = (
+    "Anne Anna Inger Kari Marit Ingrid Liv Eva Berit Astrid Bjørg Hilde Solveig Marianne Randi Ida "
+    "Nina Maria Elisabeth Kristin Bente Heidi Silje Hanne Linda Tone Tonje Gerd Elin Anita Wenche "
+    "Ragnhild Camilla Ellen Karin Hege Mona Marie Aud Monica Julie Kristine Turid Laila Reidun "
+    "Stine Helene Åse Jorunn Sissel Mari Line Lene Mette Grethe Trine Unni Malin Grete Thea Gunn "
+    "Emma Nora Sara Sofie Ingunn Siri Gro Vigdis Eli Irene Ruth Lise Kirsten Tove Synnøve Rita "
+    "Jan Per Bjørn Ole Lars Kjell Knut Arne Svein Thomas Hans Geir Tor Morten Terje Odd Erik Martin "
+    "Andreas John Anders Rune Trond Tore Daniel Jon Kristian Marius Tom Stian Harald Olav Magnus "
+    "Gunnar Øyvind Rolf Espen Fredrik Leif Henrik Nils Christian Eirik Helge Jonas Einar Steinar "
+    "Håvard Frode Sverre Kåre Øystein Arild Sigurd Alexander Ivar Johan Jørgen Magne Kenneth Frank "
+    "Dag Egil Stein Vidar Roar Tommy Sindre Ola Emil Oskar Jakob Mohammed Mohamed Ali Ahmed Fatima "
+    "Aisha Amina Omar Hassan Yusuf"
+)
+FIRST_NAMES = tuple(_FIRST_NAMES.split())

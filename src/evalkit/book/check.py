@@ -21,6 +21,7 @@ from evalkit.book.source import (
     read_sources,
 )
 from evalkit.errors import BookError
+from evalkit.facts import PUBLISHED_COUNTS
 
 __all__ = ["Survey", "check_book", "survey_book"]
 
@@ -502,6 +503,12 @@ def _check_facts(survey: Survey) -> None:
     elif used:
         survey.breaches.append(Breach("facts.json", None, "is not there; run the notebooks first"))
         return
+    if PUBLISHED_COUNTS in facts and PUBLISHED_COUNTS not in {name for _, name in used}:
+        message = (
+            "study.toml shows published counts as published, and no chapter says so; expected "
+            f'[]{{fact="{PUBLISHED_COUNTS}"}} where the report tells of method or privacy'
+        )
+        survey.breaches.append(Breach("_quarto.yml", None, message))
     page = survey.settings.facts_page
     for line, name in used:
         fact = facts.get(name)

@@ -29,6 +29,7 @@ from evalkit.figures.style import (
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_text, joined_text, qualified_text, quantity_text
 from evalkit.references import source_line
+from evalkit.small_counts import is_small
 from evalkit.tables.layout import present, sentence
 from evalkit.tables.surveys import people_text, response_text
 
@@ -125,9 +126,7 @@ def indicators_figure(
     smallest_count
         Smaller counts of persons, children or families are left out.
     """
-    small = values["unit"].isin(PERSON_UNITS) & values["value"].between(
-        0, smallest_count, "neither"
-    )
+    small = values["unit"].isin(PERSON_UNITS) & is_small(values["value"], smallest_count)
     shown = values.loc[values["value"].notna() & ~small]
     aims = overview.loc[overview["target_value"].notna()]
     if shown.empty and aims.empty:

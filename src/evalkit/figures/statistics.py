@@ -55,20 +55,30 @@ __all__ = [
 ]
 
 ANSWERS = {"disagree": "Uenig (1–2)", "neither": "Verken eller (3)", "agree": "Enig (4–5)"}
+REST = "Ikke enig (1–3), der resten er skjermet"
 FUNNEL_STEPS = 200  # points of a limit, so that it looks as curved as it is
 COLOURS = {"disagree": MIDDLE, "neither": LIGHT, "agree": DARK}
+REST_STYLE = {"color": LIGHT, "hatch": "///", "edgecolor": "white"}
 
 
 def likert_rows(protected: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """One row per group with the count of each answer; all missing where one is hidden."""
+    """One row per group with the count of each answer; all missing where the table hides the share.
+
+    Where those who agree are shown, but not how the others part, ``rest`` is the others together.
+    """
     wide = protected.pivot(index=keys, columns="answer_class", values="count")
     wide = wide.reindex(columns=[*ANSWERS, TOTAL])
-    reasons = protected.assign(
-        rank=protected["reason"].map({"base_too_small": 0, "too_few": 1, "can_be_derived": 2})
-    ).sort_values("rank", kind="stable")
-    first = reasons.groupby(keys, sort=False)["reason"].first()
-    hidden = wide.isna().any(axis=1)
-    return wide.mask(hidden).assign(reason=first.where(hidden)).reset_index()
+    agree = protected.loc[protected["answer_class"] == "agree"].set_index(keys)["reason"]
+    if len(keys) == 1:
+        agree.index = agree.index.set_names(keys[0])
+    hidden = wide[["agree", TOTAL]].isna().any(axis=1)
+    reason = agree.reindex(wide.index).astype(object)
+    reason = reason.where(reason.notna(), "can_be_derived").where(hidden, None)
+    shown = wide.mask(hidden)
+    merged = ~hidden & wide[["disagree", "neither"]].isna().any(axis=1)
+    rest = (shown[TOTAL] - shown["agree"]).where(merged)
+    apart = shown[["disagree", "neither"]].mask(merged)
+    return shown.assign(**apart, rest=rest, reason=reason).reset_index()
 
 
 def draw_likert(axes: Axes, rows: pd.DataFrame, labels: list[str]) -> None:
@@ -88,8 +98,12 @@ def draw_likert(axes: Axes, rows: pd.DataFrame, labels: list[str]) -> None:
             zorder=5,
         )
     shown = placed.loc[placed["total"].notna()]
-    shares = shown[list(ANSWERS)].mul(100).div(shown["total"], axis=0)
-    left = -shares["disagree"] - shares["neither"] / 2
+    shares = (
+        shown[[*ANSWERS, "rest"]].astype(float).mul(100).div(shown["total"], axis=0).fillna(0.0)
+    )
+    left = -shares["rest"] - shares["disagree"] - shares["neither"] / 2
+    axes.barh(shown["place"], shares["rest"], left=left, height=0.72, **REST_STYLE)
+    left = left + shares.pop("rest")
     for name, widths in shares.items():
         axes.barh(
             shown["place"], widths, left=left, height=0.72, color=COLOURS[name], edgecolor="white"
@@ -132,10 +146,13 @@ def likert_told(rows: pd.DataFrame, labels: list[str]) -> str:
         if pd.isna(row.total):
             parts.append(f"{name}: ikke vist, {words.WITHHELD[row.reason]}")
             continue
+        told_of = dict(ANSWERS)
+        if pd.notna(row.rest):
+            told_of = {"rest": REST, "agree": ANSWERS["agree"]}
         shares = [
             f"{text.split(' (')[0].lower()} "
             f"{percent_text(100 * getattr(row, answer) / row.total, decimals=0)}"
-            for answer, text in ANSWERS.items()
+            for answer, text in told_of.items()
         ]
         parts.append(f"{name}: {joined_text(shares)} av {number_text(row.total, decimals=0)} svar")
     return "; ".join(parts) + "."
@@ -152,7 +169,9 @@ def drawn_likert(
             matplotlib.patches.Patch(color=COLOURS[name], label=text)
             for name, text in ANSWERS.items()
         ]
-        figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False)
+        if rows["rest"].notna().any():
+            handles.append(matplotlib.patches.Patch(label=REST, **REST_STYLE))
+        figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), frameon=False)
         svg = finished(figure, synthetic=synthetic)
     return ReportFigure(
         svg,

@@ -13,6 +13,7 @@ from evalkit.markdown import Cell, bold, bullets, grid_table
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_span_text, date_text, number_text, qualified_text, quantity_text
 from evalkit.references import source_line
+from evalkit.small_counts import is_small
 from evalkit.tables.context import listed_texts, of
 from evalkit.tables.layout import (
     Column,
@@ -98,7 +99,7 @@ def participants_table(
     Parameters
     ----------
     participants
-        Rows of ``ParticipantsTable``.
+        Rows of ``ParticipantsTable``, or those of ``without_withheld``.
     municipality
         The municipality.
     measures
@@ -110,15 +111,18 @@ def participants_table(
     names = measures.set_index("measure_id")["name"]
     rows = []
     for row in own.itertuples(index=False):
-        few = row.unit in PERSON_UNITS and 0 < row.count < smallest_count
+        few = row.unit in PERSON_UNITS and is_small(row.count, smallest_count)
+        why = getattr(row, "withheld", None)
+        beside = present(why) and why != "too_few"
+        few = few or (present(why) and not beside)
         shown = qualified_text(quantity_text(row.count, row.unit), row.qualifier)
         rows.append(
             (
                 text_of(names.get(row.measure_id, "")),
                 sentence(text_of(row.group)),
                 date_text(row.period),
-                fewer_than(smallest_count) if few else shown,
-                "" if few else text_of(row.note),
+                words.WITHHELD[why] if beside else fewer_than(smallest_count) if few else shown,
+                "" if few or beside else text_of(row.note),
             )
         )
     return report_table(

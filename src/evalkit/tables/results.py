@@ -10,6 +10,7 @@ from evalkit.facts import PERSON_UNITS
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import date_text, qualified_text, quantity_text
 from evalkit.references import source_line
+from evalkit.small_counts import is_small
 from evalkit.tables.context import of
 from evalkit.tables.layout import Column, present, report_table, sentence, text_of
 from evalkit.tables.surveys import fewer_than
@@ -30,7 +31,7 @@ JUDGEMENT_SYMBOLS = {
 
 def shown_value(value: float, unit: str, qualifier: str | None, smallest_count: int) -> str:
     """A value with its unit, hidden where it counts too few persons."""
-    if unit in PERSON_UNITS and present(value) and 0 < value < smallest_count:
+    if unit in PERSON_UNITS and present(value) and is_small(value, smallest_count):
         return fewer_than(smallest_count)
     return qualified_text(quantity_text(value, unit), qualifier)
 
@@ -114,7 +115,7 @@ def distance_text(row, smallest_count: int) -> str:
     """What is left to the target, or that it is met."""
     if not present(row.remaining_distance):
         return ""
-    if row.unit in PERSON_UNITS and 0 < row.latest_value < smallest_count:
+    if row.unit in PERSON_UNITS and is_small(row.latest_value, smallest_count):
         return ""
     if row.reached:
         return "målet er nådd"

@@ -17,7 +17,7 @@ from evalkit.goals import CLAIM_STRENGTHS, RULE_JUDGEMENTS
 from evalkit.markdown import Markdown, italic
 from evalkit.municipalities import Municipality
 from evalkit.norwegian import interval_text, number_text, percent_text
-from evalkit.publication import HIDING
+from evalkit.reasons import HIDING
 from evalkit.references import source_line
 from evalkit.tables.layout import Column, present, report_table, sentence, text_of
 

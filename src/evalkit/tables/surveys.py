@@ -118,6 +118,12 @@ def people_text(row) -> str:
     """Answers and invitations of a survey."""
     answered = number_text(row.answered_count, decimals=0)
     invited = number_text(row.invited_count, decimals=0)
+    if present(row.withheld):
+        return (
+            f"{words.WITHHELD[row.withheld]} (av\u00a0{invited})"
+            if invited
+            else words.WITHHELD[row.withheld]
+        )
     if answered and invited:
         return f"{answered}\u00a0av\u00a0{invited}"
     if invited:
@@ -176,15 +182,12 @@ def result_name(row) -> str:
 
 def result_texts(row, smallest_count: int) -> tuple[str, str, str]:
     """Value, interval and base of a published result, hidden where persons are too few."""
-    few_answers = present(row.count) and 0 < row.count < smallest_count
-    few_asked = present(row.base_count) and row.base_count < smallest_count
-    if present(row.withheld) and not (few_answers or few_asked):
-        derived = row.withheld == "can_be_derived"
-        why = words.WITHHELD[row.withheld] if derived else f"skjult ({fewer_than(smallest_count)})"
-        return why, "", number_text(row.base_count, decimals=0)
-    if few_answers or few_asked:
-        base = fewer_than(smallest_count) if few_asked else number_text(row.base_count)
-        return f"skjult ({fewer_than(smallest_count)})", "", base
+    base = number_text(row.base_count, decimals=0)
+    if present(row.base_withheld):
+        base = _in_place_of(row.base_withheld, smallest_count)
+    if present(row.withheld):
+        why = _in_place_of(row.withheld, smallest_count)
+        return why if why == words.WITHHELD[row.withheld] else f"skjult ({why})", "", base
     if present(row.share_percent):
         value = percent_text(row.share_percent)
     elif present(row.share):
@@ -196,7 +199,13 @@ def result_texts(row, smallest_count: int) -> tuple[str, str, str]:
     if present(row.text):
         value = f"{value}. {text_of(row.text)}" if value else text_of(row.text)
     interval = interval_text(100 * row.lower_share, 100 * row.upper_share)
-    return value, interval, number_text(row.base_count, decimals=0)
+    return value, interval, base
+
+
+def _in_place_of(reason: str, smallest_count: int) -> str:
+    """What stands in the place of a count: that it is small, where it is, or why it is hidden."""
+    small = reason in ("too_few", "base_too_small")
+    return fewer_than(smallest_count) if small else words.WITHHELD[reason]
 
 
 def comparability_table(pairs: pd.DataFrame, municipality: Municipality) -> ReportTable:
