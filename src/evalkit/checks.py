@@ -242,6 +242,7 @@ def percentage_breaches(tables: Tables) -> Found:
         if name not in tables:
             continue
         table = tables[name].dropna(subset=[percent, count, base])
+        table = table.loc[_noise(table, tables) == 0]  # else no count is as published
         for row in table[table[base] > 0].itertuples():
             told, of, share = getattr(row, percent), getattr(row, base), getattr(row, count)
             half = 0.5 if float(told).is_integer() else 0.05
@@ -261,7 +262,8 @@ def percentage_breaches(tables: Tables) -> Found:
     ]:
         if name in tables:
             table = tables[name]
-            for row in table[table[count] > table[base]].itertuples():
+            room = 2 * _noise(table, tables)  # of both counts
+            for row in table[table[count] > table[base] + room].itertuples():
                 yield (
                     f"{name}.csv",
                     (
@@ -304,6 +306,15 @@ def quotation_breaches(tables: Tables) -> Found:
                 f"expected at most {LONGEST_QUOTATION}: tell the rest in your own words"
             ),
         )
+
+
+def _noise(table: pd.DataFrame, tables: Tables) -> pd.Series:
+    """How far each row's counts may be from the true ones, as its source's publisher says."""
+    noise = tables.get("noise")
+    if noise is None:
+        return pd.Series(0.0, index=table.index)
+    width = table["source"].map(noise.set_index("noisy_source")["width"])
+    return width.fillna(0.0).astype(float)
 
 
 def date_breaches(tables: Tables, settings: StudySettings) -> Found:

@@ -306,6 +306,20 @@ class AreasTable(StudyTable):
     note: str = prose("what a reader must know about the area", needed=False)
 
 
+class NoiseTable(StudyTable):
+    """Sources whose publisher perturbs its counts, so that totals need not be the sums of their parts."""
+
+    noisy_source: str = identifier(
+        "key of the source in sources.bib whose counts are perturbed",
+        unique=True,
+        references="sources",
+    )
+    width: float = pa.Field(
+        gt=0, description="how far a published count may be from the true one, as the source says"
+    )
+    note: str = prose("what a reader must know about it", needed=False)
+
+
 class TargetsTable(StudyTable):
     """Targets of indicators and goals; a goal with a date but no amount has only that."""
 
@@ -795,6 +809,7 @@ CONTRACTS: dict[str, type[StudyTable]] = {
     "observations": ObservationsTable,
     "municipality_changes": MunicipalityChangesTable,
     "areas": AreasTable,
+    "noise": NoiseTable,
     "targets": TargetsTable,
     "surveys": SurveysTable,
     "survey_services": SurveyServicesTable,

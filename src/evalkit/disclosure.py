@@ -100,6 +100,8 @@ class CountTable:
         parent, the value is part of the parent's own: what is not shown holds nothing together.
     complete
         False when totals may hold persons who are in none of the table's parts.
+    exact
+        Dimensions along which the published counts add up although they have noise.
     """
 
     cells: pd.DataFrame
@@ -107,6 +109,7 @@ class CountTable:
     of: str
     parents: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     complete: bool = True
+    exact: Sequence[str] = ()
 
     def names(self) -> pd.Series:
         """Each row's cell: what is counted, and the dimensions that are not totals."""
@@ -140,13 +143,15 @@ class CountTable:
         return counts
 
 
-def relations_of(table: CountTable) -> list[Relation]:
-    """The sums within a table: parts to their parent, and to the total, along each dimension.
+def relations_of(table: CountTable, elsewhere: Collection[Cell] = ()) -> list[Relation]:
+    """The sums of a table: parts to their parent, and to the total, along each dimension.
 
     Parameters
     ----------
     table
         The table.
+    elsewhere
+        Cells of other tables: a total that the table lacks may stand there.
 
     Returns
     -------
@@ -160,6 +165,9 @@ def relations_of(table: CountTable) -> list[Relation]:
     for dimension in table.dimensions:
         others = [name for name in table.dimensions if name != dimension]
         parent = table.parents.get(dimension, {})
+        beside = set(elsewhere)
+        if not parent:  # then only a total of the whole dimension can stand in another table
+            beside = {cell for cell in elsewhere if f" | {dimension}=" not in cell}
         value = table.cells[dimension].astype(str)
         key = (
             list(map(tuple, table.cells[others].astype(str).to_numpy()))
@@ -167,18 +175,34 @@ def relations_of(table: CountTable) -> list[Relation]:
             else [()] * len(value)
         )
         place = {(k, v): name for k, v, name in zip(key, value, names, strict=True)}
-        parts: dict[tuple, list[Cell]] = defaultdict(list)
+        parts: dict[Cell, list[Cell]] = defaultdict(list)
         for k, v, name in zip(key, value, names, strict=True):
+            if v == TOTAL:
+                continue
             up = parent.get(v, TOTAL)
-            while up != TOTAL and (k, up) not in place:
+            total = place.get((k, up)) or _elsewhere(name, dimension, v, up, beside)
+            while total is None and up != TOTAL:
                 up = parent.get(up, TOTAL)
-            if v != TOTAL and (k, up) in place:
-                parts[place[k, up]].append(name)
+                total = place.get((k, up)) or _elsewhere(name, dimension, v, up, beside)
+            if total is not None:
+                parts[total].append(name)
         for total, cells in parts.items():
             weights = dict.fromkeys(cells, 1.0) | {total: -1.0}
-            slack = sum(widths[cell] for cell in weights)
+            noisy = dimension not in table.exact
+            slack = sum(widths.get(cell, 0.0) for cell in weights) if noisy else 0.0
             relations.append(Relation(weights, at_most=not table.complete, slack=slack))
     return relations
+
+
+def _elsewhere(
+    name: Cell, dimension: str, value: str, up: str, elsewhere: Collection[Cell]
+) -> Cell | None:
+    """The cell of a part's total, where another table has it."""
+    if not elsewhere:
+        return None
+    part = f" | {dimension}={value}"
+    total = name.replace(part, "" if up == TOTAL else f" | {dimension}={up}", 1)
+    return total if total in elsewhere else None
 
 
 def primary_reasons(
@@ -442,12 +466,13 @@ def share_table(
     value = rows["value"] if "value" in rows else pd.Series(np.nan, index=rows.index)
     count = rows["count"].astype(float)
     count = count.where(count.notna(), (value * rows["base"]).round())
+    noise = rows["noise"] if "noise" in rows else pd.Series(0.0, index=rows.index)
     blocks = [
-        rows[keys].assign(answer=answer, count=numbers)
-        for answer, numbers in (
-            ("yes", count),
-            ("no", rows["base"] - count),
-            (TOTAL, rows["base"]),
+        rows[keys].assign(answer=answer, count=numbers, noise=width)
+        for answer, numbers, width in (
+            ("yes", count, noise),
+            ("no", rows["base"] - count, 2 * noise),  # of both that it is the difference of
+            (TOTAL, rows["base"], noise),
         )
     ]
     return CountTable(
@@ -456,6 +481,7 @@ def share_table(
         of=of,
         parents=parents or {},
         complete=complete,
+        exact=("answer",),
     )
 
 
@@ -478,7 +504,8 @@ def protect_shares(
     results
         Rows with ``dimensions``, ``count``, ``base``, ``value``, ``lower``, ``upper`` and
         ``reason``; several confidence levels of one cell are hidden alike. Rows that already
-        have a reason and no count are left as they are.
+        have a reason and no count are left as they are. ``noise``, where there is such a column,
+        says how far a published count and base may be from the true ones.
     dimensions
         Columns that part the persons and may have ``TOTAL`` rows.
     of
@@ -624,7 +651,12 @@ def _given_away(table: CountTable, counts: pd.Series) -> pd.Series:
 def _unique_relations(tables: Sequence[CountTable]) -> list[Relation]:
     """Sums within all tables, each once."""
     seen: dict[tuple, Relation] = {}
-    for relation in itertools.chain.from_iterable(relations_of(table) for table in tables):
+    named: dict[str, list[set[Cell]]] = defaultdict(list)
+    for table in tables:
+        named[table.of].append(set(table.names()))
+    together = {of: set().union(*cells) if len(cells) > 1 else set() for of, cells in named.items()}
+    every = (relations_of(table, together[table.of]) for table in tables)
+    for relation in itertools.chain.from_iterable(every):
         key = (relation.at_most, tuple(sorted(relation.weights.items())))
         if key not in seen or relation.slack < seen[key].slack:
             seen[key] = relation

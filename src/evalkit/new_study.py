@@ -336,8 +336,9 @@ report = {quoted(stage)}
 status_date = ""
 # The notebooks behind the book, by name.
 notebooks = [{notebooks}]
-# Smallest number of persons shown.
+# Smallest number of persons shown, and whether nought is too small to show as well.
 smallest_count = 5
+nought_is_small = true
 
 # Municipality codes are text, in quotes.
 [[parts]]

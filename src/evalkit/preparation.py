@@ -54,6 +54,7 @@ __all__ = [
     "indicator_areas",
     "indicator_effect",
     "indicator_effects",
+    "indicator_noise",
     "indicator_profiles",
     "indicator_synthetic_controls",
     "indicator_synthetic_path",
@@ -523,8 +524,33 @@ def _is_small(counts: pd.DataFrame, threshold: int) -> pd.Series:
     return is_small(counts["count"], threshold) | is_small(rest, threshold)
 
 
+def indicator_noise(observations: pd.DataFrame, noise: pd.DataFrame | None) -> dict[str, float]:
+    """How far the published counts of each indicator may be from the true ones.
+
+    Parameters
+    ----------
+    observations
+        Rows of ``ObservationsTable``.
+    noise
+        Rows of ``NoiseTable``, if the study has any.
+
+    Returns
+    -------
+    dict
+        The largest width of an indicator's sources; indicators without noise are left out.
+    """
+    if noise is None or noise.empty or observations.empty:
+        return {}
+    width = observations["source"].map(noise.set_index("noisy_source")["width"])
+    return width.groupby(observations["indicator_id"]).max().dropna().to_dict()
+
+
 def protected_values(
-    values: pd.DataFrame, *, threshold: int = 5, totals: pd.DataFrame | None = None
+    values: pd.DataFrame,
+    *,
+    threshold: int = 5,
+    totals: pd.DataFrame | None = None,
+    noise: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Yearly values of indicators without those that rest on counts too small to show.
 
@@ -539,6 +565,8 @@ def protected_values(
     totals
         As for ``protected_indicators``, where sums over municipalities are shown too; a hidden
         count is then guarded against subtraction.
+    noise
+        As for ``protected_indicators``.
 
     Returns
     -------
@@ -546,11 +574,15 @@ def protected_values(
         As the first of ``protected_indicators``.
     """
     given = pd.DataFrame(columns=[*KEYS, *COUNTS]) if totals is None else totals
-    return protected_indicators(values, totals=given, threshold=threshold)[0]
+    return protected_indicators(values, totals=given, threshold=threshold, noise=noise)[0]
 
 
 def protected_indicators(
-    values: pd.DataFrame, *, totals: pd.DataFrame, threshold: int = 5
+    values: pd.DataFrame,
+    *,
+    totals: pd.DataFrame,
+    threshold: int = 5,
+    noise: Mapping[str, float] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Yearly values of indicators and of the areas that sum them, without what may not be shown.
 
@@ -571,6 +603,8 @@ def protected_indicators(
     threshold
         Smallest count, complement and base that may be shown. Of a series with more than half of
         its years below it, all years are hidden.
+    noise
+        As from ``indicator_noise``: how far the counts of indicators may be from the true ones.
 
     Returns
     -------
@@ -582,7 +616,7 @@ def protected_indicators(
     Raises
     ------
     DataError
-        If the counts of an area are not the sums of its municipalities'.
+        If the counts of an area are not the sums of its municipalities', noise allowed for.
     """
     given = values.get("reason")
     rows = values.assign(reason=given).astype({"reason": object})
@@ -599,7 +633,8 @@ def protected_indicators(
     ).rename(columns={"numerator": "count", "denominator": "base"})
     if cells.empty:
         return rows, sums
-    cells = cells.assign(lower=np.nan, upper=np.nan)
+    widths = cells["indicator_id"].map(noise or {}).fillna(0.0).astype(float)
+    cells = cells.assign(lower=np.nan, upper=np.nan, noise=widths)
     keys = ["municipality_code", "indicator_id"]
     weak = hidden_series(cells, series=keys, threshold=threshold)
     small = primary_reasons(cells["count"], cells["base"], threshold=threshold).notna()

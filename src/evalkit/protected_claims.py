@@ -18,7 +18,7 @@ from evalkit.errors import DataError
 from evalkit.indicators import yearly_values
 from evalkit.municipality_changes import present_day_values
 from evalkit.person_counts import withheld_persons
-from evalkit.preparation import county_codes, protected_indicators
+from evalkit.preparation import county_codes, indicator_noise, protected_indicators
 from evalkit.reasons import HIDING
 from evalkit.small_counts import is_small, published_rule
 
@@ -132,6 +132,7 @@ def hidden_rows(tables: Mapping[str, pd.DataFrame], smallest_count: int) -> pd.D
         indicators=tables["indicators"],
         changes=tables.get("municipality_changes"),
         areas=tables.get("areas"),
+        noise=tables.get("noise"),
         smallest_count=smallest_count,
     )
 
@@ -155,6 +156,7 @@ def withheld_observations(
     indicators: pd.DataFrame,
     changes: pd.DataFrame | None = None,
     areas: pd.DataFrame | None = None,
+    noise: pd.DataFrame | None = None,
     smallest_count: int = 5,
 ) -> pd.DataFrame:
     """Why the counts of some observations may not be shown.
@@ -173,6 +175,8 @@ def withheld_observations(
         Rows of ``MunicipalityChangesTable``, if the study has any.
     areas
         Rows of ``AreasTable``, if the study has any: which areas are counties.
+    noise
+        Rows of ``NoiseTable``, if the study has any.
     smallest_count
         Smallest count, complement and base that may be shown.
 
@@ -199,7 +203,8 @@ def withheld_observations(
     if own.any():
         county = {} if areas is None else areas.set_index("area")["county_code"].dropna().to_dict()
         dated["county_code"] = dated["area"].map(county).astype(object).fillna(ALL)
-        found = _protected(found, dated, own, changes, smallest_count)
+        widths = indicator_noise(observations, noise)
+        found = _protected(found, dated, own, changes, smallest_count, widths)
     found = _groups_hidden(found, rows.loc[counted | alone])
     hidden = found["hides_base"].astype(bool)
     base_reason = np.where(hidden, np.where(small_base, "base_too_small", "can_be_derived"), None)
@@ -231,11 +236,12 @@ def _protected(
     own: pd.Series,
     changes: pd.DataFrame | None,
     smallest_count: int,
+    noise: Mapping[str, float],
 ) -> pd.DataFrame:
     """What is found with what the municipalities' rows and the sums over them must hide too."""
     yearly = yearly_values(dated.loc[own])
     cells = _of_today(yearly, changes)
-    totals = _totals(dated.loc[dated["area"].notna() & dated["group"].isna()], cells)
+    totals = _totals(dated.loc[dated["area"].notna() & dated["group"].isna()], cells, noise)
     possible = cells["numerator"].le(cells["denominator"])
     whole = possible.groupby([cells[name] for name in TABLE]).transform("all")
     guarded = totals.loc[_keys(totals, TABLE).isin(_keys(cells.loc[whole], TABLE))]
@@ -243,6 +249,7 @@ def _protected(
     safe, shown = protected_indicators(
         cells.loc[whole],
         threshold=smallest_count,
+        noise=noise,
         totals=guarded.assign(county_code=guarded["county_code"].replace(ALL, None)),
     )
     safe = pd.concat([safe, _hidden_whole(cells.loc[~whole], smallest_count)])
@@ -351,11 +358,14 @@ def _hidden_whole(cells: pd.DataFrame, smallest_count: int) -> pd.DataFrame:
     return cells.assign(reason=reason, denominator=cells["denominator"].mask(hides_base))
 
 
-def _totals(areas: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """Rows of areas whose count and base are the sums of their municipalities'."""
-    sums = _in_sums(cells).groupby(SUM)[COUNTS].sum()
-    sums = sums.reindex(_keys(areas, SUM)).set_axis(areas.index)
-    return areas.loc[(sums - areas[COUNTS]).abs().lt(SAME).all(axis=1)]
+def _totals(areas: pd.DataFrame, cells: pd.DataFrame, noise: Mapping[str, float]) -> pd.DataFrame:
+    """Rows of areas whose count and base are the sums of their municipalities', noise allowed for."""
+    of_sum = _in_sums(cells).groupby(SUM)
+    at = _keys(areas, SUM)
+    sums = of_sum[COUNTS].sum().reindex(at).set_axis(areas.index)
+    size = of_sum.size().reindex(at).set_axis(areas.index)
+    slack = areas["indicator_id"].map(noise).fillna(0.0).astype(float) * (size + 1) + SAME
+    return areas.loc[(sums - areas[COUNTS]).abs().lt(slack, axis=0).all(axis=1)]
 
 
 def _groups_hidden(found: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from evalkit.preparation import (
     county_codes,
     county_of,
     crosswalk_by_wave,
+    indicator_noise,
     indicator_totals,
     pairs_behind,
     protected_changes,
@@ -87,6 +88,8 @@ class Publication:
     others
         By kind of survey other than the staff survey, what is shown of it: answers, response
         rates, comparisons and changes.
+    noise
+        How far the counts of indicators may be from the true ones, as from ``indicator_noise``.
     """
 
     answers: pd.DataFrame | None = None
@@ -98,6 +101,7 @@ class Publication:
     totals: pd.DataFrame | None = None
     other_values: Mapping[str, int] = field(default_factory=dict)
     others: Mapping[str, Publication] = field(default_factory=dict)
+    noise: Mapping[str, float] = field(default_factory=dict)
 
 
 def survey_publication(
@@ -198,6 +202,7 @@ def study_publication(
     mergers: pd.DataFrame,
     areas: pd.DataFrame,
     threshold: int = THRESHOLD,
+    noise: pd.DataFrame | None = None,
 ) -> Publication:
     """All that a study may show of its surveys, codings and indicators, protected.
 
@@ -215,15 +220,23 @@ def study_publication(
         counties and the area that holds all; empty where there is none.
     threshold
         Smallest count that may be shown.
+    noise
+        Rows of ``NoiseTable``, if the study has any.
     """
     units = coded_units(codings)
     documents = units[["document", "municipality_code"]].drop_duplicates()
     values, totals, others = [], [], Counter()
+    widths: dict[str, float] = {}
     for part in [observations] if isinstance(observations, pd.DataFrame) else observations:
         of_today = present_day_values(yearly_values(part), mergers, splits="refuse")
         existing = of_today.loc[of_today["basis"] != "refused"]  # before a split: no count
+        of_part = indicator_noise(part, noise)
+        widths |= of_part
         shown, sums = protected_indicators(
-            existing, totals=indicator_totals(part, areas=areas), threshold=threshold
+            existing,
+            totals=indicator_totals(part, areas=areas),
+            threshold=threshold,
+            noise=of_part,
         )
         telling = _telling(shown, sums, threshold)
         values.append(shown.loc[telling])
@@ -244,6 +257,7 @@ def study_publication(
         values=pd.concat(values, ignore_index=True),
         totals=pd.concat(totals, ignore_index=True),
         other_values=others,
+        noise=widths,
     )
 
 
@@ -295,7 +309,7 @@ def publication_tables(
     if published.themes is not None:
         tables += _theme_tables(published.themes)
     if published.values is not None and len(published.values):
-        tables += _indicator_tables(published.values, published.totals, threshold)
+        tables += _indicator_tables(published.values, published.totals, threshold, published.noise)
     return tables, relations
 
 
@@ -482,7 +496,10 @@ def _telling(values: pd.DataFrame, sums: pd.DataFrame, threshold: int) -> pd.Ser
 
 
 def _indicator_tables(
-    values: pd.DataFrame, totals: pd.DataFrame | None, threshold: int
+    values: pd.DataFrame,
+    totals: pd.DataFrame | None,
+    threshold: int,
+    noise: Mapping[str, float],
 ) -> Iterator[CountTable]:
     """Counts and bases of an indicator in a year, with the county and the area that holds all."""
     columns = {"numerator": "count", "denominator": "base"}
@@ -501,31 +518,42 @@ def _indicator_tables(
     small = is_small(every["count"], threshold)
     small |= is_small(every["base"] - every["count"], threshold)
     for (indicator, year), rows in every.loc[touched | small].groupby(YEARLY, sort=True):
-        yield _shares_of(rows, "answer", of=f"{indicator} {year}", parents=parents)
+        yield _shares_of(
+            rows,
+            "answer",
+            of=f"{indicator} {year}",
+            parents=parents,
+            noise=noise.get(indicator, 0.0),
+        )
 
 
 def _shares_of(
-    rows: pd.DataFrame, name: str, *, of: str, parents: Mapping[str, str] | None = None
+    rows: pd.DataFrame,
+    name: str,
+    *,
+    of: str,
+    parents: Mapping[str, str] | None = None,
+    noise: float = 0.0,
 ) -> CountTable:
     """Those who did, those who did not and all, by municipality."""
     cells = pd.concat(
         [
             rows[["municipality_code"]].assign(
-                **{name: part, "count": counts.astype(float)},
+                **{name: part, "count": counts.astype(float), "noise": width},
                 reason=rows["reason"].where(
                     rows["reason"].isin(["base_too_small", "can_be_derived"])
                 ),
             )
-            for part, counts in (
-                ("yes", rows["count"]),
-                ("no", rows["base"] - rows["count"]),
-                (TOTAL, rows["base"]),
+            for part, counts, width in (
+                ("yes", rows["count"], noise),
+                ("no", rows["base"] - rows["count"], 2 * noise),
+                (TOTAL, rows["base"], noise),
             )
         ],
         ignore_index=True,
     )
     place = "municipality_code"
-    return CountTable(cells, (place, name), of, parents={place: parents or {}})
+    return CountTable(cells, (place, name), of, parents={place: parents or {}}, exact=(name,))
 
 
 def _shown_small(tables: list[CountTable], threshold: int) -> pd.DataFrame:

@@ -231,6 +231,7 @@ TABLE_NAMES = {
     "municipalities": "kommuner",
     "municipality_changes": "kommuneendringer",
     "areas": "områder",
+    "noise": "støy i kilder",
     "goals": "mål",
     "measures": "tiltak",
     "indicators": "indikatorer",
