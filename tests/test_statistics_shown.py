@@ -99,7 +99,7 @@ def test_the_table_of_what_is_hidden_says_how_well_it_is_hidden():
     summary = ek.hidden_summary(published, ek.audit_publication(published))
     table = ek.hidden_table(summary, **SURVEYS)
 
-    assert "| Antall svar fra ansatte | 8 | 0 | 4 | 4 |" in table.markdown
+    assert "| Antall svar fra ansatte | 8 | 4 | 0 | 0 | 4 |" in table.markdown
     assert "kan hvert skjulte antall ha minst 5 ulike verdier" in table.markdown
 
 
@@ -113,6 +113,36 @@ def test_a_hidden_service_stands_in_the_figure_with_its_reason_and_without_its_n
         "Skole: uenig 20\u00a0%, verken eller 30\u00a0% og enig 50\u00a0% av 100 svar" in figure.alt
     )
     assert ElementTree.fromstring(figure.svg).tag.endswith("svg")
+
+
+def test_the_figure_shows_those_who_agree_wherever_the_table_does():
+    """Three of 103 disagree and the 40 in between are hidden beside them; 60 agree."""
+    rows = pd.DataFrame(
+        {
+            "municipality_code": "9901",
+            "wave": 0,
+            "item": "plan",
+            "service": TOTAL,
+            "answer_class": ["disagree", "neither", "agree", TOTAL],
+            "count": [np.nan, np.nan, 60.0, 103.0],
+            "reason": ["too_few", "can_be_derived", None, None],
+        }
+    )
+    hidden = rows.assign(count=rows["count"].mask(rows["answer_class"] == "agree"))
+    hidden.loc[hidden["answer_class"] == "agree", "reason"] = "protected"
+
+    told = {
+        name: (
+            ek.item_shares_table(ek.protected_shares(given), OWN, items=ITEMS, **SURVEYS).markdown,
+            ek.likert_figure(given, OWN, items=ITEMS, **SURVEYS).alt,
+        )
+        for name, given in (("shown", rows), ("hidden", hidden))
+    }
+
+    assert "58\u00a0%" in told["shown"][0]
+    assert "ikke enig 42\u00a0% og enig 58\u00a0% av 103 svar" in told["shown"][1]
+    assert "skjermet" in told["hidden"][0]
+    assert "ikke vist, skjermet" in told["hidden"][1]
 
 
 def test_a_share_has_its_interval_and_its_base():
