@@ -428,13 +428,7 @@ def _facts(parsed) -> int:
 
     read = read_study(_project(parsed).raw(parsed.study), between_tables=False)
     few = read.settings.smallest_count
-    every = withheld_claims(
-        claims(read.tables),
-        read.tables,
-        smallest_count=few,
-        published=read.settings.published_tables,
-        decided=read.settings.counts_decided,
-    )
+    every = withheld_claims(claims(read.tables), read.tables, **read.settings.count_rules)
     every = shown_claims(every, few)
     listed = weighed_conflicts(conflicts(every)) if parsed.conflicts else every
     listed = listed[listed["key"].map(lambda key: fnmatch.fnmatchcase(key, _pattern(parsed)))]

@@ -471,14 +471,7 @@ def _write(
     from evalkit.study_status import study_contents
 
     settings = read.settings
-    every = withheld_claims(
-        claims(read.tables),
-        read.tables,
-        smallest_count=settings.smallest_count,
-        hidden=hidden,
-        published=settings.published_tables,
-        decided=settings.counts_decided,
-    )
+    every = withheld_claims(claims(read.tables), read.tables, hidden=hidden, **settings.count_rules)
     about = pd.DataFrame(
         [
             {

@@ -67,6 +67,15 @@ class StudySettings:
     accepted: dict[str, str] = field(default_factory=dict)
 
     @property
+    def count_rules(self) -> dict:
+        """What the study has decided of counts, as ``withheld_claims`` takes it."""
+        return {
+            "smallest_count": self.smallest_count,
+            "published": self.published_tables,
+            "decided": self.counts_decided,
+        }
+
+    @property
     def municipality_codes(self) -> list[str]:
         """Codes of the municipalities that have a chapter, in the report's order."""
         return [code for part in self.parts for code in part.municipalities]

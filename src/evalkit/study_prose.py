@@ -63,10 +63,15 @@ def study_prose(project: Project, read: Study, pattern: str = "*") -> pd.DataFra
         TEXTS,
     )
     few = read.settings.smallest_count
-    every = withheld_claims(claims(read.tables), read.tables, smallest_count=few)
+    every = withheld_claims(claims(read.tables), read.tables, **read.settings.count_rules)
     used = every.loc[every["chosen"]].drop_duplicates("key")
     places = {one.key: (one.table, int(one.row)) for one in used.itertuples()}
-    shown = fact_entries(every, read.sources, smallest_count=few)
+    shown = fact_entries(
+        every,
+        read.sources,
+        smallest_count=few,
+        published_counts=read.settings.published_counts,
+    )
 
     def value_of(key: str) -> str:
         entry = shown.get(key, {})
