@@ -93,3 +93,29 @@ def test_references_lead_to_a_column_that_identifies_rows(name):
         if target and target != "sources":
             table, key = target.split(".")
             assert columns_of(CONTRACTS[table])[key].unique
+
+
+@pytest.mark.parametrize(
+    ("character", "code"),
+    [("\0", "U+0000"), ("\x1b", "U+001B"), ("\u202e", "U+202E"), ("\U000e0041", "U+E0041")],
+)
+def test_characters_that_nobody_sees_are_refused_by_row(character, code):
+    found = breaches(events(title=f"Møte{character} i rådet"), EVENTS)
+
+    assert found == [
+        f"title: characters that are not seen ({code}) in row 2; "
+        "expected text without them: write the cell anew"
+    ]
+
+
+def test_text_of_a_script_written_from_the_right_is_text():
+    assert not breaches(events(title="اجتماع במועצה, línea\u00a0– Ŋjárga"), EVENTS)
+
+
+def test_a_text_that_no_spreadsheet_holds_whole_is_refused():
+    found = breaches(events(note="a" * 1_048_576), EVENTS)
+
+    assert found == [
+        "note: a text of 1048576 characters in row 2; expected at most 32767, as in a "
+        "spreadsheet: keep documents beside the study"
+    ]

@@ -80,7 +80,7 @@ LAYERS = [
     ["contracts", "settings", "uncertainty"],
     ["norwegian", "prose", "reasons", "small_counts"],
     ["groups"],
-    ["archives", "identifiers", "programs"],
+    ["archives", "characters", "identifiers", "programs"],
     ["vocabulary", "errors", "files", "shared", "units"],
 ]
 LEVEL = {module: -depth for depth, layer in enumerate(LAYERS) for module in layer}

@@ -17,6 +17,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from evalkit import vocabulary as words
+from evalkit.characters import LONGEST, UNSEEN, unseen_in
 from evalkit.errors import DataError
 from evalkit.units import UNIT_RANGES, number_breaches, unit_of
 
@@ -925,6 +926,39 @@ def shown_cell(value: object) -> str:
     return repr(shown) if len(shown) <= 40 and SHOWN.match(shown) else "a text"
 
 
+def text_columns(contract: type[StudyTable]) -> list[str]:
+    """Columns that hold any text."""
+    numeric = numeric_columns(contract)
+    return [n for n, c in columns_of(contract).items() if n not in numeric and not c.checks]
+
+
+def unfit_texts(name: str, texts: pd.Series) -> list[str]:
+    """One line for each kind of text in a column that no page can show.
+
+    Parameters
+    ----------
+    name
+        The column.
+    texts
+        Its texts by position: the row below the header is 0.
+    """
+    found = []
+    unseen = texts[texts.str.contains(UNSEEN, regex=True).astype(bool)]
+    if len(unseen):
+        codes = ", ".join(unseen_in("".join(unseen)))
+        found.append(
+            f"{name}: characters that are not seen ({codes}) in {_rows(list(unseen.index))}; "
+            "expected text without them: write the cell anew"
+        )
+    long = texts[texts.str.len() > LONGEST]
+    if len(long):
+        found.append(
+            f"{name}: a text of {long.str.len().max():.0f} characters in {_rows(list(long.index))}; "
+            f"expected at most {LONGEST}, as in a spreadsheet: keep documents beside the study"
+        )
+    return found
+
+
 def breaches(
     table: pd.DataFrame,
     contract: type[StudyTable],
@@ -957,7 +991,7 @@ def breaches(
     if absent:
         found.append(f"column {', '.join(absent)} is missing; expected {', '.join(columns)}")
     table = table.reset_index(drop=True)
-    numeric = numeric_columns(contract)
+    numeric, texts = numeric_columns(contract), text_columns(contract)
     for name, column in columns.items():
         if name not in table.columns:
             continue
@@ -978,6 +1012,8 @@ def breaches(
             told |= dict.fromkeys(passed.index[~passed.astype(bool)], described)
         if (column.metadata or {}).get("date"):
             told |= {i: described for i, v in given.items() if i not in told and not is_date(v)}
+        if name in texts and len(given):
+            found += unfit_texts(name, given)
         by_value: dict[tuple[str, str], list[int]] = {}
         for position, expected in told.items():
             by_value.setdefault((shown_cell(values[position]), expected), []).append(position)

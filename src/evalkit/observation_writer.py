@@ -11,7 +11,15 @@ from typing import Any
 
 import pandas as pd
 
-from evalkit.contracts import ObservationsTable, columns_of, numeric_columns, shown_cell
+from evalkit.characters import LONGEST, UNSEEN
+from evalkit.contracts import (
+    ObservationsTable,
+    columns_of,
+    numeric_columns,
+    shown_cell,
+    text_columns,
+    unfit_texts,
+)
 from evalkit.errors import DataError
 from evalkit.files import TEMPORARY_ENDING, flush, naming
 from evalkit.observation_store import MEMORY_LIMIT, observation_database, quoted, summaries
@@ -187,6 +195,16 @@ def _breaches(database: Any) -> list[str]:
         ]
         if len(cells) > VALUES_SHOWN:
             found.append(f"{name}: and more such cells; expected {column.description}")
+    for name in text_columns(ObservationsTable):
+        unfit = database.execute(
+            f"""
+            SELECT row - 2 AS position, "{name}" AS cell FROM raw
+            WHERE length("{name}") > {LONGEST} OR regexp_matches("{name}", $unseen)
+            ORDER BY row LIMIT {VALUES_SHOWN}
+            """,
+            {"unseen": UNSEEN},
+        ).df()
+        found += unfit_texts(name, unfit.set_index("position")["cell"])
     return found
 
 

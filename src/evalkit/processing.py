@@ -24,6 +24,7 @@ import pandas as pd
 
 from evalkit.errors import DataError, RunError
 from evalkit.files import remove_leftovers, write_whole, written_whole
+from evalkit.markdown import escaped
 from evalkit.municipalities import owners_of
 from evalkit.observation_store import is_large
 from evalkit.programs import run_pandoc
@@ -556,7 +557,9 @@ def formatted_references(bibliography: Path, sources: pd.DataFrame) -> pd.DataFr
     )
     parts = re.split(r"^-{5,}$", markdown, flags=re.MULTILINE)
     formatted = {key: part.strip() for key, part in zip(texts, parts, strict=False)}
-    return sources.assign(reference=sources["key"].map(formatted).fillna(sources["title"]))
+    return sources.assign(
+        reference=sources["key"].map(formatted).fillna(sources["title"].map(escaped))
+    )
 
 
 def _converted(text: str, *arguments: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import pyarrow as pa
 from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
+from evalkit.characters import unseen_in
 from evalkit.errors import ConfigError, DataError
 from evalkit.files import says_why
 from evalkit.observation_store import is_large
@@ -272,14 +274,26 @@ def read_sources(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If the file is missing or cannot be read, or a key stands twice.
+        If the file is missing or cannot be read, a key stands twice, a character is not seen, or an
+        address leads elsewhere than to the web or a DOI.
     """
     if not path.is_file():
         raise DataError(f"{path} is not there; expected the study's sources as BibTeX")
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    wrong = [
+        f"line {number} has characters that are not seen ({', '.join(unseen)}); write it anew"
+        for number, line in enumerate(lines, start=1)
+        if (unseen := unseen_in(line))
+    ]
+    if wrong:
+        raise DataError("\n  ".join([f"{path} cannot be used:", *wrong]))
     done = run_pandoc(["--from=bibtex", "--to=csljson", path])
     if done.returncode:
         raise DataError(f"{path} cannot be read as BibTeX: {done.stderr.strip()}")
     entries = json.loads(done.stdout)
+    wrong = [line for entry in entries for line in _source_breaches(entry)]
+    if wrong:
+        raise DataError("\n  ".join([f"{path} cannot be used:", *wrong]))
     table = pd.DataFrame(
         [
             {
@@ -298,6 +312,20 @@ def read_sources(path: Path) -> pd.DataFrame:
     if repeated:
         raise DataError(f"{path}: key {', '.join(repeated)} more than once; expected once each")
     return table
+
+
+WEB_ADDRESS = re.compile(r"https?://[^\s/]", re.IGNORECASE)
+DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?10\.", re.IGNORECASE)
+
+
+def _source_breaches(entry: dict) -> list[str]:
+    found = []
+    address, doi = entry.get("URL"), entry.get("DOI")
+    if address and not WEB_ADDRESS.match(address) and not DOI.match(address):
+        found.append(f"url of {entry['id']} is no address; expected http://, https:// or a DOI")
+    if doi and not DOI.match(doi):
+        found.append(f"doi of {entry['id']} is no DOI; expected one that begins with 10.")
+    return found
 
 
 def _short_name(entry: dict) -> str:

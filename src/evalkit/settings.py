@@ -119,7 +119,8 @@ def read_settings(study_dir: Path) -> StudySettings:
         known = ", ".join(others) or "none yet"
         raise ConfigError(f"{path} is not there; studies in {study_dir.parent}: {known}")
     try:
-        given = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
+        given = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}; see who may read it and its folder"
