@@ -49,6 +49,7 @@ UNKNOWN_ATTRIBUTES = (
     *("when-profile", "unless-profile", "when-meta", "unless-meta"),
     *("layout", "layout-nrow"),
 )
+FACT = re.compile(r"\bfact=(?:\"([^\"]*)\"|'([^']*)')")
 BIB_KEY = re.compile(r"@\w+\s*\{\s*([^,\s]+)\s*,")
 SOURCE_LINE = re.compile(r"\]\{[^}]*\.kilde\b")
 
@@ -288,8 +289,9 @@ class _Chapter:
         )  # fmt: skip
 
     def _pointers(self, line: Line, text: str) -> None:
-        for found in re.finditer(r"\bfact=(?:\"([^\"]*)\"|'([^']*)')", text):
-            self.survey.pointers.append((line, "fact:" + (found.group(1) or found.group(2))))
+        for span in BRACKETED.finditer(text):
+            for found in FACT.finditer(span.group(0)):
+                self.survey.pointers.append((line, "fact:" + (found.group(1) or found.group(2))))
         plain = BRACKETED.sub(_blank, text)
         for found in CITATION.finditer(plain):
             key = found.group(1) or found.group(2)
@@ -385,7 +387,8 @@ def _cell_breaches(cell: Cell) -> list[str]:
         found.append("has no #| fig-alt:")
     if kind == "tbl" and pictures:
         found.append("is labelled as a table but shows a picture")
-    sources = sum(len(SOURCE_LINE.findall(output.content)) for output in cell.outputs)
+    written = [output.content for output in cell.outputs if output.kind == "markdown"]
+    sources = sum(len(SOURCE_LINE.findall(text)) for text in written)
     if cell.options.get("kilde") and sources:
         found.append("names its source twice: in #| kilde: and in its output")
     return found
