@@ -115,6 +115,32 @@ def test_what_stands_in_code_and_comments_is_not_looked_at(tmp_path):
     check_book(small_book(tmp_path / "book", metode=CHAPTER + text))
 
 
+def test_what_is_escaped_is_text_and_names_no_fact(tmp_path):
+    text = '\\[x\\]\\{fact="a.b"\\} \\@finnesikke \\{\\#tbl-a\\}\n'
+
+    check_book(small_book(tmp_path / "book", metode=CHAPTER + text))
+
+
+@pytest.mark.parametrize("code", ["", "```\n"])
+def test_an_include_stays_within_the_book_also_by_a_link(tmp_path, code):
+    text = f"{code}{{{{< include ../hemmelig.qmd >}}}}\n\n{{{{< include lenke.qmd >}}}}\n{code}"
+    book = small_book(tmp_path / "book", metode=CHAPTER + text)
+    (tmp_path / "hemmelig.qmd").write_text("Hemmelig", encoding="utf-8")
+    (book / "lenke.qmd").symlink_to(tmp_path / "hemmelig.qmd")
+
+    assert [one.partition(": ")[2] for one in breaches(book)] == [
+        "included file ../hemmelig.qmd lies outside the book's folder",
+        "included file lenke.qmd lies outside the book's folder",
+    ]
+
+
+def test_a_picture_from_outside_the_book_is_refused(tmp_path):
+    book = small_book(tmp_path / "book", metode=CHAPTER + '![](../a.png){fig-alt="A"}\n')
+    (tmp_path / "a.png").write_bytes(b"png")
+
+    assert breaches(book) == ["metode.qmd:3: picture ../a.png lies outside the book's folder"]
+
+
 def test_a_picture_needs_alt_text_and_a_caption_needs_a_label(tmp_path):
     book = small_book(tmp_path / "book", metode=CHAPTER + "![Prikk](a.png)\n")
     (book / "a.png").write_bytes(b"png")

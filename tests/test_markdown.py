@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.markdown import Cell, bullets, escaped, grid_table, pipe_table
+from evalkit.markdown import (
+    Cell,
+    Markdown,
+    bold,
+    bullets,
+    cited,
+    escaped,
+    grid_table,
+    paragraph,
+    pipe_table,
+)
 
 
 def parsed(markdown):
@@ -41,6 +51,28 @@ def test_markup_in_data_is_text_in_a_pipe_table():
     rows = body_cells(pipe_table(["X", "Y"], [[escaped(SPECIAL), "1"]], align="lr"))
 
     assert plain(rows[0][0][2]) == SPECIAL
+
+
+def test_text_is_escaped_once_and_markdown_is_left_alone():
+    assert escaped("*a* &lt;") == "\\*a\\* \\&lt;"
+    assert escaped(escaped("*a*")) == "\\*a\\*"
+    assert Markdown.of(bold("a*b"), " ", "_c_") == "**a\\*b** \\_c\\_"
+
+
+def test_markdown_within_an_f_string_is_text_and_shows_its_marks():
+    assert escaped(f"{cited('nf2024')}, s. 4") == "\\@nf2024, s. 4"
+    assert cited("nf2024") == "@nf2024"
+    assert cited("x]{fact=y}") == "\\@x\\]\\{fact=y\\}"
+
+
+@pytest.mark.parametrize(
+    "text", ["1. juni", "- punkt", "# nei", "    kode", ": ord", "---", "a\n\n# b"]
+)
+def test_a_paragraph_of_text_is_one_paragraph(text):
+    (block,) = parsed(paragraph(text))
+
+    assert block["t"] == "Para"
+    assert plain(block) == " ".join(text.split())
 
 
 def test_markup_in_data_is_text_in_a_grid_table():

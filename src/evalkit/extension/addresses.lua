@@ -8,8 +8,9 @@ local function seen(address)
   return (address:gsub("[%c%s]", ""):gsub("\\", "/"))
 end
 
+-- What stands before the first colon, unless the path has begun.
 local function scheme(address)
-  return address:match("^(%a[%w+.-]*):")
+  return address:match("^([^/?#]*):")
 end
 
 local function link(el)
