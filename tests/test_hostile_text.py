@@ -85,6 +85,10 @@ def make_hostile(folder, address):
                 given &= (table["unit"] == "text") & ~table["value"].str.fullmatch("[a-z_]+")
             given &= ~table[column].map(named)  # which cells a notebook asks for is its author's
             texts = table[column].map(hostile).str.replace("ADDRESS", address)
+            if column == "quotation":  # which is to be short
+                texts = pd.Series(HOSTILE * len(table)).str.replace("ADDRESS", address)[
+                    : len(table)
+                ]
             table[column] = texts.where(given, table[column])
             if not table[column].any() and column != "version":  # left blank: tried in the last row
                 table.loc[table.index[-1:], column] = (

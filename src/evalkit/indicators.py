@@ -56,8 +56,8 @@ ROUNDING = 1e-20  # of a sum of squares: what arithmetic leaves of an exact noug
 def yearly_values(observations: pd.DataFrame) -> pd.DataFrame:
     """One value per municipality, indicator and year.
 
-    Rows for another area or for a group within the municipality are left out. Where a year has
-    several observations, the one whose ``period`` ends last is kept.
+    Rows without a period, for another area or for a group within the municipality are left out.
+    Where a year has several observations, the one whose ``period`` ends last is kept.
 
     Parameters
     ----------
@@ -74,6 +74,7 @@ def yearly_values(observations: pd.DataFrame) -> pd.DataFrame:
         observations["municipality_code"].notna()
         & observations["area"].isna()
         & observations["group"].isna()
+        & observations["period"].notna()
     ]
     dated = own.assign(
         year=own["period"].str.slice(0, 4).astype(int), last_day=last_days(own["period"])
