@@ -192,6 +192,8 @@ def test_settings_say_whether_nought_is_small_and_which_counts_are_published(tmp
     assert not smallest_count_of(processed).nought_is_small
     assert smallest_count_of(processed, of="facts") == 0
     assert smallest_count_of(processed, of="surveys") == 5
+    assert smallest_count_of(processed.assign(published_tables="")) == 5
+    assert smallest_count_of(processed.assign(published_tables=""), of="surveys") == 5
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,6 @@ def smallest_count_of(settings: pd.DataFrame, *, of: str = "") -> SmallestCount:
         The table whose counts the rule is for, where the study may show them as published.
     """
     row = settings.iloc[0]
-    if of in row["published_tables"].split(";"):
+    if of and of in row["published_tables"].split(";"):
         return SmallestCount(0)
     return SmallestCount(int(row["smallest_count"]), nought_is_small=bool(row["nought_is_small"]))
