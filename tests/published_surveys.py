@@ -117,16 +117,19 @@ CONTROL = [10, 20, 30, 40, 40, 50]
 NEGLIGIBLE = [10, 20, 20, 20, 30, 30, 30, 40, 50, 100]
 
 
+TENS = range(0, 101, 10)
+
+
 @cache
 def cliff() -> pd.Series:
-    return cliffs_delta(answers(CONTROL, TREATMENT), interval="cliff").iloc[0]
+    return cliffs_delta(answers(CONTROL, TREATMENT), interval="cliff", scores=TENS).iloc[0]
 
 
 @cache
 def single_case() -> tuple[float, float]:
     """Newcombe's limits of the superiority that the package finds, of seven against six."""
     before, after = [20, 20, 26, 25, 22, 23], [28, 25, 24, 27, 30, 30, 29]
-    found = probability_of_superiority(answers(before, after))["value"].item()
+    found = probability_of_superiority(answers(before, after), scores=range(31))["value"].item()
     return newcombe_superiority_interval(found, 6, 7)
 
 
@@ -163,7 +166,8 @@ DEPRESSION_AFTER = [0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29]
 
 @cache
 def depression() -> pd.Series:
-    return paired_shift(answers(DEPRESSION_AFTER, DEPRESSION_BEFORE)).iloc[0]
+    scores = sorted({*DEPRESSION_AFTER, *DEPRESSION_BEFORE})
+    return paired_shift(answers(DEPRESSION_AFTER, DEPRESSION_BEFORE), scores=scores).iloc[0]
 
 
 def mcnemar(both: int, before_only: int, after_only: int, neither: int) -> pd.Series:
@@ -478,7 +482,7 @@ CASES: list[Case] = [
         -0.06666,
         1e-5,
         EFFSIZE,
-        lambda: cliffs_delta(answers(CONTROL, NEGLIGIBLE))["value"].item(),
+        lambda: cliffs_delta(answers(CONTROL, NEGLIGIBLE), scores=TENS)["value"].item(),
     ),
     Case(
         "Newcombe, probability of superiority",

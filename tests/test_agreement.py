@@ -179,12 +179,12 @@ def test_a_step_that_nobody_used_is_a_step():
 def test_words_without_an_order_are_refused_where_order_counts(measure, kind):
     words, _ = said(two_coders(SAS_TABLE), "stated")
 
-    with pytest.raises(DataError, match=r"code: rows 2, 3, .* are text, whose order is not known"):
+    with pytest.raises(DataError, match=r"code: text in rows 2, 3, .*, whose order is not known"):
         measure(words.assign(code=kind(words["code"])))
 
 
 def test_a_code_that_is_not_on_the_stated_scale_is_refused_with_its_row():
-    with pytest.raises(DataError, match=r"code: rows 2 are not on the scale; expected one of"):
+    with pytest.raises(DataError, match=r"code: row 2 not on the scale; expected one of"):
         cohen_kappa(codings([9, 1], [1, 2]), weights="linear", order=[1, 2])
 
 

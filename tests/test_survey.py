@@ -69,7 +69,7 @@ def test_only_blank_answers_keep_the_row_with_base_0_and_a_reason():
 
 
 def test_an_item_nobody_knows_is_refused_with_those_that_are_known():
-    with pytest.raises(DataError, match="no answers to item 'plna'; the table holds: plan"):
+    with pytest.raises(DataError, match="answers: no item 'plna'; the table holds: plan"):
         agreement_share(answers(5), item="plna")
 
 
@@ -144,7 +144,7 @@ def test_every_step_of_the_scale_has_a_row_even_when_nobody_chose_it():
 
 
 def test_a_score_outside_the_scale_is_refused():
-    with pytest.raises(DataError, match="not on the scale"):
+    with pytest.raises(DataError, match="expected one of the steps"):
         score_distribution(answers(6).assign(wave=0))
 
 
@@ -197,7 +197,9 @@ def test_too_few_answers_give_a_reason_and_no_number():
 def test_two_answers_of_one_person_in_one_wave_are_refused():
     doubled = pd.concat([waves([5], [5]), waves([1], [])])
 
-    with pytest.raises(DataError, match="two answers to one item"):
+    with pytest.raises(
+        DataError, match="rows 2, 4: the same municipality_code, wave, respondent_id and item"
+    ):
         share_change(doubled, linkage="linked")
 
 
@@ -280,7 +282,7 @@ def test_signed_ranks_of_many_groups_at_once_are_those_of_scipy(steps):
         ]
     )
 
-    result = paired_shift(table).set_index("item")
+    result = paired_shift(table, scores=range(1, steps)).set_index("item")
 
     for item, group in table.groupby("item"):
         wide = group.pivot(index="respondent_id", columns="wave", values="score")
@@ -529,7 +531,12 @@ REWORDED = crosswalk(
 )
 def test_a_reworded_item_is_refused_once_for_each_service(change):
     one = waves([5, 1, 2], [5, 5, 1])
-    both = pd.concat([one.assign(service=name) for name in ("care", "school")])
+    both = pd.concat(
+        [
+            one.assign(service=name, respondent_id=name + one["respondent_id"].astype(str))
+            for name in ("care", "school")
+        ]
+    )
     table = pd.concat([both, both.assign(item="time")])
 
     rows = change(
@@ -561,7 +568,13 @@ def test_a_crosswalk_judges_items_of_municipalities_between_waves_only():
     with pytest.raises(DataError, match="needs municipality_code and item"):
         share_change(waves([5], [5]), linkage="linked", crosswalk=REWORDED, by=("item",))
     with pytest.raises(DataError, match="parted by service"):
-        cliffs_delta(waves([5], [5]), column="service", crosswalk=REWORDED)
+        cliffs_delta(
+            waves([5], [5]).assign(service=["care", "school"]),
+            column="service",
+            first="care",
+            second="school",
+            crosswalk=REWORDED,
+        )
 
 
 POPULATION = pd.DataFrame(

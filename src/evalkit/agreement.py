@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.inter_rater import cohens_kappa as two_coder_kappa
 
+from evalkit.accepted import KEY, ORDERED, Rows, accepts
 from evalkit.errors import DataError
 from evalkit.groups import places_in_order
 from evalkit.reasons import checked_reason
@@ -38,6 +39,7 @@ COLUMNS = [
 ]
 
 
+@accepts(codings=Rows({"unit": KEY, "coder": KEY, "code": ORDERED}, once=("unit", "coder")))
 def krippendorff_alpha(
     codings: pd.DataFrame,
     *,
@@ -120,6 +122,7 @@ def krippendorff_alpha(
     )
 
 
+@accepts(codings=Rows({"unit": KEY, "coder": KEY, "code": ORDERED}, once=("unit", "coder")))
 def cohen_kappa(
     codings: pd.DataFrame,
     *,
@@ -189,6 +192,7 @@ def cohen_kappa(
     )
 
 
+@accepts(codings=Rows({"unit": KEY, "coder": KEY, "code": ORDERED}, once=("unit", "coder")))
 def fleiss_kappa(
     codings: pd.DataFrame, *, confidence_levels: Sequence[float] = STANDARD_LEVELS
 ) -> pd.DataFrame:
@@ -304,14 +308,10 @@ def _numbers(codes: pd.Series, measurement: str) -> pd.Series:
 
 
 def _unit_by_coder(codings: pd.DataFrame) -> pd.DataFrame:
-    if codings.duplicated(["unit", "coder"]).any():
-        raise DataError("codings: a coder coded the same unit more than once; expected one code")
     return codings.dropna(subset=["code"]).pivot(index="unit", columns="coder", values="code")
 
 
 def _unit_by_code(codings: pd.DataFrame) -> pd.DataFrame:
-    if codings.duplicated(["unit", "coder"]).any():
-        raise DataError("codings: a coder coded the same unit more than once; expected one code")
     coded = codings.dropna(subset=["code"])
     return pd.crosstab(coded["unit"], coded["code"])
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from evalkit.accepted import ANSWER, CODE, CROSSWALK, GROUP, KEY, SCALE, SCORE, Rows, accepts
 from evalkit.comparability import comparable_over_time, with_refused
 from evalkit.errors import DataError
 from evalkit.groups import grouped, numbered
@@ -22,6 +23,22 @@ FEWEST_CLUSTERS = 10
 MEASURES = ("share", "mean")
 
 
+@accepts(
+    answers=Rows(
+        {
+            "municipality_code": CODE,
+            "item": KEY,
+            "wave": KEY,
+            "respondent_id": GROUP,
+            "score": SCORE,
+        },
+        named={"cluster": GROUP},
+        once=ANSWER,
+        identity="respondent_id",
+        among={"before": "wave", "after": "wave"},
+    ),
+    crosswalk=CROSSWALK,
+)
 def bootstrap_change(
     answers: pd.DataFrame,
     *,
@@ -34,6 +51,7 @@ def bootstrap_change(
     confidence_levels: Iterable[float] = STANDARD_LEVELS,
     replicate_count: int = 1000,
     crosswalk: pd.DataFrame | None = None,
+    scores: Sequence[float] = SCALE,
 ) -> pd.DataFrame:
     """Change of every item in every municipality, with bootstrap percentile limits.
 
@@ -62,6 +80,8 @@ def bootstrap_change(
         Bootstrap replicates.
     crosswalk
         What was asked where; when given, items that were not asked alike are refused.
+    scores
+        The steps of the scale, lowest first; a score between or outside them is refused.
 
     Returns
     -------
@@ -90,9 +110,9 @@ def bootstrap_change(
     kept, refused = comparable_over_time(answers, crosswalk, before=before, after=after)
     asked = kept.loc[kept["wave"].isin([before, after])]
     used = asked.loc[asked["score"].notna()]
-    municipality, municipality_codes = numbered(used["municipality_code"])
+    _, municipality_codes = numbered(used["municipality_code"])
     item, items = numbered(used["item"])
-    unit, unit_municipality, unit_count = _drawn_units(used, municipality, cluster, before)
+    unit, unit_municipality, unit_count = _drawn_units(used, cluster)
     is_after = (used["wave"] == after).to_numpy()
     score = used["score"].to_numpy(dtype=float)
     measured = (score >= agrees_from).astype(float) if measure == "share" else score
@@ -176,18 +196,9 @@ def _of_every_group(
     return drawn.assign(**bases, varies=drawn["varies"].eq(True))
 
 
-def _drawn_units(
-    used: pd.DataFrame, municipality: np.ndarray, cluster: str | None, before: Any
-) -> tuple[np.ndarray, np.ndarray, int]:
+def _drawn_units(used: pd.DataFrame, cluster: str | None) -> tuple[np.ndarray, np.ndarray, int]:
     """Each row's unit of drawing, each unit's municipality, and how many units there are."""
-    persons, person = grouped(used, ["municipality_code", "respondent_id"])
-    item, items = numbered(used["item"])
-    answer = (person.astype(np.int64) * 2 + (used["wave"] == before)) * len(items) + item
-    if (np.diff(np.sort(answer)) == 0).any():
-        raise DataError("a respondent has two answers to one item in the same wave")
-    units, unit = (
-        (persons, person) if cluster is None else grouped(used, ["municipality_code", cluster])
-    )
+    units, unit = grouped(used, ["municipality_code", cluster or "respondent_id"])
     return unit, numbered(units["municipality_code"])[0], len(units)
 
 

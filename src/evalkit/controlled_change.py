@@ -15,6 +15,7 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy import stats
 
+from evalkit.accepted import CODE, COUNT, GROUP, KEY, NUMBER, TRUE_OR_FALSE, YEAR, Rows, accepts
 from evalkit.effect_limits import (
     NOUGHT,
     bootstrap_rows,
@@ -45,6 +46,7 @@ FEWEST_CLUSTERS = 10
 FEWEST_CLUSTERS_IN_GROUP = 5  # with two of twelve treated, a 95 % interval covers 83 %
 
 
+@accepts(values=Rows({"municipality_code": CODE, "year": YEAR, "value": NUMBER}))
 def difference_in_differences(
     values: pd.DataFrame,
     *,
@@ -117,6 +119,7 @@ def difference_in_differences(
     return effect_rows(head, rows)
 
 
+@accepts(values=Rows({"municipality_code": CODE, "year": YEAR, "value": NUMBER}))
 def event_study(
     values: pd.DataFrame,
     *,
@@ -163,6 +166,7 @@ def event_study(
     return pd.concat(frames, ignore_index=True)
 
 
+@accepts(values=Rows({"municipality_code": CODE, "year": YEAR, "value": NUMBER}))
 def pretrend_check(
     values: pd.DataFrame,
     *,
@@ -215,6 +219,11 @@ def pretrend_check(
     )
 
 
+@accepts(
+    answers=Rows(
+        {"value": NUMBER, "treated": TRUE_OR_FALSE, "after": TRUE_OR_FALSE}, {"cluster": GROUP}
+    )
+)
 def cross_section_difference(
     answers: pd.DataFrame,
     *,
@@ -312,6 +321,7 @@ def _checked_answers(answers):
     return used, used.get("cluster")
 
 
+@accepts(changes=Rows({"group": KEY, "value": NUMBER, "standard_error": COUNT}, {"base": COUNT}))
 def difference_of_changes(
     changes: pd.DataFrame, *, confidence_levels: Sequence[float] = STANDARD_LEVELS
 ) -> pd.DataFrame:

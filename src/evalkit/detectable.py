@@ -15,6 +15,17 @@ import pandas as pd
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
+from evalkit.accepted import (
+    CORRELATION,
+    COUNT,
+    INSIDE,
+    NUMBER,
+    POSITIVE,
+    SHARE,
+    Kind,
+    Rows,
+    accepts,
+)
 from evalkit.errors import DataError
 from evalkit.uncertainty import STANDARD_LEVEL, effective_base
 
@@ -30,6 +41,7 @@ __all__ = [
 _HALVINGS = 60
 
 
+@accepts(cluster_size=Kind("1 or more", least=1), intraclass_correlation=SHARE)
 def cluster_design_effect(cluster_size: Any, intraclass_correlation: Any) -> Any:
     """Factor by which answers that go together within workplaces inflate the variance.
 
@@ -52,6 +64,15 @@ def cluster_design_effect(cluster_size: Any, intraclass_correlation: Any) -> Any
     return 1 + (cluster_size - 1) * intraclass_correlation
 
 
+@accepts(
+    before_base=COUNT,
+    after_base=COUNT,
+    before_share=SHARE,
+    correlation=CORRELATION,
+    design_effect=POSITIVE,
+    before_population=COUNT,
+    after_population=COUNT,
+)
 def detectable_share_change(
     before_base: Any,
     after_base: Any,
@@ -135,6 +156,13 @@ def detectable_share_change(
     ).pipe(_with_reasons, either, n1, n2, p1)
 
 
+@accepts(
+    before_base=COUNT,
+    after_base=COUNT,
+    standard_deviation=COUNT,
+    correlation=CORRELATION,
+    design_effect=POSITIVE,
+)
 def detectable_mean_change(
     before_base: Any,
     after_base: Any,
@@ -207,6 +235,17 @@ def detectable_mean_change(
     ).pipe(_with_reasons, change, n1, n2, spread)
 
 
+@accepts(
+    plan=Rows(
+        {"invited_count": COUNT, "response_share": SHARE, "before_share": SHARE},
+        {
+            "cluster_size": COUNT,
+            "intraclass_correlation": SHARE,
+            "linkage_share": SHARE,
+            "correlation": CORRELATION,
+        },
+    ),
+)
 def planned_detectable_change(
     plan: pd.DataFrame, *, power: float = 0.8, level: float = 0.05, finite_population: bool = False
 ) -> pd.DataFrame:
@@ -268,6 +307,19 @@ def planned_detectable_change(
     return plan.assign(expected_base=base).join(extra)
 
 
+@accepts(
+    changes=Rows(
+        {"before_count": COUNT, "before_base": COUNT, "after_base": COUNT},
+        {
+            "linked_count": COUNT,
+            "base": COUNT,
+            "lower": NUMBER,
+            "upper": NUMBER,
+            "confidence_level": NUMBER,
+        },
+        keeps_index=True,
+    ),
+)
 def with_detectable_change(
     changes: pd.DataFrame,
     *,
@@ -333,6 +385,7 @@ def with_detectable_change(
     )
 
 
+@accepts(population_count=COUNT, share=INSIDE)
 def required_base(
     population_count: Any,
     *,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from evalkit.accepted import GROUP, KEY, NUMBER, Rows, accepts
 from evalkit.errors import DataError
 from evalkit.reasons import REASONS, checked_reason
 from evalkit.vocabulary import EVIDENCE_GRADES, MECHANISM_STATUS, RIVAL_STATUS
@@ -60,6 +61,7 @@ FAVOURABLE = ("reached", "improved")
 GOAL = ["municipality_code", "goal_id"]
 
 
+@accepts(lower=NUMBER, upper=NUMBER, confidence_level=NUMBER)
 def smallest_detectable_change(
     lower: pd.Series, upper: pd.Series, confidence_level: pd.Series, *, power: float = 0.8
 ) -> pd.Series:
@@ -91,6 +93,24 @@ def smallest_detectable_change(
     return (quantile + stats.norm.ppf(power)) * error
 
 
+@accepts(
+    changes=Rows(
+        {
+            "municipality_code": GROUP,
+            "goal_id": KEY,
+            "evidence_grade": GROUP,
+            "value": NUMBER,
+            "lower": NUMBER,
+            "upper": NUMBER,
+            "confidence_level": NUMBER,
+        },
+        {"baseline_value": NUMBER},
+    ),
+    rules=Rows(
+        {"goal_id": KEY, "direction": GROUP, "minimum_evidence": GROUP, "smallest_change": NUMBER},
+        {"target_value": NUMBER, "confidence_level": NUMBER},
+    ),
+)
 def judge_goal_attainment(
     changes: pd.DataFrame, rules: pd.DataFrame, *, power: float = 0.8
 ) -> pd.DataFrame:

@@ -16,8 +16,10 @@ __all__ = [
     "in_blocks",
     "numbered",
     "places_in_order",
+    "repeated_rows",
     "require_different",
     "require_once",
+    "rows_said",
 ]
 
 
@@ -100,12 +102,33 @@ def require_once(
     DataError
         Naming the rows as a spreadsheet numbers them, with its header in row 1.
     """
+    told = repeated_rows(table, keys, among=among)
+    if told:
+        raise DataError(f"{name}: {told}")
+
+
+def repeated_rows(
+    table: pd.DataFrame, keys: Sequence[str], *, among: pd.Series | None = None
+) -> str:
+    """Which rows have the same keys as another, in words; empty where none has."""
     places = np.arange(len(table)) if among is None else np.flatnonzero(among)
-    repeated = places[table.iloc[places].duplicated(list(keys), keep=False)] + 2
-    if len(repeated):
-        shown = ", ".join(map(str, repeated[:8])) + (" ..." if len(repeated) > 8 else "")
-        said = " and ".join(filter(None, [", ".join(keys[:-1]), keys[-1]]))
-        raise DataError(f"{name}: rows {shown}: the same {said} more than once; expected once")
+    combined = np.zeros(len(places), dtype=np.int64)
+    for key in keys:
+        codes, names = pd.factorize(table[key])
+        combined = combined * (len(names) + 1) + codes[places] + 1
+        if combined.size and combined.max() > 2**40:  # so that the next column finds room
+            combined = pd.factorize(combined)[0].astype(np.int64)
+    if not pd.Series(combined).duplicated().any():
+        return ""
+    repeated = places[pd.Series(combined).duplicated(keep=False)]
+    said = " and ".join(filter(None, [", ".join(keys[:-1]), keys[-1]]))
+    return f"{rows_said(repeated)}: the same {said} more than once; expected once"
+
+
+def rows_said(places: Sequence[int] | np.ndarray) -> str:
+    """Rows as a spreadsheet numbers them, with its header in row 1; the first few of many."""
+    shown = ", ".join(str(int(place) + 2) for place in places[:8])
+    return ("row " if len(places) == 1 else "rows ") + shown + (" ..." if len(places) > 8 else "")
 
 
 def places_in_order(
@@ -141,9 +164,8 @@ def places_in_order(
         raise DataError(f"{values.name}: a step stands more than once in {steps}; expected once")
     strange = np.flatnonzero([value is not None and value not in places for value in given])
     if len(strange):
-        shown = ", ".join(str(row + 2) for row in strange[:8]) + " ..." * (len(strange) > 8)
         raise DataError(
-            f"{values.name}: rows {shown} are not on the scale; expected one of {steps}"
+            f"{values.name}: {rows_said(strange)} not on the scale; expected one of {steps}"
         )
     return given.map(places).astype(float), steps
 
@@ -156,9 +178,8 @@ def _steps(values: pd.Series, order: Sequence[Any] | None) -> list:
     known = values.dropna().astype(object)
     text = np.flatnonzero(values.notna() & ~values.astype(object).map(_is_number))
     if len(text):
-        shown = ", ".join(str(row + 2) for row in text[:8]) + " ..." * (len(text) > 8)
         raise DataError(
-            f"{values.name}: rows {shown} are text, whose order is not known; expected numbers, an "
+            f"{values.name}: text in {rows_said(text)}, whose order is not known; expected numbers, an "
             "ordered categorical, or the scale's steps in order, lowest first (order=)"
         )
     return sorted(known.unique())

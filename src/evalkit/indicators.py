@@ -14,6 +14,19 @@ import pandas as pd
 from scipy import stats
 from scipy.spatial.distance import cdist
 
+from evalkit.accepted import (
+    CODE,
+    COUNT,
+    COUNTS,
+    GROUP,
+    KEY,
+    NUMBER,
+    ORDERED,
+    TARGETS,
+    YEAR,
+    Rows,
+    accepts,
+)
 from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
 from evalkit.groups import places_in_order, require_once
@@ -53,6 +66,18 @@ ROUNDED = 0.005  # how far a published share may lie from its counts, or a twent
 ROUNDING = 1e-20  # of a sum of squares: what arithmetic leaves of an exact nought
 
 
+@accepts(
+    observations=Rows(
+        {"indicator_id": KEY, "period": GROUP, "value": NUMBER},
+        {
+            "numerator": COUNT,
+            "denominator": COUNT,
+            "municipality_code": GROUP,
+            "area": GROUP,
+            "group": GROUP,
+        },
+    )
+)
 def yearly_values(observations: pd.DataFrame) -> pd.DataFrame:
     """One value per municipality, indicator and year.
 
@@ -88,6 +113,13 @@ def yearly_values(observations: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@accepts(
+    values=Rows(
+        {"municipality_code": CODE, "indicator_id": KEY, "year": YEAR, "value": NUMBER},
+        once=("municipality_code", "indicator_id", "year"),
+    ),
+    targets=TARGETS,
+)
 def distance_to_target(values: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     """How far the latest value is from its target, and the change needed per year to get there.
 
@@ -164,6 +196,12 @@ def distance_to_target(values: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFr
     ]
 
 
+@accepts(
+    values=Rows(
+        {"municipality_code": CODE, "indicator_id": KEY, "year": YEAR, "value": NUMBER},
+        once=("municipality_code", "indicator_id", "year"),
+    )
+)
 def indicator_trend(
     values: pd.DataFrame,
     *,
@@ -242,6 +280,13 @@ def indicator_trend(
     ]
 
 
+@accepts(
+    values=Rows(
+        {"municipality_code": CODE, "indicator_id": KEY, "year": YEAR, "value": NUMBER},
+        once=("municipality_code", "indicator_id", "year"),
+    ),
+    targets=TARGETS,
+)
 def reach_probability(
     values: pd.DataFrame,
     targets: pd.DataFrame,
@@ -297,7 +342,7 @@ def reach_probability(
     found = predictors[rule](rows, values)
     expected, error, degrees = (numbers.astype(float) for numbers in found)
     degrees = degrees.where(degrees > 0)
-    gap = rows["sign"] * (expected - rows["target_value"].astype(float))
+    gap = rows["sign"].astype(float) * (expected - rows["target_value"].astype(float))
     with np.errstate(divide="ignore", invalid="ignore"):
         probability = stats.t.cdf(gap / error, degrees)
 
@@ -340,6 +385,11 @@ def reach_probability(
     ]
 
 
+@accepts(
+    profiles=Rows(
+        {"municipality_code": CODE}, named={"characteristics": NUMBER}, once=("municipality_code",)
+    )
+)
 def peer_group(
     profiles: pd.DataFrame, *, characteristics: Sequence[str], peer_count: int = 10
 ) -> pd.DataFrame:
@@ -413,6 +463,13 @@ def peer_group(
     return found.sort_values(["municipality_code", "peer_rank"]).reset_index(drop=True)
 
 
+@accepts(
+    values=Rows(
+        {"municipality_code": CODE, "indicator_id": KEY, "year": YEAR, "value": NUMBER},
+        once=("municipality_code", "indicator_id", "year"),
+    ),
+    peers=Rows({"municipality_code": CODE, "peer_code": CODE}),
+)
 def comparison_with_peers(
     values: pd.DataFrame, peers: pd.DataFrame, *, minimum_peers: int = MINIMUM_PEERS
 ) -> pd.DataFrame:
@@ -464,6 +521,23 @@ def comparison_with_peers(
     ].sort_values(keys, ignore_index=True)
 
 
+@accepts(
+    values=Rows(
+        {"municipality_code": CODE, "indicator_id": KEY, "year": YEAR, "value": NUMBER},
+        COUNTS,
+        once=("municipality_code", "indicator_id", "year"),
+    ),
+    areas=Rows(
+        {
+            "municipality_code": CODE,
+            "indicator_id": KEY,
+            "year": YEAR,
+            "value": NUMBER,
+            "area": KEY,
+        },
+        COUNTS,
+    ),
+)
 def comparison_with_areas(
     values: pd.DataFrame,
     areas: pd.DataFrame,
@@ -609,6 +683,11 @@ def _with_shares(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(own_share=own_share, rest_share=rest_share, scale=scale, standing=standing)
 
 
+@accepts(
+    counts=Rows(
+        {"municipality_code": CODE, "count": COUNT, "base": COUNT}, once=("municipality_code",)
+    )
+)
 def funnel_limits(
     counts: pd.DataFrame,
     *,
@@ -738,6 +817,13 @@ def funnel_limits(
     ]
 
 
+@accepts(
+    groups=Rows(
+        {"group_order": ORDERED, "population": COUNT, "value": NUMBER},
+        {"standard_error": COUNT},
+        named={"by": KEY},
+    )
+)
 def inequality_indices(
     groups: pd.DataFrame,
     *,

@@ -12,6 +12,7 @@ from scipy import stats
 from scipy.linalg import toeplitz
 from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
+from evalkit.accepted import CODE, COUNT, KEY, NUMBER, WHOLE, WHOLE_COUNT, Rows, accepts
 from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
 from evalkit.groups import require_once
@@ -49,6 +50,12 @@ COLUMNS = [
 SERIES = ["municipality_code", "indicator_id"]
 
 
+@accepts(
+    values=Rows(
+        {"municipality_code": CODE, "indicator_id": KEY, "period": WHOLE, "value": NUMBER},
+        once=("municipality_code", "indicator_id", "period"),
+    )
+)
 def interrupted_series(
     values: pd.DataFrame,
     *,
@@ -135,6 +142,12 @@ def interrupted_series(
     return _finished(rows, [*COLUMNS[:-2], "autocorrelation", "autocorrelation_warning"])
 
 
+@accepts(
+    values=Rows(
+        {"municipality_code": CODE, "indicator_id": KEY, "period": WHOLE, "value": NUMBER},
+        once=("municipality_code", "indicator_id", "period"),
+    )
+)
 def interrupted_series_path(values: pd.DataFrame, *, interrupted_at: int) -> pd.DataFrame:
     """The fitted line of each series, and where the earlier trend would have led.
 
@@ -167,6 +180,18 @@ def interrupted_series_path(values: pd.DataFrame, *, interrupted_at: int) -> pd.
     return pd.concat(frames[1:] or frames, ignore_index=True)
 
 
+@accepts(
+    counts=Rows(
+        {
+            "municipality_code": CODE,
+            "indicator_id": KEY,
+            "period": WHOLE,
+            "count": WHOLE_COUNT,
+            "base": COUNT,
+        },
+        once=("municipality_code", "indicator_id", "period"),
+    )
+)
 def interrupted_counts(
     counts: pd.DataFrame,
     *,

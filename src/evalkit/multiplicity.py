@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
+from evalkit.accepted import GROUP, SHARE, Rows, accepts
 from evalkit.errors import DataError
 
 __all__ = ["adjusted_p_values"]
@@ -15,6 +16,7 @@ __all__ = ["adjusted_p_values"]
 _METHODS = {"Holm": "holm", "Benjamini-Hochberg": "fdr_bh"}
 
 
+@accepts(tests=Rows({"p_value": SHARE}, named={"within": GROUP}, keeps_index=True))
 def adjusted_p_values(
     tests: pd.DataFrame,
     *,

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
+from evalkit.accepted import CODE, COUNTS, KEY, NUMBER, SHARE, YEAR, Rows, accepts
 from evalkit.errors import DataError
 from evalkit.groups import require_once
 from evalkit.reasons import checked_reason
@@ -26,6 +27,14 @@ ORIGIN = ["origin", "indicator_id", "year"]
 NUMBERS = ["value", "numerator", "denominator"]
 
 
+@accepts(
+    values=Rows(
+        {"municipality_code": CODE, "indicator_id": KEY, "year": YEAR, "value": NUMBER},
+        COUNTS,
+        once=("municipality_code", "indicator_id", "year"),
+    ),
+    changes=Rows({"old_code": CODE, "new_code": CODE, "year": YEAR, "share": SHARE}),
+)
 def present_day_values(
     values: pd.DataFrame, changes: pd.DataFrame, *, splits: str = "refuse"
 ) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
 
+from evalkit.accepted import CODE, ERROR, KEY, NUMBER, Rows, accepts
 from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
 from evalkit.groups import require_once
@@ -25,6 +26,11 @@ FEW_STUDIES = 5  # below this, tau2 is close to a guess and the interval leans o
 LEAST_SCATTER = 1e-12  # of the weighted residuals; below it they are equal but for rounding
 
 
+@accepts(
+    estimates=Rows(
+        {"value": NUMBER, "standard_error": ERROR}, {"municipality_code": CODE}, named={"by": KEY}
+    )
+)
 def pooled_estimate(
     estimates: pd.DataFrame,
     *,
@@ -121,6 +127,14 @@ def pooled_estimate(
     return table.assign(reason=reason.where(reason.notna(), None))
 
 
+@accepts(
+    estimates=Rows(
+        {"municipality_code": CODE, "value": NUMBER, "standard_error": ERROR},
+        {"lower": NUMBER, "upper": NUMBER, "confidence_level": NUMBER},
+        once=("municipality_code",),
+        some=True,
+    )
+)
 def forest_rows(
     estimates: pd.DataFrame,
     *,
@@ -195,6 +209,13 @@ def forest_rows(
     )
 
 
+@accepts(
+    estimates=Rows(
+        {"value": NUMBER, "standard_error": ERROR},
+        {"municipality_code": CODE},
+        named={"moderators": NUMBER},
+    )
+)
 def meta_regression(
     estimates: pd.DataFrame,
     *,

@@ -181,6 +181,8 @@ def _changes(
 ) -> pd.DataFrame:
     before, after = pair
     own = asked.loc[asked["municipality_code"].isin(given["municipality_code"].unique())]
+    if not set(pair) <= {*given["wave"], *own["wave"]}:  # none of these municipalities has both
+        given = given.iloc[:0]
     told = [
         protected_changes(
             share_change(given, linkage=linkage, before=before, after=after, crosswalk=own),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from evalkit.accepted import COUNT, GROUP, KEY, PERSONS, Rows, accepts
 from evalkit.errors import DataError
 from evalkit.reasons import level_rows, withhold
 from evalkit.uncertainty import BYAR_FROM, STANDARD_LEVELS, byar_interval, count_interval
@@ -21,6 +22,7 @@ __all__ = [
 PER = 100_000  # rates are per this many person-years unless another is asked for
 
 
+@accepts(events=Rows({"event_count": COUNT, "population_count": COUNT}, named={"by": GROUP}))
 def crude_rate(
     events: pd.DataFrame,
     *,
@@ -70,6 +72,12 @@ def crude_rate(
     return _with_missing(rows)
 
 
+@accepts(
+    events=Rows(
+        {"event_count": COUNT, "population_count": COUNT}, named={"stratum": KEY, "by": GROUP}
+    ),
+    standard=PERSONS,
+)
 def directly_standardised_rate(
     events: pd.DataFrame,
     *,
@@ -116,7 +124,7 @@ def directly_standardised_rate(
     if standard.isna().any():
         raise DataError(f"the standard has some {stratum} without a number of persons")
     complete = _every_stratum(events, by, stratum, standard.index)
-    share = complete[stratum].map(standard / standard.sum())
+    share = complete[stratum].map(standard / standard.sum()).astype(float)
     weight = share / complete["population_count"].where(complete["population_count"] > 0)
     totals = _totals(
         complete.assign(
@@ -143,6 +151,12 @@ def directly_standardised_rate(
     return withhold(result, result["count"] < BYAR_FROM, "too_few")
 
 
+@accepts(
+    events=Rows(
+        {"event_count": COUNT, "population_count": COUNT}, named={"stratum": KEY, "by": GROUP}
+    ),
+    reference=Rows({"event_count": COUNT, "population_count": COUNT}, named={"stratum": KEY}),
+)
 def indirectly_standardised_ratio(
     events: pd.DataFrame,
     *,
@@ -182,7 +196,7 @@ def indirectly_standardised_ratio(
     """
     complete = _every_stratum(events, by, stratum, reference[stratum])
     needed = complete.loc[complete["population_count"] != 0, stratum]
-    rate = complete[stratum].map(_reference_rates(reference, stratum, needed))
+    rate = complete[stratum].map(_reference_rates(reference, stratum, needed)).astype(float)
     totals = _totals(
         complete.assign(expected_count=complete["population_count"] * rate), by, "expected_count"
     )
@@ -202,6 +216,12 @@ def indirectly_standardised_ratio(
     return _with_missing(rows)
 
 
+@accepts(
+    events=Rows(
+        {"event_count": COUNT, "population_count": COUNT}, named={"stratum": KEY, "by": GROUP}
+    ),
+    reference=Rows({"event_count": COUNT, "population_count": COUNT}, named={"stratum": KEY}),
+)
 def indirectly_standardised_rate(
     events: pd.DataFrame,
     *,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from evalkit.accepted import NUMBER, Rows, accepts
 from evalkit.errors import DataError
 from evalkit.uncertainty import STANDARD_LEVELS
 
@@ -19,6 +20,7 @@ DRAWN_AT_ONCE = 2_000_000  # counts of respondents in replicates, so that memory
 MOST_IMPROPER = 0.1  # share of replicates with an item at that bound; above it, no limits
 
 
+@accepts(scores=Rows(every=NUMBER))
 def cronbach_alpha(
     scores: pd.DataFrame,
     *,
@@ -78,6 +80,7 @@ def cronbach_alpha(
     return result.assign(reason=reasons.where(reasons.notna(), None))
 
 
+@accepts(scores=Rows(every=NUMBER))
 def mcdonald_omega(
     scores: pd.DataFrame,
     *,

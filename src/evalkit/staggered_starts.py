@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from evalkit.accepted import CODE, NUMBER, START, YEAR, Rows, accepts
 from evalkit.effect_limits import (
     BOOTSTRAP_REPLICATES,
     NOUGHT,
@@ -48,6 +49,15 @@ FEWEST_IN_COHORT = 5  # analytic errors of smaller cohorts are far too small
 FEWEST_IN_WALD = 20  # with cohorts of ten the test rejects one true null in six
 
 
+@accepts(
+    values=Rows(
+        {"municipality_code": CODE, "year": YEAR, "value": NUMBER},
+        once=("municipality_code", "year"),
+    ),
+    starts=Rows(
+        {"municipality_code": CODE, "first_treated_year": START}, once=("municipality_code",)
+    ),
+)
 def group_time_effects(
     values: pd.DataFrame,
     starts: pd.DataFrame,
@@ -108,6 +118,15 @@ def group_time_effects(
     return finished_rows(pd.DataFrame(rows), head)
 
 
+@accepts(
+    values=Rows(
+        {"municipality_code": CODE, "year": YEAR, "value": NUMBER},
+        once=("municipality_code", "year"),
+    ),
+    starts=Rows(
+        {"municipality_code": CODE, "first_treated_year": START}, once=("municipality_code",)
+    ),
+)
 def staggered_effects(
     values: pd.DataFrame,
     starts: pd.DataFrame,
@@ -189,6 +208,15 @@ def staggered_effects(
     return finished_rows(pd.DataFrame(rows), [*head, "standard_error"])
 
 
+@accepts(
+    values=Rows(
+        {"municipality_code": CODE, "year": YEAR, "value": NUMBER},
+        once=("municipality_code", "year"),
+    ),
+    starts=Rows(
+        {"municipality_code": CODE, "first_treated_year": START}, once=("municipality_code",)
+    ),
+)
 def staggered_pretrend_check(
     values: pd.DataFrame,
     starts: pd.DataFrame,

@@ -17,6 +17,20 @@ import pandas as pd
 from scipy import optimize, stats
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
+from evalkit.accepted import (
+    ANSWER,
+    ANSWERS,
+    CODE,
+    COUNT,
+    CROSSWALK,
+    GROUP,
+    KEY,
+    NUMBER,
+    SCALE,
+    SCORE,
+    Rows,
+    accepts,
+)
 from evalkit.comparability import (
     comparable_answers,
     comparable_over_time,
@@ -67,6 +81,7 @@ SUPERIORITY_INTERVALS = {
 ANSWERS_PER_TERM = 10  # answers wanted per coefficient of a regression
 
 
+@accepts(surveys=Rows({"invited_count": COUNT, "answered_count": COUNT}, named={"by": GROUP}))
 def response_rate(
     surveys: pd.DataFrame,
     *,
@@ -108,6 +123,12 @@ def response_rate(
     )
 
 
+@accepts(
+    surveys=Rows(
+        {"municipality_code": CODE, "wave": KEY, "invited_count": COUNT, "answered_count": COUNT},
+        named={"group": GROUP},
+    )
+)
 def nonresponse_difference(
     surveys: pd.DataFrame,
     *,
@@ -147,7 +168,7 @@ def nonresponse_difference(
     places = ["municipality_code", "wave"]
     rows, _ = _invited_and_answered(surveys, [*places, group])
     whole = rows.groupby(places, dropna=False)[["answered_count", "invited_count"]].transform(
-        lambda column: column.sum(skipna=False)
+        "sum", skipna=False
     )
     rest_count = whole["answered_count"] - rows["answered_count"]
     rest_base = whole["invited_count"] - rows["invited_count"]
@@ -183,8 +204,20 @@ def nonresponse_difference(
     return level_rows(blocks)
 
 
+@accepts(
+    answers=Rows(
+        {"municipality_code": CODE, "item": KEY, "score": SCORE},
+        once=ANSWER,
+        identity="respondent_id",
+        among={"item": "item"},
+    )
+)
 def agreement_share(
-    answers: pd.DataFrame, *, item: str, confidence_levels: Iterable[float] = STANDARD_LEVELS
+    answers: pd.DataFrame,
+    *,
+    item: str,
+    confidence_levels: Iterable[float] = STANDARD_LEVELS,
+    scores: Sequence[float] = SCALE,
 ) -> pd.DataFrame:
     """Share of respondents in each municipality who agree with an item.
 
@@ -199,6 +232,8 @@ def agreement_share(
         The item to summarise, such as ``"anchoring_leadership"``.
     confidence_levels
         Levels wanted.
+    scores
+        The steps of the scale, lowest first; a score between or outside them is refused.
 
     Returns
     -------
@@ -217,10 +252,9 @@ def agreement_share(
     Wilson (1927), J. Am. Stat. Assoc. 22, 209-212.
     """
     asked = answers.loc[answers["item"] == item]
-    if asked.empty:
-        known = ", ".join(sorted(answers["item"].unique()))
-        raise DataError(f"no answers to item {item!r}; the table holds: {known}")
-    shares = item_shares(asked, by=("municipality_code",), confidence_levels=confidence_levels)
+    shares = item_shares(
+        asked, by=("municipality_code",), confidence_levels=confidence_levels, scores=scores
+    )
     return shares.assign(
         answered_count=shares["base"],
         agreed_count=shares["count"],
@@ -230,6 +264,12 @@ def agreement_share(
     )
 
 
+@accepts(
+    answers=Rows(
+        {"score": SCORE}, ANSWERS, named={"by": KEY}, once=ANSWER, identity="respondent_id"
+    ),
+    population=Rows({"population_count": COUNT}),
+)
 def item_shares(
     answers: pd.DataFrame,
     *,
@@ -237,6 +277,7 @@ def item_shares(
     agrees_from: float = AGREES_FROM,
     confidence_levels: Iterable[float] = STANDARD_LEVELS,
     population: pd.DataFrame | None = None,
+    scores: Sequence[float] = SCALE,
 ) -> pd.DataFrame:
     """Shares who agree with every item at once, in every group.
 
@@ -254,6 +295,8 @@ def item_shares(
         ``population_count`` (persons invited) with some columns of ``by``, when the
         finite-population correction is wanted: the question is then about exactly these
         persons. Left out, the interval is about the workplace they speak for.
+    scores
+        The steps of the scale, lowest first; a score between or outside them is refused.
 
     Returns
     -------
@@ -280,10 +323,15 @@ def item_shares(
     )
 
 
+@accepts(
+    answers=Rows(
+        {"score": SCORE}, ANSWERS, named={"by": KEY}, once=ANSWER, identity="respondent_id"
+    )
+)
 def score_distribution(
     answers: pd.DataFrame,
     *,
-    scores: Sequence[float] = (1, 2, 3, 4, 5),
+    scores: Sequence[float] = SCALE,
     by: Sequence[str] = ("municipality_code", "wave", "item"),
     confidence_levels: Iterable[float] = STANDARD_LEVELS,
 ) -> pd.DataFrame:
@@ -313,10 +361,7 @@ def score_distribution(
     """
     given = answers.loc[answers["score"].notna()]
     steps = np.asarray(scores, dtype=float)
-    position = np.searchsorted(steps, given["score"].to_numpy(dtype=float)).clip(max=len(steps) - 1)
-    if (steps[position] != given["score"].to_numpy(dtype=float)).any():
-        strange = sorted(set(given["score"]) - set(scores))
-        raise DataError(f"scores {strange} are not on the scale {list(scores)}")
+    position = np.searchsorted(steps, given["score"].to_numpy(dtype=float))
     groups, all_codes = grouped(answers, by)
     codes = all_codes[answers["score"].notna().to_numpy()]
     table = np.bincount(codes * len(steps) + position, minlength=len(groups) * len(steps))
@@ -336,6 +381,15 @@ def score_distribution(
     return share_limits(counts, confidence_levels=confidence_levels)
 
 
+@accepts(
+    answers=Rows(
+        {"municipality_code": CODE, "wave": KEY, "item": KEY, "score": SCORE},
+        once=ANSWER,
+        identity="respondent_id",
+        among={"wave": "wave"},
+    ),
+    crosswalk=CROSSWALK,
+)
 def comparable_shares(
     answers: pd.DataFrame,
     *,
@@ -343,6 +397,7 @@ def comparable_shares(
     wave: Any,
     agrees_from: float = AGREES_FROM,
     confidence_levels: Iterable[float] = STANDARD_LEVELS,
+    scores: Sequence[float] = SCALE,
 ) -> pd.DataFrame:
     """Shares who agree, side by side across municipalities, for items that were asked alike.
 
@@ -354,7 +409,7 @@ def comparable_shares(
         What each municipality asked; see ``evalkit.comparability``.
     wave
         The wave to compare in.
-    agrees_from, confidence_levels
+    agrees_from, confidence_levels, scores
         As in ``item_shares``.
 
     Returns
@@ -371,12 +426,25 @@ def comparable_shares(
         by=("municipality_code", "item"),
         agrees_from=agrees_from,
         confidence_levels=confidence_levels,
+        scores=scores,
     )
     return with_refused(
         shares, refused, confidence_levels=confidence_levels, by=("municipality_code", "item")
     )
 
 
+@accepts(
+    answers=Rows(
+        {"wave": KEY, "score": SCORE},
+        ANSWERS,
+        named={"by": KEY},
+        once=ANSWER,
+        identity="respondent_id",
+        among={"before": "wave", "after": "wave"},
+    ),
+    crosswalk=CROSSWALK,
+    population=Rows({"wave": KEY, "population_count": COUNT}),
+)
 def share_change(
     answers: pd.DataFrame,
     *,
@@ -390,6 +458,7 @@ def share_change(
     smallest_base: int = 1,
     population: pd.DataFrame | None = None,
     design_effect: float = 1.0,
+    scores: Sequence[float] = SCALE,
 ) -> pd.DataFrame:
     """Change in the share who agree, from one wave to another, follow-up minus baseline.
 
@@ -430,6 +499,8 @@ def share_change(
         from the smaller wave's population. Not for partly linked answers.
     design_effect
         See ``evalkit.uncertainty.effective_base``.
+    scores
+        The steps of the scale, lowest first; a score between or outside them is refused.
 
     Returns
     -------
@@ -480,6 +551,17 @@ def share_change(
     return with_refused(rows, refused, confidence_levels=levels, by=by)
 
 
+@accepts(
+    answers=Rows(
+        {"score": SCORE},
+        ANSWERS,
+        named={"by": KEY, "column": GROUP},
+        once=ANSWER,
+        identity="respondent_id",
+        among={"first": "@column", "second": "@column"},
+    ),
+    crosswalk=CROSSWALK,
+)
 def cliffs_delta(
     answers: pd.DataFrame,
     *,
@@ -490,6 +572,7 @@ def cliffs_delta(
     interval: str = "cliff_newcombe",
     confidence_levels: Iterable[float] = STANDARD_LEVELS,
     crosswalk: pd.DataFrame | None = None,
+    scores: Sequence[float] = SCALE,
 ) -> pd.DataFrame:
     """Cliff's delta between two groups of answers, second against first.
 
@@ -512,6 +595,8 @@ def cliffs_delta(
     crosswalk
         What was asked where, when ``column`` is the wave; items that were not asked alike are
         refused.
+    scores
+        The steps of the scale, lowest first; a score between or outside them is refused.
 
     Returns
     -------
@@ -543,6 +628,17 @@ def cliffs_delta(
     return with_refused(rows, refused, confidence_levels=levels, by=by)
 
 
+@accepts(
+    answers=Rows(
+        {"score": SCORE},
+        ANSWERS,
+        named={"by": KEY, "column": GROUP},
+        once=ANSWER,
+        identity="respondent_id",
+        among={"first": "@column", "second": "@column"},
+    ),
+    crosswalk=CROSSWALK,
+)
 def probability_of_superiority(
     answers: pd.DataFrame,
     *,
@@ -553,6 +649,7 @@ def probability_of_superiority(
     interval: str = "cliff_newcombe",
     confidence_levels: Iterable[float] = STANDARD_LEVELS,
     crosswalk: pd.DataFrame | None = None,
+    scores: Sequence[float] = SCALE,
 ) -> pd.DataFrame:
     """Chance that an answer from the second group is higher than one from the first.
 
@@ -561,7 +658,7 @@ def probability_of_superiority(
 
     Parameters
     ----------
-    answers, column, first, second, by, interval, confidence_levels, crosswalk
+    answers, column, first, second, by, interval, confidence_levels, crosswalk, scores
         As in ``cliffs_delta``.
 
     Returns
@@ -582,11 +679,23 @@ def probability_of_superiority(
         interval=interval,
         confidence_levels=confidence_levels,
         crosswalk=crosswalk,
+        scores=scores,
     )
     halves = {name: (delta[name] + 1) / 2 for name in ("value", "lower", "upper")}
     return delta.assign(**halves)
 
 
+@accepts(
+    answers=Rows(
+        {"wave": KEY, "respondent_id": GROUP, "score": SCORE},
+        ANSWERS,
+        named={"by": KEY},
+        once=ANSWER,
+        identity="respondent_id",
+        among={"before": "wave", "after": "wave"},
+    ),
+    crosswalk=CROSSWALK,
+)
 def paired_shift(
     answers: pd.DataFrame,
     *,
@@ -595,6 +704,7 @@ def paired_shift(
     by: Sequence[str] = ("municipality_code", "item"),
     confidence_levels: Iterable[float] = STANDARD_LEVELS,
     crosswalk: pd.DataFrame | None = None,
+    scores: Sequence[float] = SCALE,
 ) -> pd.DataFrame:
     """How many linked persons moved up and down the scale, with Wilcoxon's signed-rank test.
 
@@ -610,6 +720,8 @@ def paired_shift(
         Levels wanted.
     crosswalk
         What was asked where; when given, items that were not asked alike are refused.
+    scores
+        The steps of the scale, lowest first; a score between or outside them is refused.
 
     Returns
     -------
@@ -659,6 +771,17 @@ def paired_shift(
     return with_refused(rows, refused, confidence_levels=levels, by=by)
 
 
+@accepts(
+    answers=Rows(
+        {"wave": KEY, "respondent_id": GROUP, "score": SCORE},
+        ANSWERS,
+        named={"by": KEY},
+        once=ANSWER,
+        identity="respondent_id",
+        among={"before": "wave", "after": "wave"},
+    ),
+    crosswalk=CROSSWALK,
+)
 def mcnemar_test(
     answers: pd.DataFrame,
     *,
@@ -668,6 +791,7 @@ def mcnemar_test(
     agrees_from: float = AGREES_FROM,
     confidence_levels: Iterable[float] = STANDARD_LEVELS,
     crosswalk: pd.DataFrame | None = None,
+    scores: Sequence[float] = SCALE,
 ) -> pd.DataFrame:
     """McNemar's test of whether linked persons agree more, or less, than they did.
 
@@ -685,6 +809,8 @@ def mcnemar_test(
         Levels wanted.
     crosswalk
         What was asked where; when given, items that were not asked alike are refused.
+    scores
+        The steps of the scale, lowest first; a score between or outside them is refused.
 
     Returns
     -------
@@ -733,6 +859,15 @@ def mcnemar_test(
     return with_refused(level_rows(blocks), refused, confidence_levels=levels, by=by)
 
 
+@accepts(
+    answers=Rows(
+        maybe=ANSWERS,
+        named={"outcome": NUMBER, "covariates": GROUP, "cluster": GROUP},
+        once=ANSWER,
+        identity="respondent_id",
+    ),
+    crosswalk=CROSSWALK,
+)
 def ordinal_regression(
     answers: pd.DataFrame,
     *,
@@ -1084,7 +1219,10 @@ def _places_of_pairs(
     named = given & (numbers >= 0)
     first, second = np.flatnonzero(named & is_before), np.flatnonzero(named & ~is_before)
     if any((np.diff(np.sort(key[rows])) == 0).any() for rows in (first, second)):
-        raise DataError("a respondent has two answers to one item in the same wave")
+        raise DataError(
+            "answers: a respondent has several answers in a wave and row of the result; expected "
+            "one: put what tells them apart, such as item, in by"
+        )
     _, place_1, place_2 = np.intersect1d(
         key[first], key[second], assume_unique=True, return_indices=True
     )

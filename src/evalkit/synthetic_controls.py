@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize, nnls
 
+from evalkit.accepted import CODE, NUMBER, YEAR, Rows, accepts
 from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
 from evalkit.groups import require_different, require_once
@@ -23,6 +24,10 @@ SMALLEST_LOG_IMPORTANCE = -12.0  # of a predictor, against the most important
 SUM_WEIGHT = 1e3  # pull of the row that makes the weights add up, relative to the data's scale
 
 
+@accepts(
+    values=Rows({"municipality_code": CODE, "year": YEAR, "value": NUMBER}),
+    predictors=Rows({"municipality_code": CODE}, once=("municipality_code",)),
+)
 def synthetic_control_weights(
     values: pd.DataFrame,
     *,
@@ -90,6 +95,13 @@ def synthetic_control_weights(
     return frame.sort_values("weight", ascending=False, ignore_index=True, kind="stable")
 
 
+@accepts(
+    values=Rows(
+        {"municipality_code": CODE, "year": YEAR, "value": NUMBER},
+        once=("municipality_code", "year"),
+    ),
+    weights=Rows({"municipality_code": CODE, "donor_code": CODE, "weight": NUMBER}, some=True),
+)
 def synthetic_control_path(values: pd.DataFrame, weights: pd.DataFrame) -> pd.DataFrame:
     """The municipality beside its synthetic control, year by year.
 
@@ -108,6 +120,11 @@ def synthetic_control_path(values: pd.DataFrame, weights: pd.DataFrame) -> pd.Da
     """
     code = weights["municipality_code"].iloc[0]
     table = values.pivot(index="year", columns="municipality_code", values="value")
+    absent = sorted({code, *weights["donor_code"]} - set(table))
+    if absent:
+        raise DataError(
+            f"values: no row of {', '.join(absent)}, which weights names; expected some"
+        )
     synthetic = table[weights["donor_code"]].to_numpy() @ weights["weight"].to_numpy()
     path = pd.DataFrame({"value": table[code], "synthetic_value": synthetic})
     path["gap"] = path["value"] - path["synthetic_value"]
@@ -115,6 +132,10 @@ def synthetic_control_path(values: pd.DataFrame, weights: pd.DataFrame) -> pd.Da
     return path.reset_index()[["municipality_code", "year", "value", "synthetic_value", "gap"]]
 
 
+@accepts(
+    values=Rows({"municipality_code": CODE, "year": YEAR, "value": NUMBER}),
+    predictors=Rows({"municipality_code": CODE}, once=("municipality_code",)),
+)
 def synthetic_control(
     values: pd.DataFrame,
     *,

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from evalkit.accepted import COUNT, NUMBER, PERCENTAGE, POSITIVE, SHARE, WHOLE_COUNT, Rows, accepts
 from evalkit.errors import DataError
 from evalkit.reasons import level_rows, reason_where
 
@@ -51,6 +52,7 @@ def z_value(confidence_level: float) -> float:
     return float(stats.norm.ppf((1 + confidence_level) / 2))
 
 
+@accepts(base=COUNT, population_count=COUNT, design_effect=POSITIVE)
 def effective_base(base: Any, *, population_count: Any = None, design_effect: Any = 1.0) -> Any:
     """Base that carries as much information as a simple random sample from an endless population.
 
@@ -89,6 +91,7 @@ def effective_base(base: Any, *, population_count: Any = None, design_effect: An
     return _like(base, result)
 
 
+@accepts(count=COUNT, base=COUNT, population_count=COUNT, design_effect=POSITIVE)
 def wilson_interval(
     count: Any,
     base: Any,
@@ -133,6 +136,7 @@ def wilson_interval(
     return _like(count, lower, base), _like(count, upper, base)
 
 
+@accepts(count=COUNT, base=COUNT)
 def exact_interval(
     count: Any, base: Any, *, confidence_level: float = STANDARD_LEVEL
 ) -> tuple[Any, Any]:
@@ -206,6 +210,15 @@ def square_and_add(
     return _like(value_1, a - b - below, value_2), _like(value_1, a - b + above, value_2)
 
 
+@accepts(
+    count_1=COUNT,
+    base_1=COUNT,
+    count_2=COUNT,
+    base_2=COUNT,
+    population_count_1=COUNT,
+    population_count_2=COUNT,
+    design_effect=POSITIVE,
+)
 def newcombe_difference_interval(
     count_1: Any,
     base_1: Any,
@@ -285,6 +298,14 @@ def phi_coefficient(both: Any, first_only: Any, second_only: Any, neither: Any) 
     return _like(both, phi)
 
 
+@accepts(
+    both=COUNT,
+    first_only=COUNT,
+    second_only=COUNT,
+    neither=COUNT,
+    population_count=COUNT,
+    design_effect=POSITIVE,
+)
 def newcombe_paired_interval(
     both: Any,
     first_only: Any,
@@ -330,6 +351,7 @@ def newcombe_paired_interval(
     return _like(both, lower), _like(both, upper)
 
 
+@accepts(superiority=SHARE, base_1=COUNT, base_2=COUNT, tie_factor=SHARE)
 def newcombe_superiority_interval(
     superiority: Any,
     base_1: Any,
@@ -382,6 +404,13 @@ def newcombe_superiority_interval(
     return _like(superiority, lower, base_1), _like(superiority, upper, base_1)
 
 
+@accepts(
+    mean=NUMBER,
+    standard_deviation=COUNT,
+    base=COUNT,
+    population_count=COUNT,
+    design_effect=POSITIVE,
+)
 def mean_interval(
     mean: Any,
     standard_deviation: Any,
@@ -411,6 +440,7 @@ def mean_interval(
     return _like(mean, centre - half), _like(mean, centre + half)
 
 
+@accepts(count=COUNT)
 def exact_poisson_interval(
     count: Any, *, confidence_level: float = STANDARD_LEVEL
 ) -> tuple[Any, Any]:
@@ -428,6 +458,7 @@ def exact_poisson_interval(
     return _like(count, lower), _like(count, upper)
 
 
+@accepts(count=COUNT)
 def byar_interval(count: Any, *, confidence_level: float = STANDARD_LEVEL) -> tuple[Any, Any]:
     """Byar's approximation to the exact limits of a count; good from ten events.
 
@@ -443,6 +474,7 @@ def byar_interval(count: Any, *, confidence_level: float = STANDARD_LEVEL) -> tu
     return _like(count, np.maximum(lower, 0)), _like(count, upper)
 
 
+@accepts(count=COUNT)
 def count_interval(count: Any, *, confidence_level: float = STANDARD_LEVEL) -> tuple[Any, Any, Any]:
     """Limits of a count of events: exact under ten events, Byar's from ten, and which it was.
 
@@ -472,6 +504,7 @@ def count_interval(count: Any, *, confidence_level: float = STANDARD_LEVEL) -> t
     return _like(count, lower), _like(count, upper), _like(count, method)
 
 
+@accepts(counts=Rows({"count": COUNT, "base": COUNT}, named={"population_column": COUNT}))
 def share_limits(
     counts: pd.DataFrame,
     *,
@@ -538,6 +571,7 @@ def share_limits(
     return rows.assign(reason=reason_where(rows["value"].isna()))
 
 
+@accepts(percentage=PERCENTAGE, base=WHOLE_COUNT)
 def possible_counts(percentage: Any, base: Any, *, decimals: int = 0) -> tuple[Any, Any]:
     """Smallest and largest whole count that rounds to a published percentage of a base.
 
@@ -573,6 +607,7 @@ def possible_counts(percentage: Any, base: Any, *, decimals: int = 0) -> tuple[A
     )
 
 
+@accepts(published=Rows({"percentage": PERCENTAGE, "base": WHOLE_COUNT}))
 def share_from_percentage(
     published: pd.DataFrame,
     *,

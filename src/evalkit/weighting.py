@@ -9,6 +9,21 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from evalkit.accepted import (
+    ANSWER,
+    ANSWERS,
+    COUNT,
+    GROUP,
+    KEY,
+    NUMBER,
+    PERSONS,
+    POSITIVE,
+    TRUE_OR_FALSE,
+    WEIGHT,
+    Each,
+    Rows,
+    accepts,
+)
 from evalkit.errors import DataError
 from evalkit.groups import grouped
 from evalkit.reasons import level_rows, reason_where, withhold
@@ -26,6 +41,7 @@ __all__ = [
 FEWEST_CLUSTERS = 8  # fewer, and the interval from clusters covers too seldom
 
 
+@accepts(respondents=Rows(named={"strata": KEY}, keeps_index=True), population=PERSONS)
 def post_stratification_weights(
     respondents: pd.DataFrame, *, population: pd.Series, strata: Sequence[str]
 ) -> pd.Series:
@@ -72,6 +88,7 @@ def post_stratification_weights(
     return pd.Series(factor.reindex(keys).to_numpy(), index=respondents.index, name="weight")
 
 
+@accepts(respondents=Rows(keeps_index=True), margins=Each(PERSONS), start=POSITIVE)
 def raking_weights(
     respondents: pd.DataFrame,
     *,
@@ -112,6 +129,8 @@ def raking_weights(
     ----------
     Deming and Stephan (1940), Ann. Math. Stat. 11, 427-444.
     """
+    if start is not None and np.shape(start) != (len(respondents),):
+        raise DataError(f"start: expected {len(respondents)} weights, one for each respondent")
     codes, targets = [], []
     for name, margin in margins.items():
         unlike = sorted(map(str, set(margin.index) ^ set(respondents[name])))
@@ -128,7 +147,7 @@ def raking_weights(
     weights = (
         np.full(len(respondents), next(iter(sums.values())) / len(respondents))
         if start is None
-        else start.to_numpy(dtype=float).copy()
+        else np.array(start, dtype=float)
     )
     for _ in range(most_rounds):
         for code, target in zip(codes, targets, strict=True):
@@ -142,6 +161,7 @@ def raking_weights(
     raise DataError(f"the margins cannot be reached together; still {off:.1e} away")
 
 
+@accepts(weights=WEIGHT)
 def weight_design_effect(weights: Any) -> float:
     """Factor by which unequal weights inflate the variance of a mean.
 
@@ -149,10 +169,11 @@ def weight_design_effect(weights: Any) -> float:
     ----------
     Kish (1965), Survey Sampling, section 11.7.
     """
-    w = np.asarray(weights, dtype=float)
+    w = np.atleast_1d(np.asarray(weights, dtype=float))
     return float(len(w) * np.sum(w**2) / np.sum(w) ** 2)
 
 
+@accepts(weights=WEIGHT)
 def effective_base_of_weights(weights: Any) -> float:
     """Number of equally weighted answers that would be as precise.
 
@@ -160,10 +181,18 @@ def effective_base_of_weights(weights: Any) -> float:
     ----------
     Kish (1965), Survey Sampling, section 11.7.
     """
-    w = np.asarray(weights, dtype=float)
+    w = np.atleast_1d(np.asarray(weights, dtype=float))
     return float(np.sum(w) ** 2 / np.sum(w**2))
 
 
+@accepts(
+    answers=Rows(
+        maybe=ANSWERS,
+        named={"agrees": TRUE_OR_FALSE, "weight": COUNT, "by": KEY},
+        once=ANSWER,
+        identity="respondent_id",
+    )
+)
 def weighted_share(
     answers: pd.DataFrame,
     *,
@@ -236,6 +265,14 @@ def weighted_share(
     return level_rows(blocks)
 
 
+@accepts(
+    answers=Rows(
+        maybe=ANSWERS,
+        named={"value": NUMBER, "cluster": GROUP, "weight": COUNT, "by": KEY},
+        once=ANSWER,
+        identity="respondent_id",
+    )
+)
 def cluster_robust_mean(
     answers: pd.DataFrame,
     *,
