@@ -92,3 +92,31 @@ def test_only_chosen_claims_count_and_the_latest_is_used():
     result = population(told, MUNICIPALITIES)
 
     assert result["population"].tolist() == [27600]
+
+
+def by_scheme(*rows):
+    given = grants(*(row[:5] for row in rows))
+    return given.assign(scheme_id=[row[5] for row in rows])
+
+
+def test_schemes_are_summed_where_no_total_is_told():
+    told = by_scheme(
+        ("a", "3801", "total", "2020-2022", 3_000_000.0, "oppvekst"),
+        ("b", "3801", "year", "2020", 1_000_000.0, "nav"),
+        ("c", "3801", "year", "2021", 500_000.0, "nav"),
+        ("d", "0301", "per_year", None, 200_000.0, "nav"),
+    )
+
+    result = summary(told).set_index("municipality_code")
+
+    assert result.loc["3801", "total_nok"] == 4_500_000
+    assert result.loc["3801", "total_method"] == "sum of schemes"
+    assert result.loc["0301", "per_year_nok"] == 200_000
+
+
+def test_the_total_of_all_schemes_goes_before_their_sum():
+    told = by_scheme(
+        ("a", "3801", "total", None, 9.7, None), ("b", "3801", "total", None, 4.0, "nav")
+    )
+
+    assert summary(told)["total_nok"].item() == 9.7

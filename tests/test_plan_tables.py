@@ -103,7 +103,7 @@ def test_every_table_of_an_empty_plan_is_a_sentence():
     made = [
         ek.decisions_table(deadlines),
         ek.milestones_table(deadlines, plan_phases=phases),
-        ek.plan_phases_table(phases),
+        ek.plan_phases_table(phases, municipalities=rows_of("municipalities")),
         ek.budget_table(budget, checks=ek.budget_checks(budget)),
         ek.stakeholders_table(rows_of("stakeholders")),
         ek.success_criteria_table(rows_of("success_criteria")),

@@ -548,6 +548,15 @@ EMPTY = {
     "projects_table": lambda: ek.projects_table(rows_of("projects"), HORTEN),
     "recommendations_table": lambda: ek.recommendations_table(rows_of("recommendations"), HORTEN),
     "programme_events_table": lambda: ek.programme_events_table(EVENTS, regions=rows_of("regions")),
+    "regions_table": lambda: ek.regions_table(
+        rows_of("regions"), municipalities=MUNICIPALITIES.iloc[:0]
+    ),
+    "grant_details_table": lambda: ek.grant_details_table(
+        rows_of("grants"), HORTEN, grant_schemes=rows_of("grant_schemes")
+    ),
+    "measure_aspects_table": lambda: ek.measure_aspects_table(
+        rows_of("measure_aspects"), HORTEN, measures=rows_of("measures")
+    ),
     "reports_table": lambda: ek.reports_table(EVENTS, HORTEN),
     "workshops_table": lambda: ek.workshops_table(EVENTS, regions=rows_of("regions")),
     "resource_groups_table": lambda: ek.resource_groups_table(EVENTS, regions=rows_of("regions")),

@@ -18,9 +18,9 @@ def programme_goals(goals: pd.DataFrame) -> pd.DataFrame:
 
 
 def attainment_overview(
-    attainment: pd.DataFrame, *, goals: pd.DataFrame, municipality_code: str
+    attainment: pd.DataFrame, *, goals: pd.DataFrame, municipality_code: str | None
 ) -> pd.DataFrame:
-    """What is judged of each goal in one municipality.
+    """What is judged of each goal in one municipality, or for the programme as a whole.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def attainment_overview(
         Rows of ``GoalsTable``; every effect goal of the programme gets a row, other goals only
         if they were judged.
     municipality_code
-        The municipality.
+        The municipality; ``None`` for the programme.
 
     Returns
     -------
@@ -40,7 +40,10 @@ def attainment_overview(
         ``source``, ``locator``. A goal without a judgement is ``not_judged`` with the evidence
         grade ``none``, and its grader, texts and source are missing.
     """
-    judged = attainment.loc[attainment["municipality_code"] == municipality_code]
+    codes = attainment["municipality_code"]
+    judged = attainment.loc[
+        codes.isna() if municipality_code is None else codes == municipality_code
+    ]
     programme = programme_goals(goals)
     others = goals.loc[
         goals["goal_id"].isin(judged["goal_id"]) & ~goals["goal_id"].isin(programme["goal_id"])

@@ -4,7 +4,8 @@ Column descriptions are the data dictionary, and the "expected" half of every me
 breach. ``Config.unique`` names the columns that tell a table's rows apart where no single one does.
 Metadata of a column says what it refers to (``references="goals.goal_id"``, ``many=True``
 for a list separated by semicolons) and whether its value is a claim that the report may name
-(``fact="persons"``, the unit).
+(``fact="persons"``, the unit). ``examples`` of a column are values that every notebook must be able to
+show (``examples_of``).
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ from evalkit.characters import LONGEST, UNSEEN, unseen_in
 from evalkit.errors import DataError
 from evalkit.units import UNIT_RANGES, number_breaches, unit_of
 
-__all__ = ["CONTRACTS", "StudyTable", "breaches", "columns_of", "data_dictionary", "validated"]
+__all__ = [
+    "CONTRACTS",
+    "StudyTable",
+    "breaches",
+    "columns_of",
+    "data_dictionary",
+    "examples_of",
+    "validated",
+]
 
 IDENTIFIER = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 CODE = r"\d{4}"
@@ -29,6 +38,8 @@ PARTIAL_DATE = r"\d{4}(?:-(?:\d{2}(?:-\d{2})?|Q[1-4]|H[12]|spring|summer|autumn|
 QUANTITY = r"[a-z][a-z0-9_]*"
 NOT_A_DATE = "; expected a date such as 2023-03-24, 2023-03, 2023-Q1, 2023-spring or 2023"
 YEARS = range(1800, 2101)
+DATES = ("2023-03-24", "2023-03", "2023-Q1", "2023-H2", "2023-winter", "2023-spring", "2023")
+SPANS_OF_YEARS = ("2021", "2021-2024")
 GROUPS_SHOWN = 20  # of rows that are told twice
 
 
@@ -79,7 +90,16 @@ def when(description: str, **metadata):
         nullable=True,
         str_matches=rf"^{PARTIAL_DATE}$",
         description=description + ", such as 2023-03-24, 2023-03, 2023-Q1, 2023-spring or 2023",
-        metadata={**metadata, "date": True},
+        metadata={**metadata, "date": True, "examples": DATES},
+    )
+
+
+def years(description: str):
+    return pa.Field(
+        nullable=True,
+        str_matches=r"^\d{4}(?:-\d{4})?$",
+        description=description + ", such as 2021 or 2021-2024",
+        metadata={"examples": SPANS_OF_YEARS},
     )
 
 
@@ -459,7 +479,7 @@ class GrantsTable(StudyTable):
     )
     kind: str = word(words.GRANT_KINDS)
     span: str = word(words.GRANT_SPANS)
-    period: str = prose("the year, or years such as 2020-2022; blank if not said", needed=False)
+    period: str = years("the year or years; blank if not said")
     amount_nok: float = amount("kroner, in the prices of the time", fact="nok")
     qualifier: str = word(words.QUALIFIERS, needed=False)
     note: str = prose("what it went to", needed=False)
@@ -638,7 +658,7 @@ class BudgetLinesTable(StudyTable):
     position: float = amount("its place in the budget")
     line: str = prose("the line's name")
     kind: str = word(words.BUDGET_KINDS)
-    year: str = prose("the year, or years such as 2020-2022", needed=False)
+    year: str = years("the year or years")
     amount_nok: float = amount("kroner, in the prices of the time", least=None, fact="nok")
     is_total: str = yes_no("yes for a printed sum of the other lines of its kind and year")
     note: str = prose("what a reader must know about it", needed=False)
@@ -853,6 +873,21 @@ def columns_of(contract: type[StudyTable]) -> dict[str, pa.Column]:
     columns = contract.to_schema().columns
     own = [name for name in columns if name not in ("source", "locator")]
     return {name: columns[name] for name in [*own, "source", "locator"]}
+
+
+def examples_of(column: pa.Column) -> tuple[str | None, ...]:
+    """Values that a column may have and that are alike in kind to all others; blank if it may be.
+
+    Columns of free text, names, codes and numbers have no examples of their own.
+    """
+    words_allowed = [
+        value
+        for check in column.checks
+        if check.name == "isin"
+        for value in check.statistics["allowed_values"]
+    ]
+    given = tuple(words_allowed) or (column.metadata or {}).get("examples", ())
+    return (*given, None) if column.nullable else given
 
 
 def data_dictionary() -> pd.DataFrame:

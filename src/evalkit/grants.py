@@ -61,19 +61,32 @@ def one_amount(grants: pd.DataFrame, *, span: str) -> pd.DataFrame:
     return rows
 
 
+def scheme_totals(by_scheme: pd.DataFrame) -> pd.Series:
+    """What the schemes gave each municipality: each scheme's totals, or else its single years."""
+    keys = ["municipality_code", "scheme_id"]
+    amounts = [
+        by_scheme.loc[by_scheme["span"] == span].groupby(keys)["amount_nok"].sum(min_count=1)
+        for span in ("total", "year")
+    ]
+    told = amounts[0].combine_first(amounts[1])
+    return told.groupby("municipality_code").sum(min_count=1)
+
+
 def grant_summary(
     grants: pd.DataFrame, *, claims: pd.DataFrame, municipalities: pd.DataFrame
 ) -> pd.DataFrame:
     """What each municipality was granted, beside the others and per inhabitant.
 
-    The total is the published one; without one, it is the sum of the amounts of single years.
+    The total is the published one; without one, it is the sum of the amounts of single years, and
+    without those, of what the schemes gave (each scheme's total, or its years). An amount per year
+    that is told by scheme only is summed over the schemes.
     The amount per inhabitant is the total by the inhabitants at one time: it holds for the whole
     period, not for a year.
 
     Parameters
     ----------
     grants
-        Rows of ``GrantsTable``; those granted to a municipality, all schemes together, count.
+        Rows of ``GrantsTable``; those granted to a municipality count.
     claims
         Claims of the study, for the inhabitants.
     municipalities
@@ -84,7 +97,7 @@ def grant_summary(
     DataFrame
         One row per municipality with a grant, in the order of ``municipalities``:
         ``municipality_code``, ``municipality_name``, ``total_nok``, ``total_qualifier``,
-        ``total_method`` (``published`` or ``sum of years``), ``per_year_nok``,
+        ``total_method`` (``published``, ``sum of years`` or ``sum of schemes``), ``per_year_nok``,
         ``per_year_qualifier``, ``population`` (persons), ``population_as_of``,
         ``nok_per_inhabitant``, ``source``, ``locator``, ``population_source``,
         ``population_locator``. Kroner are those of the time.
@@ -96,23 +109,31 @@ def grant_summary(
     """
     total = one_amount(grants, span="total").set_index("municipality_code")
     per_year = one_amount(grants, span="per_year").set_index("municipality_code")
-    years = grants.loc[
-        (grants["kind"] == "granted") & (grants["span"] == "year") & grants["scheme_id"].isna()
-    ]
+    granted = grants.loc[(grants["kind"] == "granted") & grants["municipality_code"].notna()]
+    years = granted.loc[(granted["span"] == "year") & granted["scheme_id"].isna()]
     summed = years.groupby("municipality_code")["amount_nok"].sum(min_count=1)
+    by_scheme = granted.loc[granted["scheme_id"].notna()]
+    schemes = scheme_totals(by_scheme)
+    yearly = by_scheme.loc[by_scheme["span"] == "per_year"]
+    yearly = yearly.groupby("municipality_code")["amount_nok"].sum(min_count=1)
 
     rows = municipalities[["municipality_code", "name"]].rename(
         columns={"name": "municipality_name"}
     )
     codes = rows["municipality_code"]
     published = codes.map(total["amount_nok"])
-    first_source = pd.concat([one_amount(grants, span="total"), per_year.reset_index(), years])
+    first_source = pd.concat(
+        [one_amount(grants, span="total"), per_year.reset_index(), years, by_scheme]
+    )
     first_source = first_source.drop_duplicates("municipality_code").set_index("municipality_code")
     rows = rows.assign(
-        total_nok=published.fillna(codes.map(summed)),
+        total_nok=published.fillna(codes.map(summed)).fillna(codes.map(schemes)),
         total_qualifier=codes.map(total["qualifier"]),
-        total_method=published.notna().map({True: "published", False: "sum of years"}),
-        per_year_nok=codes.map(per_year["amount_nok"]),
+        total_method=codes.map(summed)
+        .notna()
+        .map({True: "sum of years", False: "sum of schemes"})
+        .mask(published.notna(), "published"),
+        per_year_nok=codes.map(per_year["amount_nok"]).fillna(codes.map(yearly)),
         per_year_qualifier=codes.map(per_year["qualifier"]),
         source=codes.map(first_source["source"]),
         locator=codes.map(first_source["locator"]),

@@ -157,7 +157,7 @@ def distance_to_target(values: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFr
     sign = sign.to_numpy()
 
     remaining = sign * (rows["target_value"] - rows["value"])
-    unknown = rows["value"].isna() | rows["target_value"].isna()
+    unknown = rows["value"].isna() | rows["target_value"].isna() | rows["direction"].isna()
     reached = (remaining <= 0).astype("boolean").mask(unknown)
     years_left = rows["target_year"] - rows["latest_year"]
     open_target = (remaining > 0) & (years_left > 0)
@@ -351,7 +351,7 @@ def reach_probability(
     )
     rows = _at_levels(rows, confidence_levels)
     past = rows["target_year"] <= rows["latest_year"]
-    aimed = rows["target_value"].notna() & rows["target_year"].notna()
+    aimed = rows[["target_value", "target_year", "direction"]].notna().all(axis=1)
     enough = (rows["period_count"] >= minimum_periods) & aimed
     broken = enough & ~past & rows["error"].isna()
     usable = enough & ~past & ~broken
@@ -1157,7 +1157,7 @@ def _first_and_latest(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def _directions(targets: pd.DataFrame) -> pd.Series:
-    unknown = set(targets["direction"]) - set(DIRECTIONS)
+    unknown = set(targets["direction"].dropna()) - set(DIRECTIONS)
     if unknown:
         raise DataError(
             f"targets: direction {', '.join(map(repr, sorted(map(str, unknown))))}; "

@@ -225,12 +225,12 @@ def indicator_coverage(
     indicators, observations, targets
         Rows of ``IndicatorsTable``, ``ObservationsTable``, ``TargetsTable``.
     municipalities
-        Rows of ``MunicipalitiesTable``.
+        Rows of ``MunicipalitiesTable``; an indicator that is everybody's is that of each of them.
 
     Returns
     -------
     DataFrame
-        One row per indicator of a municipality, in the municipalities' order:
+        One row per municipality and indicator, in the municipalities' order:
         ``municipality_code``, ``municipality_name``, ``indicator_id``, ``name``, ``level``,
         ``unit``; ``has_source``, ``has_baseline``, ``has_later_value``, ``has_target``,
         ``has_due`` (every target dated), ``is_measurable`` (a unit is given that counts
@@ -253,10 +253,16 @@ def indicator_coverage(
         "source",
         "locator",
     ]
-    own = named_rows(indicators.loc[indicators["municipality_code"].notna()], municipalities)
+    codes = municipalities[["municipality_code"]]
+    of_nobody = indicators["municipality_code"].isna()
+    shared = indicators.loc[of_nobody].drop(columns="municipality_code").merge(codes, how="cross")
+    own = named_rows(pd.concat([indicators.loc[~of_nobody], shared]), municipalities)
     parts = [
         indicator_overview(
-            own, observations=observations, targets=targets, municipality_code=code
+            own.loc[own["municipality_code"] == code],
+            observations=observations,
+            targets=targets,
+            municipality_code=code,
         ).assign(municipality_code=code)
         for code in own["municipality_code"].unique()
     ]
@@ -268,13 +274,14 @@ def indicator_coverage(
         has_due=known["due"].notna(),
         met=known["met_at_first"].fillna(False).astype(bool),
     )
-    per_indicator = known.groupby("indicator_id").agg(
+    keys = ["municipality_code", "indicator_id"]
+    per_indicator = known.groupby(keys).agg(
         value_count=("value_count", "first"),
         has_target=("has_target", "any"),
         has_due=("has_due", "all"),
         met_at_first=("met", "any"),
     )
-    rows = own.merge(per_indicator, on="indicator_id", how="left", validate="one_to_one")
+    rows = own.merge(per_indicator, on=keys, how="left", validate="one_to_one")
     return rows.assign(
         has_source=rows["data_source"].notna(),
         has_baseline=rows["value_count"] > 0,
@@ -312,7 +319,10 @@ def logic_model_findings(
     """
     models = logic_models.set_index("model_id")
     coverage = indicator_coverage(
-        indicators, observations=observations, targets=targets, municipalities=municipalities
+        indicators.loc[indicators["municipality_code"].notna()],
+        observations=observations,
+        targets=targets,
+        municipalities=municipalities,
     )
     outcomes = outcome_coverage(logic_models, cells=cells, indicators=indicators)
     found = [

@@ -141,12 +141,14 @@ def qualified_text(text: str, qualifier: str | None) -> str:
 
 
 def date_text(date: str | None) -> str:
-    """A full or partial ISO date in words: ``24. mars 2023``, ``høsten 2021``."""
+    """A full or partial ISO date, or years, in words: ``24. mars 2023``, ``2021–2024``."""
     if date is None or pd.isna(date) or date == "":
         return ""
     year, _, rest = str(date).partition("-")
     if not rest:
         return year
+    if len(rest) == 4 and rest.isdigit():
+        return f"{year}–{rest}"
     if rest in SEASONS:
         return f"{SEASONS[rest]} {year}"
     if rest[0] == "Q":

@@ -107,7 +107,7 @@ def goal_measurability(
     at_least = rows["target_direction"] == "at_least"
     reached = (rows["baseline_value"] >= rows["target_value"]).where(
         at_least, rows["baseline_value"] <= rows["target_value"]
-    )
+    ) & rows["target_direction"].notna()
     columns = [c for c in rows.columns if c not in ("source", "locator")]
     return rows.assign(
         missing=pd.Series(lacking, index=rows.index, dtype=object),

@@ -972,11 +972,12 @@ def indicator_synthetic_path(
     Returns
     -------
     DataFrame
-        As from ``synthetic_control_path``; no rows where no municipality can be a donor.
+        As from ``synthetic_control_path``; no rows where the municipality has no values, or no
+        other can be a donor.
     """
     own = of_indicator(values, indicator_id)
     donors = sorted(set(own["municipality_code"]) - set(treated))
-    if not donors:
+    if not donors or municipality_code not in set(own["municipality_code"]):
         return pd.DataFrame(
             columns=["municipality_code", "year", "value", "synthetic_value", "gap"]
         )

@@ -170,6 +170,8 @@ def indicator_overview(
 ) -> pd.DataFrame:
     """First and latest value of each of a municipality's indicators, its target and the distance.
 
+    Indicators that are everybody's are the municipality's too.
+
     Values are those for the whole municipality, not those of a group in it (``latest_values``); a
     value without a date is used where there is none with one.
 
@@ -195,7 +197,9 @@ def indicator_overview(
         missing without value or target), ``reached``, ``met_at_first``, ``source``,
         ``locator``, and ``value_source``, ``value_locator`` of the latest value.
     """
-    own = indicators.loc[indicators["municipality_code"] == municipality_code]
+    own = indicators.loc[
+        indicators["municipality_code"].fillna(municipality_code) == municipality_code
+    ]
     values = indicator_values(own, observations=observations, municipality_code=municipality_code)
     known = values["value"].notna() | values["withheld"].notna()
     every = values.loc[values["is_own"] & known]

@@ -101,7 +101,6 @@ NOUNS = {
     "stakeholder": ("Interessenten", "interessenter", "interessentene"),
 }
 ONE_YEAR = 366  # days; a decision earlier than that before the evaluation is about something else
-DIRECTIONS = {"at_least": "minst", "at_most": "høyst"}
 
 Found = Iterator[tuple[str, str, str, pd.DataFrame]]
 
@@ -192,7 +191,7 @@ def goal_findings(measured: pd.DataFrame, goals: pd.DataFrame, targets: pd.DataF
         yield "no_goals", "goals", "Planen har ingen effektmål eller resultatmål.", goals.iloc[:0]
         return
     for row in measured.loc[measured["met_at_baseline"]].itertuples():
-        target = f"{DIRECTIONS[row.target_direction]} {quantity_text(row.target_value, row.unit)}"
+        target = qualified_text(quantity_text(row.target_value, row.unit), row.target_direction)
         first = qualified_text(quantity_text(row.baseline_value, row.unit), row.baseline_qualifier)
         place = targets.loc[
             targets["target_id"] == row.target_id, ["target_id", "source", "locator"]
@@ -241,7 +240,7 @@ def baseline_findings(
             "baseline_missing",
             "targets",
             f"{row.indicator if isinstance(row.indicator, str) else row.goal}: målet er "
-            f"{DIRECTIONS[row.target_direction]} {number_text(row.target_value)}"
+            f"{qualified_text(number_text(row.target_value), row.target_direction)}"
             f"{' %' if row.unit == 'percent' else ''}, men planen har ingen utgangsverdi å måle "
             "endringen fra.",
             place,

@@ -7,7 +7,7 @@ import pandas as pd
 from evalkit import vocabulary as words
 from evalkit.display import ReportTable
 from evalkit.markdown import bold, bullets
-from evalkit.municipalities import Municipality
+from evalkit.municipalities import Municipality, named_rows
 from evalkit.norwegian import (
     date_span_text,
     date_text,
@@ -25,6 +25,7 @@ __all__ = [
     "claim_text",
     "events_table",
     "facts_table",
+    "grant_details_table",
     "grants_table",
     "organisation_table",
     "projects_table",
@@ -69,6 +70,27 @@ def claim_text(value: str, unit: str, qualifier: str | None) -> str:
 def of(table: pd.DataFrame, municipality: Municipality) -> pd.DataFrame:
     """The rows of one municipality."""
     return table.loc[table["municipality_code"] == municipality.code]
+
+
+def rows_and_place(
+    table: pd.DataFrame, municipality: Municipality | None, municipalities: pd.DataFrame | None
+) -> tuple[pd.DataFrame, str, bool]:
+    """Rows of one municipality, or of all; what they are called; whether each row names its own."""
+    if municipality is not None:
+        return of(table, municipality), municipality.name, False
+    if len(municipalities) == 1:
+        return table, municipalities["name"].iloc[0], False
+    return named_rows(table, municipalities), "kommunene", True
+
+
+def place_columns(several: bool) -> list[Column]:
+    """The column that names the municipality of each row, where there are several."""
+    return [Column("Kommune", 14)] if several else []
+
+
+def place_cells(row, several: bool) -> tuple[str, ...]:
+    """The cell below ``place_columns``."""
+    return (text_of(row.municipality_name) or "Alle",) if several else ()
 
 
 def facts_table(claims: pd.DataFrame, municipality: Municipality) -> ReportTable:
@@ -119,11 +141,17 @@ def services_table(organisation: pd.DataFrame, municipality: Municipality) -> Re
     )
 
 
-def projects_table(projects: pd.DataFrame, municipality: Municipality) -> ReportTable:
-    """Other projects, plans and methods of a municipality."""
-    own = of(projects, municipality)
+def projects_table(
+    projects: pd.DataFrame,
+    municipality: Municipality | None = None,
+    *,
+    municipalities: pd.DataFrame | None = None,
+) -> ReportTable:
+    """Other projects, plans and methods of a municipality, or of all that are given."""
+    own, where, several = rows_and_place(projects, municipality, municipalities)
     rows = [
         (
+            *place_cells(row, several),
             text_of(row.name),
             words.PROJECT_KINDS[row.kind],
             date_span_text(row.start, row.end),
@@ -132,22 +160,34 @@ def projects_table(projects: pd.DataFrame, municipality: Municipality) -> Report
         for row in own.itertuples(index=False)
     ]
     return report_table(
-        [Column("Navn", 27), Column("Type", 14), Column("Når", 15), Column("Hva det er", 44)],
+        [
+            *place_columns(several),
+            *(Column("Navn", 27), Column("Type", 14), Column("Når", 15), Column("Hva det er", 44)),
+        ],
         rows,
-        empty=f"Ingen opplysninger om andre prosjekter i {municipality.name}.",
-        caption=f"Andre prosjekter, planer og metoder i {municipality.name}",
+        empty=f"Ingen opplysninger om andre prosjekter i {where}.",
+        caption=f"Andre prosjekter, planer og metoder i {where}",
         source=source_line(own),
+        grouped=several and len(rows) > 1,
     )
 
 
-def organisation_table(organisation: pd.DataFrame, municipality: Municipality) -> ReportTable:
-    """How the project was owned, led, staffed and anchored in a municipality."""
-    own = of(organisation, municipality)
+def organisation_table(
+    organisation: pd.DataFrame,
+    municipality: Municipality | None = None,
+    *,
+    municipalities: pd.DataFrame | None = None,
+) -> ReportTable:
+    """How the project was owned, led, staffed and anchored in a municipality, or in all given."""
+    own, where, several = rows_and_place(organisation, municipality, municipalities)
     own = own.loc[~own["kind"].isin(["service_area", "service"])]
     place = {kind: number for number, kind in enumerate(words.ORGANISATION_KINDS)}
     own = own.assign(place=own["kind"].map(place)).sort_values(["place", "position"], kind="stable")
+    if several:
+        own = named_rows(own, municipalities)
     rows = [
         (
+            *place_cells(row, several),
             words.ORGANISATION_KINDS[row.kind],
             text_of(row.name),
             organisation_details(row),
@@ -155,10 +195,13 @@ def organisation_table(organisation: pd.DataFrame, municipality: Municipality) -
         for row in own.itertuples(index=False)
     ]
     return report_table(
-        [Column("Rolle", 20), Column("Hvem eller hva", 28), Column("Mer om det", 52)],
+        [
+            *place_columns(several),
+            *(Column("Rolle", 20), Column("Hvem eller hva", 28), Column("Mer om det", 52)),
+        ],
         rows,
-        empty=f"Ingen opplysninger om hvordan prosjektet i {municipality.name} var organisert.",
-        caption=f"Organisering og forankring av prosjektet i {municipality.name}",
+        empty=f"Ingen opplysninger om hvordan prosjektet i {where} var organisert.",
+        caption=f"Organisering og forankring av prosjektet i {where}",
         source=source_line(own),
         grouped=len(rows) > 1,
     )
@@ -223,7 +266,57 @@ def grants_table(summary: pd.DataFrame, municipality: Municipality | None = None
     )
 
 
-def events_table(calendar: pd.DataFrame, municipality: Municipality) -> ReportTable:
+def grant_details_table(
+    grants: pd.DataFrame,
+    municipality: Municipality | None = None,
+    *,
+    grant_schemes: pd.DataFrame,
+) -> ReportTable:
+    """Every amount of a municipality as it was told: of which scheme, for what, when.
+
+    Parameters
+    ----------
+    grants, grant_schemes
+        Rows of ``GrantsTable`` and ``GrantSchemesTable``.
+    municipality
+        The municipality; ``None`` for the amounts of the programme as a whole.
+    """
+    if municipality is None:
+        own, where = grants.loc[grants["municipality_code"].isna()], "programmet"
+    else:
+        own, where = of(grants, municipality), municipality.name
+    names = grant_schemes.set_index("scheme_id")["name"]
+    rows = [
+        (
+            text_of(names.get(row.scheme_id, row.scheme_id)) or "Alle ordninger samlet",
+            f"{sentence(words.GRANT_KINDS[row.kind])} {words.GRANT_SPANS[row.span]}",
+            date_text(row.period),
+            qualified_text(nok_text(row.amount_nok), row.qualifier) or "ikke oppgitt",
+            text_of(row.note),
+        )
+        for row in own.itertuples(index=False)
+    ]
+    return report_table(
+        [
+            Column("Ordning", 27),
+            Column("Hva", 17),
+            Column("År", 12),
+            Column("Beløp", 17, "r"),
+            Column("Merknad", 27),
+        ],
+        rows,
+        empty=f"Ingen beløp er oppgitt for {where}.",
+        caption=f"Beløp som er oppgitt for {where}",
+        source=source_line(own),
+    )
+
+
+def events_table(
+    calendar: pd.DataFrame,
+    municipality: Municipality | None = None,
+    *,
+    municipalities: pd.DataFrame | None = None,
+) -> ReportTable:
     """What happened when in a municipality; what happened several times has one row.
 
     Parameters
@@ -231,14 +324,29 @@ def events_table(calendar: pd.DataFrame, municipality: Municipality) -> ReportTa
     calendar
         As from ``event_calendar``, of the municipality.
     municipality
-        The municipality.
+        The municipality; ``None`` for all events of the calendar.
+    municipalities
+        Rows of ``MunicipalitiesTable``, where no municipality is given: the events of several
+        stand with the name of each.
     """
+    if municipality is None:
+        calendar, where, several = rows_and_place(calendar, None, municipalities)
+    else:
+        where, several = municipality.name, False
+    rows = event_rows(calendar)
+    if several:
+        rows = [
+            (text_of(name) if isinstance(name, str) else "Alle", *cells)
+            for name, group in calendar.groupby("municipality_name", sort=False, dropna=False)
+            for cells in event_rows(group)
+        ]
     return report_table(
-        [Column("Når", 27), Column("Hva", 73)],
-        event_rows(calendar),
-        empty=f"Ingen hendelser er registrert for {municipality.name}.",
-        caption=f"Hendelser i {municipality.name} i tidsrekkefølge",
+        [*place_columns(several), Column("Når", 27), Column("Hva", 73)],
+        rows,
+        empty=f"Ingen hendelser er registrert for {where}.",
+        caption=f"Hendelser i {where} i tidsrekkefølge",
         source=source_line(calendar),
+        grouped=several and len(rows) > 1,
     )
 
 

@@ -16,8 +16,6 @@ from evalkit.tables.statistics import labelled
 
 __all__ = ["area_changes_table", "attribution_table", "indicator_changes_table"]
 
-DIRECTIONS = {"at_least": "minst", "at_most": "høyst"}
-
 
 def indicator_changes_table(
     changes: pd.DataFrame, *, names: Mapping[str, str], synthetic: bool = False
@@ -90,7 +88,7 @@ def target_text(row) -> str:
     if not present(row.target_value):
         return ""
     due = f" i {date_text(row.due)}" if present(row.due) else ""
-    return f"{DIRECTIONS[row.target_direction]} {quantity_text(row.target_value, row.unit)}{due}"
+    return qualified_text(quantity_text(row.target_value, row.unit), row.target_direction) + due
 
 
 def reached_text(reached: object) -> str:

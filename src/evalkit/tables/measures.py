@@ -29,6 +29,7 @@ __all__ = [
     "STATUS_SYMBOLS",
     "findings_table",
     "logic_model_table",
+    "measure_aspects_table",
     "measures_table",
     "model_name",
     "participants_table",
@@ -54,24 +55,74 @@ SHOWN_SUBJECTS = 5
 SHORT = 42  # letters; a cell of shorter statements is one text and no list
 
 
+def measure_depths(measures: pd.DataFrame) -> dict[str, int]:
+    """How deep each measure lies below another, a measure before its parts, in their order."""
+    own = list(measures["measure_id"])
+    parents = dict(zip(own, measures["parent_measure_id"], strict=True))
+    depths: dict[str, int] = {}
+
+    def place(measure: str, depth: int) -> None:
+        depths[measure] = depth
+        for part in own:
+            if parents[part] == measure and part not in depths:
+                place(part, depth + 1)
+
+    for measure in [m for m in own if parents[m] not in parents] + own:
+        if measure not in depths:
+            place(measure, 0)
+    return depths
+
+
+def measure_aspects_table(
+    measure_aspects: pd.DataFrame, municipality: Municipality, *, measures: pd.DataFrame
+) -> ReportTable:
+    """What is said of a municipality's measures, aspect by aspect.
+
+    Parameters
+    ----------
+    measure_aspects, measures
+        Rows of ``MeasureAspectsTable`` and ``MeasuresTable``.
+    municipality
+        The municipality.
+    """
+    names = of(measures, municipality).sort_values("position", kind="stable")
+    names = names.set_index("measure_id")["name"]
+    own = measure_aspects.loc[measure_aspects["measure_id"].isin(names.index)]
+    order = pd.DataFrame(
+        {
+            "measure": own["measure_id"].map({name: n for n, name in enumerate(names.index)}),
+            "aspect": own["aspect"].map({name: n for n, name in enumerate(words.MEASURE_ASPECTS)}),
+            "position": own["position"],
+        }
+    ).sort_values(["measure", "aspect", "position"], kind="stable")
+    rows = [
+        (
+            text_of(names[measure]),
+            words.MEASURE_ASPECTS[aspect],
+            bullets([sentence(text_of(text)) for text in told["text"]]),
+        )
+        for (measure, aspect), told in own.loc[order.index].groupby(
+            ["measure_id", "aspect"], sort=False
+        )
+    ]
+    return report_table(
+        [Column("Tiltak", 22), Column("Hva det gjelder", 18), Column("Hva som er sagt", 60)],
+        rows,
+        empty=f"Ingenting mer er sagt om tiltakene i {municipality.name}.",
+        caption=f"Hva som er sagt om tiltakene i {municipality.name}",
+        source=source_line(own),
+        grouped=len(rows) > 1,
+    )
+
+
 def measures_table(measures: pd.DataFrame, municipality: Municipality) -> ReportTable:
     """The measures of a municipality, parts of a measure under the measure itself."""
     own = of(measures, municipality).sort_values("position", kind="stable")
-    main = own.loc[~own["parent_measure_id"].isin(own["measure_id"])]
-    ordered = pd.concat(
-        [
-            part
-            for measure in main["measure_id"]
-            for part in (
-                own.loc[own["measure_id"] == measure],
-                own.loc[own["parent_measure_id"] == measure],
-            )
-        ]
-        or [own]
-    )
+    depths = measure_depths(own)
+    ordered = own.set_index("measure_id", drop=False).loc[list(depths)]
     rows = [
         (
-            ("– " if row.measure_id not in set(main["measure_id"]) else "") + text_of(row.name),
+            ("– " if depths[row.measure_id] else "") + text_of(row.name),
             text_of(row.description),
             words.MEASURE_STATUS[row.status] if present(row.status) else "",
             date_span_text(row.start, row.end),

@@ -7,6 +7,7 @@ import pandas as pd
 from evalkit import vocabulary as words
 from evalkit.display import ReportTable
 from evalkit.markdown import bullets
+from evalkit.municipalities import named_rows
 from evalkit.norwegian import (
     date_span_text,
     date_text,
@@ -389,11 +390,13 @@ def success_criteria_table(success_criteria: pd.DataFrame) -> ReportTable:
     )
 
 
-def plan_phases_table(plan_phases: pd.DataFrame) -> ReportTable:
-    """The phases of the plan."""
-    own = plan_phases.sort_values("position", kind="stable")
+def plan_phases_table(plan_phases: pd.DataFrame, *, municipalities: pd.DataFrame) -> ReportTable:
+    """The phases of the plan, with the municipality of each where there are several plans."""
+    own = named_rows(plan_phases.sort_values("position", kind="stable"), municipalities)
+    several = own["municipality_code"].nunique(dropna=False) > 1
     rows = [
         (
+            *((text_of(row.municipality_name) or "Alle",) if several else ()),
             text_of(row.name),
             phase_time(row.start, row.end),
             text_of(row.text),
@@ -401,11 +404,15 @@ def plan_phases_table(plan_phases: pd.DataFrame) -> ReportTable:
         for row in own.itertuples(index=False)
     ]
     return report_table(
-        [Column("Fase", 22), Column("Tid", 22), Column("Hva som skal gjøres", 56)],
+        [
+            *([Column("Kommune", 14)] if several else []),
+            *(Column("Fase", 22), Column("Tid", 22), Column("Hva som skal gjøres", 56)),
+        ],
         rows,
         empty="Planen har ingen faser.",
         caption="Fasene i planen",
         source=source_line(own),
+        grouped=several and len(rows) > 1,
     )
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from evalkit import vocabulary as words
 from evalkit.display import ReportTable
-from evalkit.norwegian import date_span_text, number_text
+from evalkit.norwegian import date_span_text, joined_text, number_text
 from evalkit.references import source_line
 from evalkit.tables.context import event_details, event_name
 from evalkit.tables.layout import Column, present, report_table, sentence, text_of
@@ -19,6 +19,7 @@ __all__ = [
     "meetings_table",
     "municipalities_table",
     "programme_events_table",
+    "regions_table",
     "resource_groups_table",
     "result_goals_table",
     "roles_table",
@@ -164,6 +165,26 @@ def municipalities_table(municipalities: pd.DataFrame, *, regions: pd.DataFrame)
         caption="Kommunene i programmet",
         source=source_line(own),
         grouped=len(rows) > 1,
+    )
+
+
+def regions_table(regions: pd.DataFrame, *, municipalities: pd.DataFrame) -> ReportTable:
+    """The regions, who runs the programme there, and their municipalities."""
+    members = municipalities.groupby("region_id")["name"].agg(list).to_dict()
+    rows = [
+        (
+            text_of(row.name),
+            text_of(row.county_governor),
+            joined_text(text_of(name) for name in members.get(row.region_id, [])),
+        )
+        for row in regions.itertuples(index=False)
+    ]
+    return report_table(
+        [Column("Region", 25), Column("Statsforvalter", 35), Column("Kommuner", 40)],
+        rows,
+        empty="Ingen regioner er registrert.",
+        caption="Regionene i programmet",
+        source=source_line(regions),
     )
 
 

@@ -17,7 +17,6 @@ from evalkit.tables.surveys import fewer_than
 
 __all__ = ["attainment_table", "coverage_table", "indicators_table", "judgement_text"]
 
-DIRECTIONS = {"at_least": "minst", "at_most": "høyst"}
 LONGEST = 20  # rows; of a longer table, indicators that are only named are counted, not listed
 JUDGEMENT_SYMBOLS = {
     "reached": "✓",
@@ -108,7 +107,9 @@ def target_text(row) -> str:
     if not present(row.target_value):
         return ""
     due = f" i {date_text(row.due)}" if present(row.due) else ""
-    return f"{DIRECTIONS[row.target_direction]} {quantity_text(row.target_value, row.target_unit)}{due}"
+    return (
+        qualified_text(quantity_text(row.target_value, row.target_unit), row.target_direction) + due
+    )
 
 
 def distance_text(row, smallest_count: int) -> str:
@@ -169,7 +170,9 @@ def coverage_table(coverage: pd.DataFrame, municipality: Municipality) -> Report
     )
 
 
-def attainment_table(overview: pd.DataFrame, municipality: Municipality) -> ReportTable:
+def attainment_table(
+    overview: pd.DataFrame, municipality: Municipality | None = None
+) -> ReportTable:
     """How far each goal was reached in a municipality, and what the judgement rests on.
 
     Parameters
@@ -177,8 +180,9 @@ def attainment_table(overview: pd.DataFrame, municipality: Municipality) -> Repo
     overview
         As from ``attainment_overview``, of the municipality.
     municipality
-        The municipality.
+        The municipality; ``None`` for the programme as a whole.
     """
+    where = municipality.name if municipality else "programmet"
     rows = []
     for row in overview.itertuples():
         grader = words.GRADED_BY.get(row.graded_by)
@@ -202,8 +206,8 @@ def attainment_table(overview: pd.DataFrame, municipality: Municipality) -> Repo
             Column("For tidlig å si", 16),
         ],
         rows,
-        empty=f"Ingen mål er vurdert for {municipality.name}.",
-        caption=f"Måloppnåelse i {municipality.name}",
+        empty=f"Ingen mål er vurdert for {where}.",
+        caption=f"Måloppnåelse i {where}" if municipality else "Måloppnåelse for programmet",
         source=source_line(overview),
     )
 
