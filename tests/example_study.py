@@ -129,21 +129,23 @@ def of_their_own(tables: dict[str, list[dict]]) -> dict[str, list[dict]]:
         judged = cells["judgement"] != "not_judged"
         cells["graded_by"] = (cells["graded_by"] or "evaluators") if judged else None
     for row, cells in enumerate(own["targets"]):
-        cells["value"] = 7000 + row
+        cells["value"] = {"year": 2060, "percent": 60.25, "percentage_points": 60.25}.get(
+            cells["unit"], 7000
+        )
+        cells["value"] += row
         if cells["indicator_id"]:  # the indicators of nobody too
             cells["indicator_id"] = row_id("indicators", (row + 1) % len(own["indicators"]))
+    own["noise"] = [own["noise"][0] | {"noisy_source": "korus2020"}]
+    for cells in own["participants"]:
+        cells["count"] = 2021 if cells["unit"] == "year" else cells["count"]
     own["facts"] = claims_in_all_units()
-    changes = [(CODES[4], CODES[0], 1), (CODES[5], CODES[1], None), (CODES[5], CODES[2], None)]
-    own["municipality_changes"] = [
-        cells | {"old_code": old, "new_code": new, "year": 2021, "share": share}
-        for cells, (old, new, share) in zip(own["municipality_changes"], changes, strict=False)
-    ]
+    own["municipality_changes"] = []  # those of the demo, with a merger and a split, serve
     areas = [cells["area"] for cells in own["observations"] if cells["area"]]
     own["areas"] = [{"area": areas[0], "county_code": "03", "note": word_of("areas", "note", 0)}]
     own["logic_model_cells"] = cells_of_models(own["logic_models"])
-    surveys = {cells["survey_id"]: cells["municipality_code"] for cells in own["surveys"]}
+    of_staff = own["surveys"][0]
     for cells in own["answers"]:
-        cells["municipality_code"] = surveys[cells["survey_id"]]
+        cells |= {name: of_staff[name] for name in ("survey_id", "municipality_code")}
     return own
 
 

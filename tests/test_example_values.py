@@ -9,6 +9,7 @@ from example_study import CODES, NAMES, REPORTED, example_tables, write_example_
 from notebooks_in_process import processed_folder, shown_by
 
 from evalkit.contracts import CONTRACTS, columns_of, examples_of
+from evalkit.norwegian import number_text
 from evalkit.studies import Project, process_study, study_jobs
 
 NOTEBOOKS = sorted(path.stem for path in (PROJECT / "notebooks").glob("*.ipynb"))
@@ -18,6 +19,7 @@ NOT_ROW_BY_ROW = {
     "crosswalk": "says which answers may be compared; the results show it",
     "items": "an item is shown where it has answers enough",
     "municipality_changes": "shown by the names of the municipalities",
+    "noise": "says how the counts of a source may be read",
     "survey_services": "numbers of persons by service are shown as protected results only",
     "validations": "what municipalities wrote about a draft is not published",
 }
@@ -50,9 +52,8 @@ def text_shown(value):
 
 
 def amount_in(value, text):
-    """Whether a number of four digits stands in a text; as a year it has no space."""
-    thousands, rest = divmod(value, 1000)
-    return bool(re.search(rf"\b{thousands} ?{rest:03d}\b", text))
+    """Whether a number stands in a text, with a space in its thousands or, as a year, without."""
+    return any(form in text for form in (number_text(value).replace("\u00a0", " "), str(value)))
 
 
 def test_each_column_has_each_of_its_examples_and_blank_where_it_may_be():
