@@ -450,7 +450,7 @@ def anscombe(column) -> float:
             "value": [8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84, 4.82, 5.68],
         }
     )
-    result = indicator_trend(first, confidence_levels=[0.95]).iloc[0]
+    result = indicator_trend(first, errors="independent", confidence_levels=[0.95]).iloc[0]
     if column == "standard_error":
         return (result["upper"] - result["lower"]) / 2 / 2.262157  # t quantile, 9 degrees
     return result[column]

@@ -14,7 +14,7 @@ from evalkit.controlled_change import (
     difference_in_differences,
 )
 from evalkit.indicators import indicator_trend, reach_probability
-from evalkit.interruptions import interrupted_series
+from evalkit.interruptions import interrupted_counts, interrupted_series
 from evalkit.pooling import pooled_estimate
 from evalkit.rates import directly_standardised_rate
 from evalkit.staggered_starts import staggered_effects
@@ -367,10 +367,58 @@ def generated_series(count=4000, year_count=10, slope=0.5):
 
 @pytest.mark.parametrize("level", [0.95, 0.998])
 def test_the_interval_of_a_trend_covers_the_true_slope(level):
-    result = indicator_trend(generated_series(), confidence_levels=[level])
+    result = indicator_trend(generated_series(), errors="independent", confidence_levels=[level])
 
     covered = result["value"].notna() & (result["lower"] <= 0.5) & (result["upper"] >= 0.5)
     assert covered.mean() == pytest.approx(level, abs=0.01)
+
+
+def neighbours_alike(runs, periods, correlation, *, seed):
+    """Errors with a variance of 1, each as like the one before as the correlation says."""
+    errors = np.random.default_rng(seed).normal(size=(runs, periods))
+    errors[:, 1:] *= np.sqrt(1 - correlation**2)
+    for period in range(1, periods):
+        errors[:, period] += correlation * errors[:, period - 1]
+    return errors
+
+
+def long_series(table, **names):
+    wide = pd.DataFrame(table, columns=range(1, table.shape[1] + 1))
+    wide = wide.assign(municipality_code=[f"{n:04d}" for n in range(len(wide))])
+    long = wide.melt(id_vars="municipality_code", var_name="period", value_name="value")
+    return long.assign(indicator_id="generated", period=long["period"].astype(int)).rename(
+        columns=names
+    )
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6])
+@pytest.mark.parametrize(("years", "least"), [(5, 0.92), (8, 0.95), (12, 0.95), (20, 0.95)])
+def test_limits_of_a_trend_hold_where_neighbouring_years_are_alike(years, least, correlation):
+    table = neighbours_alike(800, years, correlation, seed=32)
+
+    rows = indicator_trend(long_series(table, period="year"))
+
+    holds(inside(rows, 0.0), least=least, most=0.995)
+
+
+def test_limits_of_independent_years_hold_far_too_seldom_where_neighbours_are_alike():
+    table = long_series(neighbours_alike(800, 12, 0.6, seed=32), period="year")
+
+    assert inside(indicator_trend(table, errors="independent"), 0.0).mean() < 0.8
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.6])
+def test_limits_of_interrupted_counts_hold_where_neighbouring_periods_are_alike(correlation):
+    spread, base = 0.2, 1000.0
+    rate = 40 * np.exp(spread * neighbours_alike(120, 24, correlation, seed=33))
+    counts = np.random.default_rng(34).poisson(rate).astype(float)
+
+    rows = interrupted_counts(
+        long_series(counts, value="count").assign(base=base), interrupted_at=13
+    )
+
+    for term in ("rate_ratio", "trend_ratio"):
+        holds(inside(rows.loc[rows["term"] == term], 1.0), least=0.94, most=0.99)
 
 
 def test_the_prediction_interval_covers_the_value_of_the_target_year():
@@ -524,7 +572,7 @@ def test_placebo_limits_cover_the_effect_on_a_municipality_like_its_donors():
 @pytest.mark.parametrize("correlation", [0.0, 0.4])
 def test_limits_of_an_interrupted_series_cover_its_level_and_trend(correlation):
     generator = np.random.default_rng(19)
-    runs, periods = 250, 24
+    runs, periods = 150, 24
     noise = generator.normal(size=(runs, periods))
     for period in range(1, periods):
         noise[:, period] += correlation * noise[:, period - 1]

@@ -131,7 +131,7 @@ def test_an_unknown_direction_is_refused():
 def test_the_trend_and_its_interval_equal_those_of_a_regression_library():
     values = series(3.0, 5.0, np.nan, 4.0, 8.0, 9.0)
 
-    result = indicator_trend(values, confidence_levels=[0.95]).iloc[0]
+    result = indicator_trend(values, errors="independent", confidence_levels=[0.95]).iloc[0]
 
     seen = values.dropna()
     fitted = sm.OLS(seen["value"], sm.add_constant(seen["year"].astype(float))).fit()

@@ -70,6 +70,7 @@ LAYERS = [
     ],
     [
         "agreement",
+        "autocorrelation",
         "detectable",
         "multiplicity",
         "prediction_limits",

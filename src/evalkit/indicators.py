@@ -27,6 +27,7 @@ from evalkit.accepted import (
     Rows,
     accepts,
 )
+from evalkit.autocorrelation import autoregressive_process, fewer_degrees
 from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
 from evalkit.groups import places_in_order, require_once
@@ -48,6 +49,8 @@ __all__ = [
 
 SERIES = ["municipality_code", "indicator_id"]
 DIRECTIONS = {"at_least": 1.0, "at_most": -1.0}
+SERIES_AT_ONCE = 1_000  # whose years are weighed together, which bounds the memory
+TREND_ERRORS = ("small_sample", "independent")
 MINIMUM_PERIODS = 4  # a line through three points leaves one degree of freedom
 MINIMUM_PEERS = 5
 MINIMUM_OTHERS = 3  # with one other, the rest of an area is that municipality
@@ -205,19 +208,25 @@ def distance_to_target(values: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFr
 def indicator_trend(
     values: pd.DataFrame,
     *,
+    errors: str = "small_sample",
     confidence_levels: Sequence[float] = STANDARD_LEVELS,
     minimum_periods: int = MINIMUM_PERIODS,
 ) -> pd.DataFrame:
     """Average change per year of each series, with its uncertainty.
 
-    A straight line is fitted by least squares; the limits are those of Student's t with two
-    degrees of freedom fewer than there are years. They take the years as independent:
-    ``residual_autocorrelation`` tells when they are not, and the limits then are too narrow.
+    A straight line is fitted by least squares. Years that are taken as independent give limits
+    that are far too narrow where neighbouring years are alike. With ``errors="small_sample"`` the
+    error is therefore the larger of that and the one of an autoregressive process, averaged over
+    what its correlation may be, and Student's t has as many degrees of freedom as independent
+    years would give the same information.
 
     Parameters
     ----------
     values
         Yearly values; missing ones are skipped.
+    errors
+        ``"small_sample"``, or ``"independent"``: two degrees of freedom fewer than there are
+        years, as other programs print them, for comparison.
     confidence_levels
         One row is given per level.
     minimum_periods
@@ -244,7 +253,11 @@ def indicator_trend(
     Draper and Smith (1998), Applied Regression Analysis, 3rd ed., section 1.4.
     """
     _check_minimum(minimum_periods)
-    rows = _at_levels(_fitted_lines(values), confidence_levels)
+    _known("errors", errors, TREND_ERRORS)
+    lines = _fitted_lines(values)
+    if errors == "small_sample":
+        lines = _alike_years(lines, values)
+    rows = _at_levels(lines, confidence_levels)
     usable = rows["period_count"] >= minimum_periods
     margin = _t_quantile(rows) * rows["slope_error"]
     lower, upper = ((rows["slope"] + side * margin).where(usable) for side in (-1, 1))
@@ -254,7 +267,9 @@ def indicator_trend(
         upper=upper,
         smallest_change=smallest_detectable_change(lower, upper, rows["confidence_level"]),
         residual_autocorrelation=rows["residual_autocorrelation"].where(usable),
-        method="least-squares line, t interval",
+        method="least-squares line, "
+        + ("autoregressive errors, " if errors == "small_sample" else "")
+        + "t interval",
         reason=_none_for_blank(
             _series_reason(rows, usable).mask(
                 usable & rows["slope_error"].isna(), checked_reason("design_cannot_answer")
@@ -1049,6 +1064,41 @@ def _fitted_lines(values: pd.DataFrame) -> pd.DataFrame:
             residual_autocorrelation=total(residual * previous)
             / np.where(on_line, np.nan, residual_square),
         )
+
+
+def _alike_years(lines: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """The lines with errors and degrees of freedom that allow for years that go together."""
+    seen = values.loc[values["value"].notna()]
+    scattered = lines.loc[lines["slope_error"].notna(), SERIES]
+    wide = seen.merge(scattered, on=SERIES).pivot(index="year", columns=SERIES, values="value")
+    wide = wide.sort_index()
+    variance = pd.Series(np.nan, pd.MultiIndex.from_frame(lines[SERIES]))
+    correlation = variance.copy()
+    missing = wide.isna().to_numpy()
+    patterns, pattern = np.unique(missing, axis=1, return_inverse=True)
+    blocks = [
+        (number, columns)
+        for number in range(patterns.shape[1])
+        for place in [np.flatnonzero(pattern.ravel() == number)]
+        for columns in np.split(place, range(SERIES_AT_ONCE, len(place), SERIES_AT_ONCE))
+        if len(columns)
+    ]
+    for number, columns in blocks:
+        some = wide.iloc[~patterns[:, number], columns]
+        year = some.index.to_numpy(dtype=float)
+        process = autoregressive_process(
+            np.column_stack([np.ones_like(year), year - year.mean()]),
+            some.to_numpy(dtype=float),
+            times=year,
+            contrasts=np.array([[0.0, 1.0]]),
+        )
+        variance[some.columns] = process.averaged_variance[:, 0]
+        correlation[some.columns] = process.correlation
+    wider = np.sqrt(variance.to_numpy())
+    return lines.assign(
+        slope_error=np.fmax(lines["slope_error"], wider).where(lines["slope_error"].notna()),
+        degrees=fewer_degrees(lines["degrees"], correlation.fillna(0.0).to_numpy()),
+    )
 
 
 def _line_prediction(rows: pd.DataFrame, values: pd.DataFrame) -> tuple[pd.Series, ...]:

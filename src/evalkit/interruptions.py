@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 from scipy import stats
-from scipy.linalg import toeplitz
 from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
 from evalkit.accepted import CODE, COUNT, KEY, NUMBER, WHOLE, WHOLE_COUNT, Rows, accepts
+from evalkit.autocorrelation import autoregressive_process, fewer_degrees
 from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
 from evalkit.groups import require_once
@@ -206,7 +206,9 @@ def interrupted_counts(
 
     Poisson regression of counts with the exposed population as offset, a straight trend in the
     logarithm of the rate, and errors widened for overdispersion (quasi-Poisson). Counts that
-    scatter less than Poisson do not make them narrower.
+    scatter less than Poisson do not make them narrower. Where an autoregressive process behind the
+    residuals, averaged over what its correlation may be, gives a larger error, that one is used,
+    with the degrees of freedom of as many independent periods as would tell as much.
 
     Parameters
     ----------
@@ -221,7 +223,8 @@ def interrupted_counts(
     harmonic_count
         Pairs of sine and cosine that describe the season; fewer than half its length.
     interval
-        ``"t"``, since the dispersion is estimated, or ``"normal"``, as R's confint.default.
+        ``"t"``, or ``"normal"``: quasi-Poisson errors alone, as R's confint.default, for
+        comparison; it covers too seldom where neighbouring periods are alike.
     confidence_levels, minimum_periods
         As for ``interrupted_series``.
 
@@ -250,7 +253,8 @@ def interrupted_counts(
     for identity, series in counts.groupby(SERIES, sort=True):
         complete = series.assign(value=series["count"].where(series["base"] > 0))
         head, reason, used = _screened(identity, complete, interrupted_at, minimum_periods)
-        head["method"] = f"quasi-Poisson regression{season}, {interval} interval"
+        alike = ", autoregressive errors" if interval == "t" else ""
+        head["method"] = f"quasi-Poisson regression{season}{alike}, {interval} interval"
         head |= {"count": used["count"].sum(), "base": used["base"].sum(), "dispersion": np.nan}
         after = used["period"] >= interrupted_at
         if reason is None and used["count"].groupby(after).sum().min() < FEWEST_EVENTS:
@@ -277,16 +281,33 @@ def interrupted_counts(
             fitted = model.fit()
         head["residual_autocorrelation"] = _lag_one(fitted.resid_deviance)
         head["dispersion"] = fitted.pearson_chi2 / fitted.df_resid
-        widened = np.sqrt(max(head["dispersion"], 1.0))
-        degrees = fitted.df_resid if interval == "t" else np.inf
-        for term, place in (("rate_ratio", 1), ("trend_ratio", 2)):
-            value, error = fitted.params[place], fitted.bse[place] * widened
+        errors = fitted.bse[1:3] * np.sqrt(max(head["dispersion"], 1.0))
+        degrees = np.inf
+        if interval == "t":
+            errors, degrees = _alike_neighbours(fitted, period, errors)
+        for term, value, error in zip(
+            ("rate_ratio", "trend_ratio"), fitted.params[1:3], errors, strict=True
+        ):
             for level in confidence_levels:
                 row = {**head, "term": term, "value": value, "confidence_level": level}
                 rows.append(row | _limits(value, error, degrees, level))
     logarithmic = _finished(rows, [*COLUMNS[:-2], "dispersion"])
     ratios = ["value", "lower", "upper", "smallest_change"]
     return logarithmic.assign(**np.exp(logarithmic[ratios].astype(float)))
+
+
+def _alike_neighbours(fitted, period: np.ndarray, errors: np.ndarray):
+    """Errors of a Poisson regression's level and trend that allow for periods that go together."""
+    root = np.sqrt(fitted.mu)
+    design = root[:, None] * fitted.model.exog
+    working = design @ fitted.params + fitted.resid_pearson
+    if np.abs(fitted.resid_pearson).max() <= NOUGHT * root.max():
+        return errors, fitted.df_resid
+    process = autoregressive_process(
+        design, working[:, None], times=period, contrasts=np.eye(len(fitted.params))[1:3]
+    )
+    widest = np.sqrt(np.maximum(errors**2, process.averaged_variance[0]))
+    return widest, fewer_degrees(fitted.df_resid, process.correlation).item()
 
 
 def _segmented(design: np.ndarray, value: np.ndarray, lags: int, errors: str) -> dict:
@@ -306,12 +327,12 @@ def _segmented(design: np.ndarray, value: np.ndarray, lags: int, errors: str) ->
     else:
         leverage = np.einsum("ij,ji->i", design, np.linalg.pinv(design))
         robust = newey_west_variance(spread * (residual / (1 - leverage)), lags)
-        likely, scale = _autoregression(design, value)
-        series["autocorrelation"] = likely
-        likely = max(likely, 0.0)
-        process = toeplitz(likely ** np.arange(len(value))) * scale
-        variance = np.maximum(robust, np.einsum("ij,jk,ik->i", spread, process, spread))
-        degrees = max(3.0, degrees * (1 - likely) / (1 + likely))
+        process = autoregressive_process(
+            design, value[:, None], times=np.arange(len(value)), contrasts=contrasts
+        )
+        series["autocorrelation"] = process.correlation.item()
+        variance = np.maximum(robust, process.variance[0])
+        degrees = fewer_degrees(degrees, process.correlation).item()
     series["residual_autocorrelation"] = _lag_one(residual)
     return {
         "value": estimates,
@@ -346,35 +367,6 @@ def newey_west_variance(scores: np.ndarray, lags: int) -> np.ndarray:
         together = (scores[:, lag:] * scores[:, :-lag]).sum(axis=1)
         variance = variance + 2 * (1 - lag / (lags + 1)) * together
     return np.clip(variance, 0.0, None)
-
-
-def _autoregression(design: np.ndarray, value: np.ndarray) -> tuple[float, float]:
-    """Autocorrelation of the errors, averaged over its restricted likelihood, and their variance.
-
-    The likeliest value alone is too low in a short series; the average is not.
-    """
-    degrees = len(value) - design.shape[1]
-    grid = np.linspace(-0.5, 0.98, 75)
-    likelihood, variance = np.empty(len(grid)), np.empty(len(grid))
-    for place, correlation in enumerate(grid):
-        whitened, root = _whitened(np.column_stack([design, value]), correlation)
-        columns, outcome = whitened[:, :-1], whitened[:, -1]
-        coefficient = np.linalg.lstsq(columns, outcome, rcond=None)[0]
-        left = ((outcome - columns @ coefficient) ** 2).sum()
-        shape = np.linalg.slogdet(columns.T @ columns)[1]
-        likelihood[place] = -0.5 * (degrees * np.log(left) + shape) + np.log(root)
-        variance[place] = left / degrees / root**2
-    weight = np.exp(likelihood - likelihood.max())
-    mean = float((weight * grid).sum() / weight.sum())
-    return mean, float(np.interp(max(mean, 0.0), grid, variance))
-
-
-def _whitened(table: np.ndarray, correlation: float) -> tuple[np.ndarray, float]:
-    root = float(np.sqrt(1 - correlation**2))
-    whitened = table.copy()
-    whitened[1:] -= correlation * table[:-1]
-    whitened[0] *= root
-    return whitened, root
 
 
 def _limits(value: float, error: float, degrees: float, level: float) -> dict:
