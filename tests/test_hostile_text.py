@@ -55,6 +55,7 @@ needs_browser = pytest.mark.skipif(
 )
 BESIDE_THE_BOOK = {"validations"}  # tables that no notebook shows
 SOURCE = f"@misc{{fiendtlig, author={{{{<b>Sand</b>}}}}, title={{{HOSTILE[1]}}}, year={{2020}}}}\n"
+NOISE = "noisy_source,width,note,source,locator\nnf2024,1,Avrundet,nf2024,s. 4\n"
 PROFILE = """project: {type: default, output-dir: _kommune, render: [kommune-alt.qmd]}
 crossref: {chapters: true}
 facts-page: ""
@@ -128,6 +129,7 @@ def studies(tmp_path_factory, server):
         shutil.copytree(PROJECT / "data" / "raw" / study, raw)
     write_demo(root / "data" / "raw" / "demo")
     changed = set()
+    (root / "data" / "raw" / "pilot" / "noise.csv").write_text(NOISE, encoding="utf-8")
     originals = root / "data" / "raw" / "pilot" / "original_tables.csv"
     table = pd.read_csv(originals, dtype="str", keep_default_na=False)
     table.assign(label="").to_csv(originals, index=False)  # its tables have other labels here

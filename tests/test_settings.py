@@ -78,3 +78,10 @@ def test_the_limits_of_a_notebook_are_those_that_the_documentation_names(tmp_pat
 
     assert f"{read.timeout_seconds} seconds and {read.memory_mb} MB beyond" in text
     assert (read.timeout_seconds, read.memory_mb) == (run.TIMEOUT_SECONDS, run.MEMORY_MB)
+
+
+def test_settings_with_characters_that_are_not_seen_are_refused(tmp_path):
+    (tmp_path / "study.toml").write_text(f"# \u202e\n{SETTINGS}", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"characters that are not seen \(U\+202E\)"):
+        read_settings(tmp_path)

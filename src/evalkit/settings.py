@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from evalkit.characters import unseen_in
 from evalkit.errors import ConfigError
 from evalkit.small_counts import SmallestCount
 
@@ -135,6 +136,10 @@ def read_settings(study_dir: Path) -> StudySettings:
         raise ConfigError(
             f'{path}: {error}; a municipality code is text, in quotes: "0301"'
         ) from error
+    if unseen := unseen_in(text):
+        raise ConfigError(
+            f"{path} has characters that are not seen ({', '.join(unseen)}); write their lines anew"
+        )
     problems = [
         f"unknown setting {name!r}; expected {', '.join(TYPES)}"
         for name in given
