@@ -119,13 +119,10 @@ def detectable_share_change(
     Fleiss, Levin and Paik (2003), Statistical Methods for Rates and Proportions, section 4.2
     (independent); Connor (1987), Biometrics 43, 207-211 (paired).
     """
-    _check(power, level)
     arguments = (before_base, after_base, before_share, correlation, design_effect)
     n1, n2, p1, phi, deff = np.broadcast_arrays(
         *(np.atleast_1d(np.asarray(x, float)) for x in arguments)
     )
-    if np.any((p1 < 0) | (p1 > 1)):
-        raise DataError("before_share outside 0 to 1")
     if paired and not np.allclose(n1, n2, equal_nan=True):
         raise DataError("paired answers need the same base in both waves, the number of pairs")
     m1 = effective_base(n1, population_count=before_population, design_effect=deff)
@@ -198,7 +195,6 @@ def detectable_mean_change(
     ----------
     Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, chapter 2.
     """
-    _check(power, level)
     arguments = (before_base, after_base, standard_deviation, correlation, design_effect)
     n1, n2, spread, r, deff = np.broadcast_arrays(
         *(np.atleast_1d(np.asarray(x, float)) for x in arguments)
@@ -418,12 +414,6 @@ def required_base(
     chi_squared = stats.chi2.ppf(confidence_level, 1)
     variance = chi_squared * share * (1 - share)
     return variance * population_count / (margin**2 * (population_count - 1) + variance)
-
-
-def _check(power: float, level: float) -> None:
-    for name, value in (("power", power), ("level", level)):
-        if not 0 < value < 1:
-            raise DataError(f"{name} {value!r}; expected between 0 and 1")
 
 
 def _with_reasons(table: pd.DataFrame, found: np.ndarray, *given: np.ndarray) -> pd.DataFrame:

@@ -28,9 +28,10 @@ from evalkit.accepted import (
     accepts,
 )
 from evalkit.autocorrelation import autoregressive_process, fewer_degrees
+from evalkit.contracts import PARTIAL_DATE
 from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
-from evalkit.groups import places_in_order, require_once
+from evalkit.groups import places_in_order, rows_said
 from evalkit.process import last_days
 from evalkit.reasons import checked_reason
 from evalkit.uncertainty import STANDARD_LEVELS, newcombe_difference_interval
@@ -104,6 +105,12 @@ def yearly_values(observations: pd.DataFrame) -> pd.DataFrame:
         & observations["group"].isna()
         & observations["period"].notna()
     ]
+    strange = ~own["period"].astype("str").str.fullmatch(PARTIAL_DATE)
+    if strange.any():
+        raise DataError(
+            f"observations: period: no date in {rows_said(own.index[strange])}; expected one such as "
+            "2023, 2023-03 or 2023-Q1"
+        )
     dated = own.assign(
         year=own["period"].str.slice(0, 4).astype(int), last_day=last_days(own["period"])
     )
@@ -154,7 +161,6 @@ def distance_to_target(values: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFr
         If a direction is unknown, a series has more than one target or a year twice.
     """
     sign = _directions(targets)
-    require_once(values, [*SERIES, "year"], name="values")
     ends = _first_and_latest(values)
     rows = targets.merge(ends, on=SERIES, how="left", validate="one_to_one")
     sign = sign.to_numpy()
@@ -252,7 +258,6 @@ def indicator_trend(
     ----------
     Draper and Smith (1998), Applied Regression Analysis, 3rd ed., section 1.4.
     """
-    _check_minimum(minimum_periods)
     _known("errors", errors, TREND_ERRORS)
     lines = _fitted_lines(values)
     if errors == "small_sample":
@@ -344,7 +349,6 @@ def reach_probability(
     Draper and Smith (1998), section 3.1 (prediction from a line); Hyndman and Athanasopoulos
     (2021), Forecasting: Principles and Practice, 3rd ed., section 5.2 (drift method).
     """
-    _check_minimum(minimum_periods)
     predictors = {"linear_trend": _line_prediction, "random_walk": _walk_prediction}
     if rule not in predictors:
         raise DataError(f"unknown rule {rule!r}; expected one of: {', '.join(predictors)}")
@@ -438,10 +442,6 @@ def peer_group(
         If a municipality occurs twice or a characteristic does not vary.
     """
     codes = profiles["municipality_code"]
-    if codes.duplicated().any():
-        raise DataError(
-            "profiles: the same municipality_code more than once; expected one row each"
-        )
     measured = profiles.loc[profiles[list(characteristics)].notna().all(axis=1)]
     spread = measured[list(characteristics)].std()
     if (spread == 0).any():
@@ -1013,7 +1013,6 @@ def _row_quantile(ordered: np.ndarray, count: np.ndarray, share: float) -> np.nd
 
 def _fitted_lines(values: pd.DataFrame) -> pd.DataFrame:
     """One least-squares line per series, all series at once."""
-    require_once(values, [*SERIES, "year"], name="values")
     ordered = values.sort_values([*SERIES, "year"])
     series = ordered.groupby(SERIES, sort=True).ngroup().to_numpy()
     lines = ordered[SERIES].drop_duplicates().reset_index(drop=True)
@@ -1220,9 +1219,6 @@ def _directions(targets: pd.DataFrame) -> pd.Series:
 
 def _at_levels(rows: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
     """Every row once per confidence level, the levels of a row next to each other."""
-    for level in levels:
-        if not 0 < level < 1:
-            raise DataError(f"confidence level {level!r}; expected a share between 0 and 1")
     repeated = rows.loc[rows.index.repeat(len(levels))].reset_index(drop=True)
     return repeated.assign(confidence_level=np.tile(levels, len(rows)))
 
@@ -1255,11 +1251,6 @@ def _without_peers(codes: np.ndarray, reasons: np.ndarray, method: str) -> pd.Da
             "reason": reasons,
         }
     )
-
-
-def _check_minimum(minimum_periods: int) -> None:
-    if minimum_periods < 3:
-        raise DataError(f"minimum_periods {minimum_periods}; expected 3 or more")
 
 
 def _known(name: str, value: str, expected: Sequence[str]) -> None:

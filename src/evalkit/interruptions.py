@@ -15,7 +15,6 @@ from evalkit.accepted import CODE, COUNT, KEY, NUMBER, WHOLE, WHOLE_COUNT, Rows,
 from evalkit.autocorrelation import autoregressive_process, fewer_degrees
 from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
-from evalkit.groups import require_once
 from evalkit.reasons import checked_reason
 from evalkit.uncertainty import STANDARD_LEVELS
 
@@ -117,9 +116,7 @@ def interrupted_series(
     Newey and West (1987), Econometrica 55, 703-708; Linden (2015), Stata Journal 15, 480-500;
     Turner et al. (2021), BMC Medical Research Methodology 21, 181 (short series).
     """
-    _check_periods(minimum_periods)
     _known("errors", errors, ERRORS)
-    require_once(values, [*SERIES, "period"], name="values")
     rows = []
     for identity, series in values.groupby(SERIES, sort=True):
         head, reason, used = _screened(identity, series, interrupted_at, minimum_periods)
@@ -241,13 +238,11 @@ def interrupted_counts(
     ----------
     Lopez Bernal, Cummins and Gasparrini (2017), Int. J. Epidemiol. 46, 348-355.
     """
-    _check_periods(minimum_periods)
     _known("interval", interval, INTERVALS)
     if season_length is not None and 2 * harmonic_count >= season_length:
         raise DataError(
             f"harmonic_count {harmonic_count}; expected fewer than half of {season_length}"
         )
-    require_once(counts, [*SERIES, "period"], name="counts")
     season = "" if season_length is None else f", {harmonic_count} harmonics of {season_length}"
     rows = []
     for identity, series in counts.groupby(SERIES, sort=True):
@@ -447,11 +442,6 @@ def _refused(head, terms, levels, reason) -> list[dict]:
 def _lag_one(residual: np.ndarray) -> float:
     total = (residual**2).sum()
     return float((residual[1:] * residual[:-1]).sum() / total) if total > 0 else np.nan
-
-
-def _check_periods(minimum_periods: int) -> None:
-    if minimum_periods < 3:
-        raise DataError(f"minimum_periods {minimum_periods}; expected 3 or more")
 
 
 def _known(name: str, value: str, expected: Sequence[str]) -> None:

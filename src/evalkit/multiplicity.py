@@ -60,8 +60,6 @@ def adjusted_p_values(
         raise DataError(f"adjustment {method!r}; expected one of: {', '.join(_METHODS)}")
     p_values = tests["p_value"].to_numpy(dtype=float, na_value=np.nan)
     given = ~np.isnan(p_values)
-    if ((p_values[given] < 0) | (p_values[given] > 1)).any():
-        raise DataError("p_value outside 0 to 1")
     battery = np.zeros(len(tests), dtype=int)
     if within:
         battery = tests.groupby(list(within), sort=False, dropna=False).ngroup().to_numpy()

@@ -483,8 +483,6 @@ def _check_options(estimates, estimator, interval, prediction=PREDICTIONS[0]) ->
     ):
         if given not in known:
             raise DataError(f"unknown {name} {given!r}; expected one of: {', '.join(known)}")
-    if (estimates["standard_error"] <= 0).any():
-        raise DataError("estimates: a standard_error of 0 or less; expected a positive number")
 
 
 def _usable(estimates: pd.DataFrame) -> pd.Series:

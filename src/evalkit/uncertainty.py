@@ -78,8 +78,6 @@ def effective_base(base: Any, *, population_count: Any = None, design_effect: An
     Kish (1965), Survey Sampling, sections 2.2 and 8.2.
     """
     n, deff = np.asarray(base, dtype=float), np.asarray(design_effect, dtype=float)
-    if np.any(deff <= 0):
-        raise DataError("design effect must be above 0")
     result = n / deff
     if population_count is not None:
         population = np.asarray(population_count, dtype=float)

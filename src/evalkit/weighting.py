@@ -71,9 +71,6 @@ def post_stratification_weights(
     ----------
     Lumley (2010), Complex Surveys, section 7.2.
     """
-    blank = respondents[list(strata)].isna().any(axis=1)
-    if blank.any():
-        raise DataError(f"blank strata of {_numbered(blank)}; expected a value in each")
     keys = (
         pd.Index(respondents[strata[0]])
         if len(strata) == 1
@@ -377,8 +374,6 @@ def _weights(answers: pd.DataFrame, weight: str | None) -> pd.Series:
     if weight is None:
         return pd.Series(1.0, index=answers.index)
     weights = answers[weight].astype(float)
-    if (weights < 0).any():
-        raise DataError(f"{weight} below 0 in {_numbered(weights < 0)}")
     return weights
 
 
