@@ -649,14 +649,21 @@ def _given_away(table: CountTable, counts: pd.Series) -> pd.Series:
 
 
 def _unique_relations(tables: Sequence[CountTable]) -> list[Relation]:
-    """Sums within all tables, each once."""
+    """Sums within all tables, each once, and those whose total stands in another table alone."""
     seen: dict[tuple, Relation] = {}
     named: dict[str, list[set[Cell]]] = defaultdict(list)
     for table in tables:
         named[table.of].append(set(table.names()))
     together = {of: set().union(*cells) if len(cells) > 1 else set() for of, cells in named.items()}
-    every = (relations_of(table, together[table.of]) for table in tables)
-    for relation in itertools.chain.from_iterable(every):
+    within = [relation for table in tables for relation in relations_of(table)]
+    totals = {cell for one in within for cell, weight in one.weights.items() if weight < 0}
+    between = [
+        relation
+        for table in tables
+        if together[table.of]
+        for relation in relations_of(table, together[table.of] - totals)
+    ]
+    for relation in [*within, *between]:
         key = (relation.at_most, tuple(sorted(relation.weights.items())))
         if key not in seen or relation.slack < seen[key].slack:
             seen[key] = relation
