@@ -151,8 +151,10 @@ class Kind:
             if mixed.any():
                 where = rows_said(np.flatnonzero(mixed))
                 found.append(f"another kind of value in {where}; all texts, or all numbers")
-        elif values.dtype.kind in "fc" and not np.isfinite(values[~blank]).all():
-            endless = ~blank & ~np.isfinite(values).to_numpy()
+        elif values.dtype.kind in "fc" and (
+            values.dtype.kind == "c" or not np.isfinite(values[~blank]).all()
+        ):
+            endless = ~blank & ((values.dtype.kind == "c") | ~np.isfinite(values).to_numpy())
             found.append(f"no number in {rows_said(np.flatnonzero(endless))}; {self.expected}")
         if self.text and not blank.all() and pd.api.types.is_numeric_dtype(values.dtype):
             found.append(f"a number in {rows_said(np.flatnonzero(~blank))}; {self.expected}")
@@ -352,7 +354,7 @@ class Rows:
 
 
 CROSSWALK = Rows(
-    {"municipality_code": CODE, "wave": KEY, "item": KEY, "status": GROUP},
+    {"municipality_code": CODE, "wave": KEY, "item": KEY, "status": KEY},
     {"variant": GROUP},
     once=("municipality_code", "wave", "item"),
 )

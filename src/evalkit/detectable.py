@@ -308,6 +308,10 @@ def planned_detectable_change(
         {"before_count": COUNT, "before_base": COUNT, "after_base": COUNT},
         {
             "linked_count": COUNT,
+            "before_only_count": COUNT,
+            "after_only_count": COUNT,
+            "before_population": COUNT,
+            "after_population": COUNT,
             "base": COUNT,
             "lower": NUMBER,
             "upper": NUMBER,
