@@ -68,9 +68,9 @@ def test_codes_of_the_same_name_in_two_branches_have_their_path_for_a_name(tmp_p
     ("row", "header", "message"),
     [
         ("a,1,,x,Kari sa", None, "koder.csv: code is blank in row 2"),
-        ("a,1,tid,x", None, "koder.csv: row 2: expected 5 cells"),
+        ("a,1,tid,x", None, "koder.csv: row 2: 4 cells; expected 5 cells"),
         ("a,1,tid,Kari sa", "document,unit,code,excerpt", "koder.csv: no column coder"),
-        ('a,1,tid,x,"Kari', None, "koder.csv: cannot be read as CSV"),
+        ('a,1,tid,x,"Kari', None, "koder.csv: row 2: a quote is opened and never closed"),
     ],
 )
 def test_a_table_of_codings_is_refused_by_row_and_without_its_words(tmp_path, row, header, message):

@@ -82,7 +82,7 @@ LAYERS = [
     ["norwegian", "prose", "reasons", "small_counts"],
     ["accepted"],
     ["groups"],
-    ["archives", "characters", "identifiers", "programs"],
+    ["archives", "characters", "csv_files", "identifiers", "programs"],
     ["vocabulary", "errors", "files", "shared", "units"],
 ]
 LEVEL = {module: -depth for depth, layer in enumerate(LAYERS) for module in layer}

@@ -32,7 +32,7 @@ def observations(seed=1):
             "indicator_id": "falls",
             "area": ["Norge", None, None, None],
             "group": [None, "menn", None, None],
-            "period": ["2022", "2022", "2022-10", "2022-03"],
+            "period": ["2022", "2022", "2023-autumn", "2023-spring"],
             "value": [1.0, 2.0, 33.0, 44.0],
         }
     )
@@ -66,7 +66,7 @@ def test_a_municipalitys_series_are_its_yearly_values(written):
     pd.testing.assert_frame_equal(
         series[columns], values[columns], check_dtype=False, check_exact=False
     )
-    assert series.query("indicator_id == 'falls' and year == 2022")["value"].item() == 33.0
+    assert series.query("indicator_id == 'falls' and year == 2023")["value"].item() == 33.0
 
 
 def test_the_peers_quartiles_are_those_of_the_comparison_in_memory(written):

@@ -36,14 +36,23 @@ def test_a_file_that_is_no_table_is_named(tmp_path):
         read_study(folder)
 
 
+COMMAS = "expected .*cells separated by commas"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "is empty; expected a header row"),
-        ("region_id,name\nøst,1\n".encode("latin-1"), "is not UTF-8 text"),
-        (b"region_id,name\na,b,c\n", "row 2: expected 2 cells"),
+        (
+            "region_id,name\na,b\nøst,1\n".encode("latin-1"),
+            "is not UTF-8 text from line 3 on; save",
+        ),
+        (b"region_id,name\na,b,c\n", f"row 2: 3 cells; expected 2 cells as in .*{COMMAS[12:]}"),
+        (b"region_id,name\na,b\n\nc,d\n", "row 3: blank; expected no blank row between others"),
+        (b"region_id;name\na;b;c\n", "row 2: 3 cells; expected 2 cells .*separated by semicolons"),
         (b"name,name\na,b\n", "column name more than once"),
-        (b'name\n"a\n', "cannot be read as CSV"),
+        (b'region_id,name\na,b\n"a\n', f"row 3: a quote is opened and never closed; {COMMAS}"),
+        (b'region_id,name\n"a"b,c\n"', f"row 2: a quote stands within a cell; {COMMAS}"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path, content, message):
@@ -102,3 +111,41 @@ def test_tables_from_a_study_that_is_not_there_are_refused(tmp_path):
 
     with pytest.raises(ConfigError, match="takes its tables from 'borte'"):
         read_study(own)
+
+
+def test_what_a_norwegian_excel_writes_is_read_and_its_numbers_too(tmp_path):
+    folder = write_study(tmp_path)
+    columns = "subject;quantity;label;value;unit;as_of;qualifier;version;chosen;reason;note;source;locator"
+    row = "horten;share;;12,5;percent;2023;;;;;;nf2024;s. 1"
+    (folder / "facts.csv").write_text(f"\ufeff{columns}\n{row}\n", encoding="utf-8")
+
+    assert read_study(folder).tables["facts"]["value"].tolist() == ["12.5"]
+
+
+def test_a_number_from_excel_that_does_not_fit_its_unit_is_told_by_row(shared_data, tmp_path):
+    folder = write_study(tmp_path, facts=None)
+    path = shared_data / "publicbugs" / "csv-from-norwegian-excel" / "semikolon.csv"
+    (folder / "facts.csv").write_bytes(path.read_bytes())
+
+    with pytest.raises(
+        DataError, match=r"value: '709037\.5' in row 2; expected a number of persons"
+    ):
+        read_study(folder)
+
+
+def test_one_bad_cell_brings_no_other_errors(tmp_path):
+    fact = {
+        "subject": "horten-workshop-3",
+        "quantity": "attended",
+        "value": "36",
+        "unit": "persons",
+        "chosen": "no",
+        "reason": "Avrundet.",
+    }
+    folder = write_study(
+        tmp_path, facts=[fact], events=[TABLES["events"][0] | {"attended_count": "34.5"}]
+    )
+
+    with pytest.raises(DataError) as error:
+        read_study(folder)
+    assert str(error.value).count("\n") == 1

@@ -57,7 +57,7 @@ def study_breaches(
     for check in (
         reference_breaches(tables, sources, unread, in_part),
         chapter_breaches(tables, settings, unread),
-        conflict_breaches(every),
+        conflict_breaches(every, unread),
         sum_breaches(tables),
         grader_breaches(tables),
         quotation_breaches(tables),
@@ -66,7 +66,7 @@ def study_breaches(
         repeated_event_breaches(tables),
         original_row_breaches(tables, unread),
         municipality_change_breaches(tables),
-        area_breaches(tables),
+        area_breaches(tables, unread),
         respondent_breaches(tables),
         free_text_breaches(
             {name: table for name, table in tables.items() if name not in in_part}, settings
@@ -130,7 +130,7 @@ def chapter_breaches(tables: Tables, settings: StudySettings, unread: Collection
             )
 
 
-def conflict_breaches(every: pd.DataFrame) -> Found:
+def conflict_breaches(every: pd.DataFrame, unread: Collection[str] = ()) -> Found:
     """Claims that disagree and of which none, or more than one value, is chosen with a reason."""
     for (key, _), group in every[every["conflict"]].groupby(
         [every["key"], every["version"].fillna("")]
@@ -157,6 +157,8 @@ def conflict_breaches(every: pd.DataFrame) -> Found:
                 where,
                 f"{key} in {place}: a claim among {values} has no reason; expected why it was chosen or not",
             )
+    if unread:  # the claim that another one was chosen for may stand in a table that is not read
+        every = every.loc[every["conflict"] | every["chosen"]]
     lonely = every[(every["table"] == "facts") & ~every["chosen"] & ~every["conflict"]]
     for claim in lonely.itertuples():
         yield (
@@ -408,7 +410,7 @@ def original_row_breaches(tables: Tables, unread: Collection[str]) -> Found:
             )
 
 
-def area_breaches(tables: Tables) -> Found:
+def area_breaches(tables: Tables, unread: Collection[str] = ()) -> Found:
     """Counties that stand twice, and areas without a value of their own."""
     areas = tables.get("areas")
     if areas is None:
@@ -420,6 +422,8 @@ def area_breaches(tables: Tables) -> Found:
                 "areas.csv",
                 f"county_code: {rows_text(rows.index)} are areas of {held}; expected one",
             )
+    if "observations" in unread:
+        return
     observed = tables.get("observations")
     known = set() if observed is None else set(observed["area"].dropna())
     for row in areas.loc[~areas["area"].isin(known)].itertuples():

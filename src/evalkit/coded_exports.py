@@ -5,13 +5,13 @@ What comes out are rows of ``CodingsTable``. Nobody has cleared an excerpt that 
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from evalkit.csv_files import read_cells
 from evalkit.errors import DataError
 from evalkit.identifiers import slug, slugs_apart
 from evalkit.qda_files import CodedText, read_codebook, read_qdpx
@@ -201,25 +201,18 @@ def _named(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 def _read_csv(path: Path) -> pd.DataFrame:
     """The cells as text; blank cells and rows of other lengths are refused by row."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header, *lines = [row for row in csv.reader(file, strict=True) if row] or [[]]
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path.name}: is not UTF-8 text; save it as CSV UTF-8") from error
-    except csv.Error as error:
-        raise DataError(f"{path.name}: cannot be read as CSV: {error}") from error
-    header = [{"code_id": "code"}.get(name.strip(), name.strip()) for name in header]
+        table, _ = read_cells(path)
+    except DataError as error:
+        raise DataError(f"{path.name}: {error}") from error
+    table = table.rename(columns={"code_id": "code"})
+    header = list(table.columns)
     absent = [name for name in NEEDED if name not in header]
     if absent:
         raise DataError(
             f"{path.name}: no column {', '.join(absent)}; expected {', '.join(NEEDED)} and, where "
             "they are known, excerpt and municipality_code"
         )
-    uneven = [row for row, line in enumerate(lines, start=2) if len(line) != len(header)]
-    if uneven:
-        raise DataError(f"{path.name}: {_rows(uneven)}: expected {len(header)} cells as the header")
-    table = pd.DataFrame(lines, columns=header, dtype="str")
     table = table[[name for name in (*NEEDED, *OPTIONAL) if name in header]]
-    table = table.apply(lambda column: column.str.strip()).replace("", None)
     for name in NEEDED:
         blank = [row + 2 for row in table.index[table[name].isna()]]
         if blank:

@@ -20,9 +20,11 @@ from evalkit.contracts import (
     text_columns,
     unfit_texts,
 )
+from evalkit.csv_files import COMMAS, header_of
 from evalkit.errors import DataError
 from evalkit.files import TEMPORARY_ENDING, flush, naming
 from evalkit.observation_store import MEMORY_LIMIT, observation_database, quoted, summaries
+from evalkit.process import last_days
 from evalkit.small_counts import least_small
 from evalkit.units import GROUPED, PLAIN, UNIT_RANGES, number_breaches, unit_of
 
@@ -122,10 +124,10 @@ def _copy_cells(database: Any, source: Path, path: Path) -> list[str]:
     """Copy a CSV file in a stream: every cell text, spaces around it gone, blanks missing."""
     import duckdb
 
-    from evalkit.readers import header_of
-
     columns = columns_of(ObservationsTable)
-    names, lines = header_of(source)
+    names, lines, dialect = header_of(source)
+    if dialect != COMMAS:
+        return [f"has {dialect.words}; expected commas in a file of this size"]
     unknown = [name for name in names if name not in columns]
     absent = [name for name in columns if name not in names]
     expected = ", ".join(columns)
@@ -459,6 +461,15 @@ def write_values(
             "CREATE TABLE percent AS SELECT unnest(CAST($ids AS VARCHAR[])) AS id",
             {"ids": sorted(percent)},
         )
+        told = database.execute("SELECT DISTINCT period FROM rows WHERE period IS NOT NULL").df()
+        database.execute(
+            "CREATE TABLE ends AS SELECT unnest(CAST($periods AS VARCHAR[])) AS period, "
+            "unnest(CAST($days AS DATE[])) AS last_day",
+            {
+                "periods": told["period"].tolist(),
+                "days": [day.date() for day in last_days(told["period"])],
+            },
+        )
         database.execute(
             f"""
             COPY (
@@ -487,13 +498,14 @@ def _counted() -> str:
             SELECT *, CASE WHEN indicator_id IN (SELECT id FROM percent) THEN value / 100 END AS share
             FROM (
                 SELECT municipality_code, indicator_id, CAST(left(period, 4) AS INTEGER) AS year,
-                    value, numerator, denominator, period, row
-                FROM rows
+                    value, numerator, denominator, period, last_day, row
+                FROM rows JOIN ends USING (period)
                 WHERE municipality_code IS NOT NULL AND area IS NULL AND "group" IS NULL
                     AND period IS NOT NULL
             )
             QUALIFY row_number() OVER (
-                PARTITION BY municipality_code, indicator_id, year ORDER BY period DESC, row DESC
+                PARTITION BY municipality_code, indicator_id, year
+                ORDER BY last_day DESC, period DESC, row DESC
             ) = 1
         )
     """

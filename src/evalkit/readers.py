@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import pyarrow as pa
-from pyarrow import compute
-from pyarrow import csv as arrow_csv
 
 from evalkit.characters import unseen_in
+from evalkit.csv_files import read_cells, with_decimal_points
 from evalkit.errors import ConfigError, DataError
 from evalkit.files import says_why
 from evalkit.observation_store import is_large
@@ -24,6 +21,7 @@ from evalkit.programs import run_pandoc
 from evalkit.settings import StudySettings, read_settings
 
 if TYPE_CHECKING:
+    from evalkit.contracts import StudyTable
     from evalkit.large_observations import LargeObservations
 
 __all__ = ["Study", "read_sources", "read_study"]
@@ -128,7 +126,7 @@ def _read_study(
             tables[path.stem] = known[path.stem]
             continue
         try:
-            raw = _read_text_table(path)
+            raw = _cells_of(path, contract)
             wrong = breaches(raw, contract, indicator_units=_indicator_units(tables))
         except DataError as error:
             raw, wrong = None, [str(error)]
@@ -186,80 +184,23 @@ def tables_folder(study_dir: Path, settings: StudySettings) -> Path:
     return folder
 
 
-def _read_text_table(path: Path) -> pd.DataFrame:
-    """Every cell as text, blanks as missing, spaces around cells gone."""
-    if _count(path, b'"') % 2:  # a quote that is never closed swallows rows
-        return _read_carefully(path)
-    try:
-        return _read_quickly(path)
-    except pa.ArrowInvalid:  # its message holds cells' contents; ours says where and what
-        return _read_carefully(path)
+def _cells_of(path: Path, contract: type[StudyTable]) -> pd.DataFrame:
+    """A file's cells as text, its numbers with a point before their decimals."""
+    from evalkit.contracts import columns_of, numeric_columns
 
-
-def _count(path: Path, byte: bytes) -> int:
-    with path.open("rb") as file:
-        return sum(part.count(byte) for part in iter(lambda: file.read(1 << 20), b""))
-
-
-def _read_quickly(path: Path) -> pd.DataFrame:
-    header, lines = header_of(path)
-    table = arrow_csv.read_csv(
-        path,
-        read_options=arrow_csv.ReadOptions(column_names=header, skip_rows=lines),
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-        convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string())),
+    table, dialect = read_cells(path)
+    numbers = set(numeric_columns(contract)) | {
+        name
+        for name, column in columns_of(contract).items()
+        if "measured_in" in (column.metadata or {})
+    }
+    return table.assign(
+        **{
+            name: with_decimal_points(table[name], dialect)
+            for name in table.columns
+            if name in numbers
+        }
     )
-    blank = pa.scalar(None, pa.string())
-    cells = []
-    while table.num_columns:  # one column at a time, so that none is in memory twice for long
-        trimmed = compute.utf8_trim_whitespace(table.column(0))
-        table = table.remove_column(0)
-        cells.append(compute.if_else(compute.equal(trimmed, ""), blank, trimmed))
-    return pa.table(cells, names=header).to_pandas().astype("str")
-
-
-def header_of(path: Path) -> tuple[list[str], int]:
-    """Names of a file's columns, and how many lines they take.
-
-    Raises
-    ------
-    DataError
-        If the file has no header row, or a column stands in it twice.
-    """
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        return _header(csv.reader(file))
-
-
-def _header(reader: Iterator[list[str]]) -> tuple[list[str], int]:
-    """Names of the columns, and how many lines they take."""
-    header = [name.strip() for name in next(reader, [])]
-    if not header:
-        raise DataError("is empty; expected a header row")
-    repeated = sorted({name for name in header if header.count(name) > 1})
-    if repeated:
-        raise DataError(f"column {', '.join(repeated)} more than once in the header row")
-    return header, reader.line_num
-
-
-def _read_carefully(path: Path) -> pd.DataFrame:
-    """As `_read_quickly`, in a tenth of its speed; says what is wrong with a file, by row."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header, _ = _header(reader)
-            rows = list(reader)
-    except UnicodeDecodeError as error:
-        raise DataError(f"is not UTF-8 text (byte {error.start}); save it as CSV UTF-8") from error
-    except csv.Error as error:
-        raise DataError(f"cannot be read as CSV: {error}") from error
-    uneven = [str(n) for n, row in enumerate(rows, start=2) if row and len(row) != len(header)]
-    if uneven:
-        raise DataError(
-            f"{'row' if len(uneven) == 1 else 'rows'} {', '.join(uneven[:8])}: "
-            f"expected {len(header)} cells as in the header row"
-        )
-    body = [[cell.strip() or None for cell in row] for row in rows if row]
-    return pd.DataFrame(body, columns=header, dtype="str")
 
 
 def read_sources(path: Path) -> pd.DataFrame:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import csv
-import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -21,6 +19,7 @@ from evalkit.book import (
     render_book,
     write_missing,
 )
+from evalkit.csv_files import header_of
 from evalkit.errors import ConfigError, DataError, RunError
 from evalkit.files import replace_text
 from evalkit.municipalities import Municipality
@@ -611,10 +610,20 @@ def log_feedback(
 
 def append_rows(path: Path, added: pd.DataFrame) -> None:
     """Put rows at the end of a CSV file, in the order of its columns; what is there stays."""
-    kept = path.read_text(encoding="utf-8-sig") if path.is_file() else ",".join(added) + "\n"
-    order = [name.strip() for name in next(csv.reader(io.StringIO(kept)))]
+    if not path.is_file():
+        replace_text(path, added.to_csv(index=False, lineterminator="\n"))
+        return
+    kept = path.read_text(encoding="utf-8-sig")
+    order, _, dialect = header_of(path)
     ended = kept if kept.endswith("\n") else kept + "\n"
-    replace_text(path, ended + added[order].to_csv(index=False, header=False, lineterminator="\n"))
+    rows = added[order].to_csv(
+        index=False,
+        header=False,
+        lineterminator="\n",
+        sep=dialect.delimiter,
+        decimal=dialect.decimal,
+    )
+    replace_text(path, ended + rows)
 
 
 def log_codings(
