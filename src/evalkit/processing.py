@@ -42,6 +42,8 @@ PROOF = "made.json"  # of observations on disk: what they were made from
 HIDDEN_BY_OTHERS = OBSERVATIONS  # whose counts may be hidden for another municipality's sake
 ROWS_AT_ONCE = 100_000
 LARGE = 20_000_000  # bytes of tables; checking them takes several times as much memory
+STYLE = Path(__file__).parent / "extension" / "evalkit.csl"
+CITATION = re.compile(r"(?<![\w\\])@\{?(\w[\w:.#$%&+?<>~/-]*\w|\w)")
 SOURCES, FACTS, SETTINGS = "sources.bib", "facts.json", "study.toml"
 
 
@@ -94,6 +96,9 @@ class _Current:
         self.large = is_large(self.folder)
         self.byte_count = sum(path.stat().st_size for path in tables if path.is_file())
         self.raw = {path.name: self.hashes.of(path) for path in paths}
+        self.raw["chapters' citations"] = hash_of_bytes(
+            "\n".join(chapter_citations(files)).encode()
+        )
         tools = {
             "code": {str(path.relative_to(package)): self.hashes.of(path) for path in code},
             "versions": environment_versions(),
@@ -465,7 +470,7 @@ def _write(
 ) -> None:
     import pyarrow.parquet as pq
 
-    from evalkit.book import install_extension
+    from evalkit.book import install_extension, with_year_letters
     from evalkit.facts import claims, fact_entries
     from evalkit.person_counts import without_withheld
     from evalkit.protected_claims import withheld_claims
@@ -495,9 +500,13 @@ def _write(
     if on_disk is not None:
         rows = pq.read_metadata(on_disk / "rows.parquet").num_rows
         contents.loc[contents["table"] == OBSERVATIONS, "row_count"] = rows
+    bibliography = (read.folder / SOURCES).read_text(encoding="utf-8")
+    if files.has_book:
+        cited = read.sources["key"] if on_disk else cited_by_study(files, read.tables)
+        (bibliography,) = with_year_letters([bibliography], STYLE, cited=set(cited))
     made = {
         "claims": every.assign(municipality_code=_claim_owners(every, read.tables)),
-        "sources": formatted_references(read.folder / SOURCES, read.sources),
+        "sources": formatted_references(bibliography, read.sources),
         "study": about,
         "contents": contents,
     }
@@ -524,19 +533,38 @@ def _write(
         )
         text = json.dumps(entries, ensure_ascii=False, indent=1, sort_keys=True)
         write_whole(files.book / FACTS, text.encode())
-        write_whole(files.book / SOURCES, (read.folder / SOURCES).read_bytes())
+        write_whole(files.book / SOURCES, bibliography.encode())
 
 
-def formatted_references(bibliography: Path, sources: pd.DataFrame) -> pd.DataFrame:
+def chapter_citations(files: StudyFiles) -> list[str]:
+    """What may be keys of sources in the texts of a study's book: words after an at sign."""
+    own = [path for path in files.book.glob("*.qmd") if not path.name.startswith("kommune-")]
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in own]
+    return sorted({key for text in texts for key in CITATION.findall(text)})
+
+
+def cited_by_study(files: StudyFiles, tables: Mapping[str, pd.DataFrame]) -> set[str]:
+    """Keys of the sources that the chapters cite or that rows of the tables rest on."""
+    cited = set(chapter_citations(files))
+    for table in tables.values():
+        for column in table.columns:
+            if column == "source" or column.endswith("_source"):
+                cited |= set(table[column].dropna().astype(str))
+    return cited
+
+
+def formatted_references(bibliography: str, sources: pd.DataFrame) -> pd.DataFrame:
     """The sources with their full reference as Markdown, in the report's citation style."""
-    style = Path(__file__).parent / "extension" / "evalkit.csl"
-    document = json.loads(
-        _converted(
-            "---\nnocite: '@*'\nlang: nb\n---\n",
-            *("--from=markdown", "--to=json", "--citeproc"),
-            *(f"--bibliography={bibliography}", f"--csl={style}"),
+    with tempfile.TemporaryDirectory(prefix="evalkit-") as folder:
+        path = Path(folder) / SOURCES
+        path.write_text(bibliography, encoding="utf-8")
+        document = json.loads(
+            _converted(
+                "---\nnocite: '@*'\nlang: nb\n---\n",
+                *("--from=markdown", "--to=json", "--citeproc"),
+                *(f"--bibliography={path}", f"--csl={STYLE}"),
+            )
         )
-    )
     texts = {}
     entries = next(
         (block["c"][1] for block in document["blocks"] if block["c"][0][0] == "refs"), []

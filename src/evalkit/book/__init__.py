@@ -6,6 +6,7 @@ from evalkit.book.extension import install_extension
 from evalkit.book.lists import list_of_floats
 from evalkit.book.missing import embedded_in_book, write_missing
 from evalkit.book.render import RenderedBook, render_book
+from evalkit.book.year_letters import with_year_letters
 
 __all__ = [
     "RenderedBook",
@@ -16,5 +17,6 @@ __all__ = [
     "list_of_floats",
     "render_book",
     "render_document",
+    "with_year_letters",
     "write_missing",
 ]

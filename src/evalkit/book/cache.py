@@ -21,6 +21,7 @@ __all__ = [
     "READINGS",
     "book_key",
     "cache_folder",
+    "cited_sources",
     "is_current",
     "remember",
     "remove_half_made",
@@ -69,12 +70,17 @@ def book_key(survey: Survey, engine: str) -> str:
         add(key, json.dumps(cell.options, sort_keys=True, default=str))
         for output in cell.outputs:
             add(output.kind, output.content, output.width or "")
-    add(*_used_facts(survey), *_cited_sources(survey))
+    add(*_used_facts(survey), *_entries(survey))
     paths = [settings.directory / settings.csl] if settings.csl else []
     paths += [path for _, path in sorted(survey.pictures.items())]
     for path in [*paths, *_own_files()]:
         add(path.name, path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()
+
+
+def cited_sources(survey: Survey) -> set[str]:
+    """Keys of the sources that a book's chapters and embedded cells cite."""
+    return _named(survey, "cite")
 
 
 def _named(survey: Survey, kind: str) -> set[str]:
@@ -94,9 +100,9 @@ def _used_facts(survey: Survey) -> Iterable[str]:
         yield json.dumps(facts.get(name), sort_keys=True)
 
 
-def _cited_sources(survey: Survey) -> Iterable[str]:
+def _entries(survey: Survey) -> Iterable[str]:
     """The entries of the bibliographies that the sources cite."""
-    cited = _named(survey, "cite")
+    cited = cited_sources(survey)
     for name in survey.settings.bibliography if cited else ():
         text = (survey.settings.directory / name).read_text(encoding="utf-8")
         entries = re.split(r"^(?=[ \t]*@\w+[ \t]*\{)", text, flags=re.MULTILINE)

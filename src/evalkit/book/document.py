@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.book.cache import book_key, is_current, remember
+from evalkit.book.cache import book_key, cited_sources, is_current, remember
 from evalkit.book.check import Survey, raise_breaches, survey_book
 from evalkit.book.config import document_settings
 from evalkit.book.embedded import (
@@ -28,6 +28,7 @@ from evalkit.book.extension import install_extension
 from evalkit.book.pages import norwegian_date, write_document_page
 from evalkit.book.quarto import render_quarto_document
 from evalkit.book.render import checked_engine, checked_formats, count_pages, with_banner
+from evalkit.book.year_letters import settled_bibliography
 from evalkit.files import flush, naming
 
 __all__ = ["RenderedDocument", "render_document"]
@@ -126,6 +127,7 @@ def render_document(
     key = book_key(survey, engine)
     if not force and is_current(book_dir, record, key, formats):
         return _rendered(survey, formats, engine, [], unchanged=True)
+    survey.settings = settled_bibliography(settings, cited_sources(survey))
     target = book_dir / settings.output_folder
     target.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=book_dir) as folder:

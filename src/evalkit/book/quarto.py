@@ -19,6 +19,7 @@ from evalkit.errors import BookError
 __all__ = ["clean_html", "log_failures", "render_quarto", "render_quarto_document"]
 
 LEFT_OUT = ("_book", ".quarto", ".evalkit-cache", "site_libs")
+BIBLIOGRAPHY = "evalkit-bibliography"  # a folder of the copy
 FAILURES = (
     re.compile(r"Unable to resolve (?:crossref|link target)"),
     re.compile(r"[Cc]iteproc: citation \S+ not found"),
@@ -90,22 +91,26 @@ def _copy_of(survey: Survey) -> Iterator[Path]:
     copy = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     try:
         shutil.copytree(directory, copy, symlinks=True, dirs_exist_ok=True, ignore=_left_out)
-        _label(copy / "_quarto.yml", survey)
+        _settle(copy, survey)
         yield copy
     finally:
         shutil.rmtree(copy, ignore_errors=True)
 
 
-def _label(settings: Path, survey: Survey) -> None:
-    """Write the label of every page into the copy's settings, where a banner has changed it."""
-    raw = yaml.safe_load(settings.read_text(encoding="utf-8"))
-    label = survey.settings.evalkit.get("label")
-    own = raw.get("evalkit") or {}
-    if label and label != own.get("label"):
-        raw["evalkit"] = own | {"label": label}
-        settings.write_text(
-            yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), encoding="utf-8"
-        )
+def _settle(copy: Path, survey: Survey) -> None:
+    """Write what is settled for every page into the copy's settings: label and bibliography."""
+    path = copy / "_quarto.yml"
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    settings = survey.settings
+    if label := settings.evalkit.get("label"):
+        raw["evalkit"] = (raw.get("evalkit") or {}) | {"label": label}
+    if settings.bibliography:
+        (copy / BIBLIOGRAPHY).mkdir()
+        for name in settings.bibliography:
+            shutil.copyfile(settings.directory / name, copy / BIBLIOGRAPHY / Path(name).name)
+        names = [f"{BIBLIOGRAPHY}/{Path(name).name}" for name in settings.bibliography]
+        raw["bibliography"] = names
+    path.write_text(yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
 def _run(survey: Survey, copy: Path, arguments: list[str], progress) -> str:

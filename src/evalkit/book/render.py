@@ -16,6 +16,7 @@ from evalkit.book.cache import (
     FOLDER,
     READINGS,
     book_key,
+    cited_sources,
     is_current,
     remember,
     remove_half_made,
@@ -25,6 +26,7 @@ from evalkit.book.config import BookSettings, read_settings
 from evalkit.book.embedded import render_embedded
 from evalkit.book.extension import install_extension
 from evalkit.book.quarto import render_quarto
+from evalkit.book.year_letters import settled_bibliography
 from evalkit.errors import BookError
 from evalkit.files import flush, naming, remove_leftovers
 
@@ -109,6 +111,7 @@ def render_book(
     key = book_key(survey, engine)
     if not force and is_current(book_dir, OUTPUT, key, formats):
         return _rendered(settings, formats, engine, [], unchanged=True)
+    survey.settings = settled_bibliography(settings, cited_sources(survey))
     made = Path(tempfile.mkdtemp(prefix=f".{OUTPUT}-", dir=book_dir))
     try:
         with naming(book_dir / OUTPUT):
