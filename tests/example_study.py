@@ -94,7 +94,9 @@ def cell(name, column, described, row, key, numbers, tables):
             return None
         other = target.split(".")[0]
         count = len(tables[other])
-        row += 3 if other == name else 0  # another of the same municipality
+        row -= 3 if other == name else 0  # an earlier one of the same municipality
+        if row < 0:
+            return None
         if other == "municipalities":
             return REPORTED[row % len(REPORTED)]
         first = row_id(other, row % count)
@@ -143,10 +145,49 @@ def of_their_own(tables: dict[str, list[dict]]) -> dict[str, list[dict]]:
     areas = [cells["area"] for cells in own["observations"] if cells["area"]]
     own["areas"] = [{"area": areas[0], "county_code": "03", "note": word_of("areas", "note", 0)}]
     own["logic_model_cells"] = cells_of_models(own["logic_models"])
-    of_staff = own["surveys"][0]
-    for cells in own["answers"]:
-        cells |= {name: of_staff[name] for name in ("survey_id", "municipality_code")}
+    surveys = asked_again(own["surveys"][0])
+    own["surveys"] += surveys
+    own["crosswalk"] += asked_in(surveys)
+    own["answers"] = answers_to(surveys)
     return own
+
+
+ASKED = {"staff_survey": ("samordning", "medvirkning"), "user_survey": ("bruker-tilgang",)}
+
+
+def asked_again(alike: dict) -> list[dict]:
+    """Two waves of a survey of each kind in two municipalities."""
+    return [
+        alike
+        | {"survey_id": f"{kind.replace('_', '-')}-{code}-{wave}", "municipality_code": code}
+        | {"kind": kind, "wave": wave, "title": word_of("surveys", f"{kind}{code[0]}", wave)}
+        | {"start": f"202{wave}-05", "end": None, "follows": None}
+        for kind in ASKED
+        for code in REPORTED[:2]
+        for wave in (0, 1)
+    ]
+
+
+def asked_in(surveys: list[dict]) -> list[dict]:
+    """That the items of each kind were asked as in the item bank."""
+    return [
+        {"survey_id": survey["survey_id"], "item": item, "status": "same", "variant": None}
+        for survey in surveys
+        for item in ASKED[survey["kind"]]
+    ]
+
+
+def answers_to(surveys: list[dict]) -> list[dict]:
+    """Every score, and no score, of the same twenty persons in two services."""
+    services = (word_of("answers", "service", 0), word_of("answers", "service", 1), None)
+    return [
+        {"survey_id": survey["survey_id"], "municipality_code": survey["municipality_code"]}
+        | {"respondent_id": f"person-{person}", "service": services[(person > 9) + (person > 18)]}
+        | {"item": item, "score": (5, 4, 1, 2, 3, None)[(person + int(survey["wave"])) % 6]}
+        for survey in surveys
+        for item in ASKED[survey["kind"]]
+        for person in range(20)
+    ]
 
 
 def claims_in_all_units() -> list[dict]:

@@ -230,6 +230,31 @@ def test_a_respondent_answers_an_item_of_a_survey_once(tmp_path, second, expecte
     assert "p-1" not in str(found)
 
 
+@pytest.mark.parametrize(
+    ("waves", "answered", "expected"),
+    [
+        ((0, 1), (1, 2), None),
+        ((None, None), (), None),
+        ((0, 0), (), None),
+        ((None, 1), (2,), None),
+        ((0, 0), (1,), "wave: 0 in rows 2, 3, of kind staff_survey in 3801; expected a wave of"),
+        ((None, None), (1, 2), "wave: blank in rows 2, 3, of several surveys of kind staff_survey"),
+        (
+            (None, 1),
+            (1, 2),
+            "wave: blank in row 2, of several surveys of kind staff_survey in 3801",
+        ),
+    ],
+)
+def test_surveys_with_answers_are_told_apart_by_their_wave(tmp_path, waves, answered, expected):
+    surveys = [survey(survey_id=f"s-{n}", wave=wave) for n, wave in enumerate(waves, start=1)]
+    answers = [answer(survey_id=f"s-{number}") for number in answered]
+
+    found = message(tmp_path, items=[ITEM], surveys=surveys, answers=answers)
+
+    assert found is None if expected is None else expected in found
+
+
 def test_very_many_rows_told_twice_are_counted(tmp_path):
     rows = [answer(respondent_id=f"p-{n}") for n in range(50) for _ in range(2)]
     found = message(tmp_path, items=[ITEM], surveys=[survey()], answers=rows)

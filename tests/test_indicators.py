@@ -277,6 +277,15 @@ def counted(count, base, **more):
     return series(count / base).assign(numerator=float(count), denominator=float(base), **more)
 
 
+def test_a_municipality_without_peers_has_no_row_beside_its_peers():
+    values = pd.DataFrame(
+        {"municipality_code": ["0301"], "indicator_id": "a", "year": 2020, "value": [1.0]}
+    )
+    peers = pd.DataFrame({"municipality_code": ["0301"], "peer_code": [None]})
+
+    assert comparison_with_peers(values, peers).empty
+
+
 def test_the_municipality_is_taken_out_of_its_county_before_the_comparison():
     own = counted(20, 100)
     county = counted(120, 600, area="county")

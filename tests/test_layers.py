@@ -31,7 +31,7 @@ LAYERS = [
         "word_drafts",
         "word_parts",
     ],
-    ["checks"],
+    ["checks", "reference_circles"],
     [
         "attainment",
         "baseline",

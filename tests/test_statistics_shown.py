@@ -767,6 +767,7 @@ def test_a_municipalitys_users_are_counted_beside_what_they_answered():
     responses = pd.DataFrame(
         {
             "municipality_code": ["9901", "0991"],
+            "wave": 0,
             "service": TOTAL,
             "base": [90.0, None],
             "count": [41.0, None],

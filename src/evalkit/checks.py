@@ -12,6 +12,8 @@ from evalkit.errors import DataError
 from evalkit.facts import claims
 from evalkit.free_text import free_text_breaches
 from evalkit.municipality_changes import SHARE_TOLERANCE, require_one_history
+from evalkit.protected_surveys import survey_waves
+from evalkit.reference_circles import circle_breaches
 from evalkit.settings import StudySettings
 from evalkit.vocabulary import GRADED_BY
 
@@ -56,6 +58,7 @@ def study_breaches(
     every = claims(tables)
     for check in (
         reference_breaches(tables, sources, unread, in_part),
+        circle_breaches(tables),
         chapter_breaches(tables, settings, unread),
         conflict_breaches(every, unread),
         sum_breaches(tables),
@@ -68,6 +71,7 @@ def study_breaches(
         municipality_change_breaches(tables),
         area_breaches(tables, unread),
         respondent_breaches(tables),
+        wave_breaches(tables),
         free_text_breaches(
             {name: table for name, table in tables.items() if name not in in_part}, settings
         ),
@@ -478,3 +482,28 @@ def respondent_breaches(tables: Tables) -> Found:
             f"service: {rows_text(services.index)} give one respondent of survey {survey} "
             f"{len(services)} services; expected one, or blank in all rows",
         )
+
+
+def wave_breaches(tables: Tables) -> Found:
+    """Surveys with answers that their wave does not tell from others of kind and municipality."""
+    surveys, answers = tables.get("surveys"), tables.get("answers")
+    if surveys is None or answers is None:
+        return
+    answered = surveys["survey_id"].isin(answers["survey_id"].unique())
+    series = ["municipality_code", "kind"]
+    known = [survey_waves(surveys, kind=kind) for kind in surveys.loc[answered, "kind"].unique()]
+    placed = pd.concat(known) if known else surveys.iloc[:0]
+    unplaced = surveys.loc[answered & ~surveys["survey_id"].isin(placed["survey_id"])]
+    for (code, kind), rows in unplaced.groupby(series):
+        yield (
+            "surveys.csv",
+            f"wave: blank in {rows_text(rows.index)}, of several surveys of kind {kind} in {code}; "
+            "expected 0 for the first and a number for each other, so that their answers are kept apart",
+        )
+    for (code, kind, wave), rows in placed.groupby([*series, "wave"]):
+        if len(rows) > 1 and answered[rows.index].any():
+            yield (
+                "surveys.csv",
+                f"wave: {wave} in {rows_text(rows.index)}, of kind {kind} in {code}; expected a wave "
+                "of its own for each survey with answers, so that their answers are kept apart",
+            )

@@ -8,6 +8,7 @@ and ``value``, in the indicator's unit. Every result repeats the identity of its
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -483,7 +484,7 @@ def peer_group(
         {"municipality_code": CODE, "indicator_id": KEY, "year": YEAR, "value": NUMBER},
         once=("municipality_code", "indicator_id", "year"),
     ),
-    peers=Rows({"municipality_code": CODE, "peer_code": CODE}),
+    peers=Rows({"municipality_code": CODE, "peer_code": replace(CODE, blank=True)}),
 )
 def comparison_with_peers(
     values: pd.DataFrame, peers: pd.DataFrame, *, minimum_peers: int = MINIMUM_PEERS

@@ -21,6 +21,7 @@ from evalkit.disclosure import (
 )
 from evalkit.errors import DataError
 from evalkit.groups import numbered, require_once
+from evalkit.pooling import pooled_estimate
 from evalkit.process import last_days
 from evalkit.protected_surveys import EVERY, survey_waves
 from evalkit.reasons import withhold
@@ -51,6 +52,7 @@ __all__ = [
     "goal_changes",
     "goal_rules",
     "group_values",
+    "in_both_waves",
     "indicator_areas",
     "indicator_effect",
     "indicator_effects",
@@ -63,6 +65,7 @@ __all__ = [
     "item_scores",
     "measure_starts",
     "pairs_behind",
+    "pooled_shares",
     "protected_changes",
     "protected_indicators",
     "protected_shares",
@@ -107,6 +110,21 @@ def answers_by_wave(
     known = ~np.isnan(waves)
     given = answers if known.all() else answers.loc[known]
     return given.assign(wave=waves[known].astype(int))
+
+
+def in_both_waves(answers: pd.DataFrame, *, before: int, after: int) -> pd.DataFrame:
+    """The answers, where two waves are there to compare; else none of them.
+
+    A municipality that was asked in one wave only has no change, and that is no fault of its answers.
+
+    Parameters
+    ----------
+    answers
+        As from ``answers_by_wave``.
+    before, after
+        The waves.
+    """
+    return answers if {before, after} <= set(answers["wave"]) else answers.iloc[:0]
 
 
 def crosswalk_by_wave(
@@ -169,6 +187,26 @@ def protected_shares(
         method="Wilson",
         reason=reason.mask(unknown_base, "can_be_derived"),
     )
+
+
+def pooled_shares(shares: pd.DataFrame) -> pd.DataFrame:
+    """Average share over municipalities of those who agree with each item, in each wave.
+
+    Shares by service are parts of the municipality's own, and a later survey asked again: neither
+    is another municipality.
+
+    Parameters
+    ----------
+    shares
+        As from ``protected_shares``, of one or more waves and of all services.
+
+    Returns
+    -------
+    DataFrame
+        As from ``pooled_estimate``, by ``item`` and ``wave``.
+    """
+    whole = shares.loc[shares["service"] == TOTAL]
+    return pooled_estimate(with_standard_error(whole), by=("item", "wave"))
 
 
 def protected_side_by_side(

@@ -26,6 +26,7 @@ from evalkit.preparation import (
     county_codes,
     county_of,
     crosswalk_by_wave,
+    in_both_waves,
     indicator_noise,
     indicator_totals,
     pairs_behind,
@@ -181,8 +182,7 @@ def _changes(
 ) -> pd.DataFrame:
     before, after = pair
     own = asked.loc[asked["municipality_code"].isin(given["municipality_code"].unique())]
-    if not set(pair) <= {*given["wave"], *own["wave"]}:  # none of these municipalities has both
-        given = given.iloc[:0]
+    given = in_both_waves(given, before=before, after=after)
     told = [
         protected_changes(
             share_change(given, linkage=linkage, before=before, after=after, crosswalk=own),

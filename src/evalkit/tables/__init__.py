@@ -128,6 +128,7 @@ from evalkit.tables.surveys import (
     surveys_table,
 )
 from evalkit.tables.user_surveys import (
+    question_texts,
     user_answers_table,
     user_response_table,
     user_shares_table,
@@ -207,6 +208,7 @@ __all__ = [
     "pooled_table",
     "programme_events_table",
     "projects_table",
+    "question_texts",
     "recommendations_table",
     "regions_table",
     "reliability_table",

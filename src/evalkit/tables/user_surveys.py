@@ -1,6 +1,8 @@
-"""What the users answered, where they were asked once: in all municipalities, and in one."""
+"""What the users answered: in all municipalities, and in one; by wave where they were asked again."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -15,10 +17,11 @@ from evalkit.tables.statistics import (
     item_texts,
     labelled,
     method_line,
+    wave_text,
     withheld_text,
 )
 
-__all__ = ["user_answers_table", "user_response_table", "user_shares_table"]
+__all__ = ["question_texts", "user_answers_table", "user_response_table", "user_shares_table"]
 
 
 def user_response_table(
@@ -33,7 +36,7 @@ def user_response_table(
     Parameters
     ----------
     responses
-        Response rates as from ``protected_survey``, of a survey made once.
+        Response rates as from ``protected_survey``.
     municipalities
         The municipalities, for their names.
     surveys
@@ -43,14 +46,15 @@ def user_response_table(
     """
     names = municipalities.set_index("municipality_code")["name"]
     own = _by_municipality(responses.loc[responses["service"] == TOTAL], municipalities)
+    asked = _with_waves(own["municipality_code"].map(names), own["wave"])
     rows = [
         (
-            text_of(names[row.municipality_code]),
+            text_of(name),
             number_text(row.base) or withheld_text(row.reason),
             number_text(row.count) or withheld_text(row.reason),
             _rate_text(row),
         )
-        for row in own.itertuples(index=False)
+        for name, row in zip(asked, own.itertuples(index=False), strict=True)
     ]
     return report_table(
         [
@@ -79,19 +83,19 @@ def user_shares_table(
     Parameters
     ----------
     shares
-        As from ``protected_shares``, of a survey made once.
+        As from ``protected_shares``.
     items
         The item bank.
     municipalities, surveys, synthetic
         As for ``user_response_table``.
     """
     names = municipalities.set_index("municipality_code")["name"]
-    texts = item_texts(items)
     own = _by_municipality(shares.loc[shares["service"] == TOTAL], municipalities)
     own = in_order(own, items)
+    texts = question_texts(own, items=items)
     rows = [
-        (text_of(texts[row.item]), text_of(names[row.municipality_code]), *_agreement_texts(row))
-        for row in own.itertuples(index=False)
+        (text_of(text), text_of(names[row.municipality_code]), *_agreement_texts(row))
+        for text, row in zip(texts, own.itertuples(index=False), strict=True)
     ]
     return report_table(
         [
@@ -136,10 +140,11 @@ def user_answers_table(
     own = shares.loc[
         (shares["municipality_code"] == municipality.code) & (shares["service"] == TOTAL)
     ]
-    texts = item_texts(items)
+    own = in_order(own, items)
+    texts = question_texts(own, items=items)
     rows = [
-        (text_of(texts[row.item]), *_agreement_texts(row))
-        for row in in_order(own, items).itertuples(index=False)
+        (text_of(text), *_agreement_texts(row))
+        for text, row in zip(texts, own.itertuples(index=False), strict=True)
     ]
     notes = [_answered_text(responses, municipality), method_line(own)]
     return report_table(
@@ -158,6 +163,26 @@ def user_answers_table(
         source=source_line(surveys),
         note=" ".join(note for note in notes if note) or None,
     )
+
+
+def question_texts(rows: pd.DataFrame, *, items: pd.DataFrame) -> list[str]:
+    """The wording of each row's item, with the wave where the rows are of several.
+
+    Parameters
+    ----------
+    rows
+        Results with ``item`` and ``wave``.
+    items
+        The item bank.
+    """
+    return _with_waves(rows["item"].map(item_texts(items)), rows["wave"])
+
+
+def _with_waves(texts: Iterable[str], waves: pd.Series) -> list[str]:
+    """Each text with its wave, where there are several waves to tell apart."""
+    if waves.nunique() < 2:
+        return list(texts)
+    return [f"{text} ({wave_text(wave)})" for text, wave in zip(texts, waves, strict=True)]
 
 
 def _by_municipality(rows: pd.DataFrame, municipalities: pd.DataFrame) -> pd.DataFrame:
@@ -189,10 +214,11 @@ def _answered_text(responses: pd.DataFrame, municipality: Municipality) -> str:
     own = responses.loc[
         (responses["municipality_code"] == municipality.code) & (responses["service"] == TOTAL)
     ]
-    told = []
-    for row in own.itertuples(index=False):
-        if pd.notna(row.base) and pd.notna(row.count):
-            told.append(f"{number_text(row.count)} av {number_text(row.base)} brukere svarte.")
-        elif pd.notna(row.base):
-            told.append(f"{number_text(row.base)} brukere ble spurt.")
-    return " ".join(told)
+    own = own.loc[own["base"].notna()]
+    told = [
+        f"{number_text(row.count)} av {number_text(row.base)} brukere svarte"
+        if pd.notna(row.count)
+        else f"{number_text(row.base)} brukere ble spurt"
+        for row in own.itertuples(index=False)
+    ]
+    return " ".join(f"{text}." for text in _with_waves(told, own["wave"]))
