@@ -139,6 +139,7 @@ def test_the_profile_is_a_document_beside_the_book():
         "render": ["kommune-*.qmd"],
     }
     assert profile["crossref"] == {"chapters": True}
+    assert profile["format"]["html"] == {"notebook-links": False, "notebook-view": False}
 
 
 def test_notebooks_that_a_chapter_embeds_are_found():
@@ -211,6 +212,24 @@ def test_one_command_makes_a_short_report_in_every_format(project, capsys):
     assert draft.entries.empty
     assert main(["feedback", str(made / "kommune-horten.docx")]) == 0
     assert "0 new of 0" in capsys.readouterr().out
+
+
+def test_a_format_that_quarto_does_not_make_is_no_report_made(project, capsys, monkeypatch):
+    made = project / "reports" / "lite" / "_kommune"
+    made.mkdir()
+    (made / "kommune-horten.docx").write_bytes(b"from last year")
+    script = project / "bin" / "quarto"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(script.parent), prepend=":")
+
+    assert main(["report", "lite", "--municipality", "Horten", "--to", "docx"]) == 1
+
+    said = capsys.readouterr()
+    assert "0 short reports made, 1 failed" in said.out
+    assert "quarto made no docx (kommune-horten.docx)" in said.err
+    assert "_kommune/kommune-horten.docx" not in said.out
 
 
 def test_a_municipality_without_a_chapter_is_told(project, capsys):

@@ -441,6 +441,7 @@ language:
   crossref-eq-prefix: Likning
   section-title-appendices: Vedlegg
   callout-note-title: Merk
+  toc-title-document: Innhold
 book:
   title: {quoted(escaped(title))}
   subtitle: {quoted(STAGES[stage].title)}

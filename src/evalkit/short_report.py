@@ -147,6 +147,8 @@ def profile_text() -> str:
         f'project: {{type: default, output-dir: {OUTPUT}, render: ["kommune-*.qmd"]}}\n'
         "crossref: {chapters: true}\n"
         'facts-page: ""\n'
+        "format:\n"
+        "  html: {notebook-links: false, notebook-view: false}\n"  # else all code is published
     )
 
 

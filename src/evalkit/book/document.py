@@ -27,7 +27,13 @@ from evalkit.book.embedded import (
 from evalkit.book.extension import install_extension
 from evalkit.book.pages import norwegian_date, write_document_page
 from evalkit.book.quarto import render_quarto_document
-from evalkit.book.render import checked_engine, checked_formats, count_pages, with_banner
+from evalkit.book.render import (
+    checked_engine,
+    checked_formats,
+    count_pages,
+    raise_unmade,
+    with_banner,
+)
 from evalkit.book.year_letters import settled_bibliography
 from evalkit.files import flush, naming
 
@@ -134,9 +140,13 @@ def render_document(
         made = Path(folder)
         with naming(target):
             if engine == "quarto":
-                warnings = render_quarto_document(survey, document, profile, made, progress)
+                warnings = render_quarto_document(
+                    survey, document, profile, made, formats, progress
+                )
             else:
                 warnings = _render_embedded(survey, made, formats, progress)
+            name = settings.output_file
+            raise_unmade({one: made / f"{name}.{one}" for one in formats}, engine, document)
             files = _move_into(made, target)
     remember(book_dir, record, key, formats, files)
     return _rendered(survey, formats, engine, warnings)

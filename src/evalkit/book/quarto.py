@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from evalkit.errors import BookError
 __all__ = ["clean_html", "log_failures", "render_quarto", "render_quarto_document"]
 
 LEFT_OUT = ("_book", ".quarto", ".evalkit-cache", "site_libs")
+FORMATS = {"html": "html", "pdf": "evalkit-typst", "docx": "docx"}  # as Quarto names them
 BIBLIOGRAPHY = "evalkit-bibliography"  # a folder of the copy
 FAILURES = (
     re.compile(r"Unable to resolve (?:crossref|link target)"),
@@ -61,28 +62,40 @@ def render_quarto(survey: Survey, target: Path, progress=None) -> list[str]:
     """
     with _copy_of(survey) as copy:
         log = _run(survey, copy, [], progress)
-        _clean(copy / "_book", copy)
-        shutil.copytree(copy / "_book", target, dirs_exist_ok=True)
+        if (copy / "_book").is_dir():
+            _clean(copy / "_book", copy)
+            shutil.copytree(copy / "_book", target, dirs_exist_ok=True)
     return _warnings(log)
 
 
 def render_quarto_document(
-    survey: Survey, document: str, profile: str, target: Path, progress=None
+    survey: Survey,
+    document: str,
+    profile: str,
+    target: Path,
+    formats: Iterable[str],
+    progress=None,
 ) -> list[str]:
     """Render one document of a profile with Quarto, as `render_quarto` does a book.
 
-    The profile lists the documents it renders; in the copy it lists this one alone.
+    The profile lists the documents it renders; in the copy it lists this one alone. Quarto is
+    asked for each format by itself, so that one does not sweep away another's output.
     """
+    warnings: list[str] = []
     with _copy_of(survey) as copy:
         settings = copy / f"_quarto-{profile}.yml"
         raw = yaml.safe_load(settings.read_text(encoding="utf-8"))
         raw.setdefault("project", {})["render"] = [document]
         settings.write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
-        log = _run(survey, copy, ["--profile", profile], progress)
         made = copy / survey.settings.output_folder
-        _clean(made, copy)
-        shutil.copytree(made, target, dirs_exist_ok=True)
-    return _warnings(log)
+        for name in formats:
+            shutil.rmtree(made, ignore_errors=True)
+            log = _run(survey, copy, ["--profile", profile, "--to", FORMATS[name]], progress)
+            if made.is_dir():
+                _clean(made, copy)
+                shutil.copytree(made, target, dirs_exist_ok=True)
+            warnings += _warnings(log)
+    return list(dict.fromkeys(warnings))
 
 
 @contextmanager
@@ -90,7 +103,8 @@ def _copy_of(survey: Survey) -> Iterator[Path]:
     directory = survey.settings.directory
     copy = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     try:
-        shutil.copytree(directory, copy, symlinks=True, dirs_exist_ok=True, ignore=_left_out)
+        left_out = _left_out(survey.settings.output_folder)
+        shutil.copytree(directory, copy, symlinks=True, dirs_exist_ok=True, ignore=left_out)
         _settle(copy, survey)
         yield copy
     finally:
@@ -141,8 +155,14 @@ def _warnings(log: str) -> list[str]:
     return [line.strip() for line in log.splitlines() if line.lstrip().startswith("WARN")]
 
 
-def _left_out(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if name in LEFT_OUT or name.startswith("._book")]
+def _left_out(output: str) -> Callable[[str, list[str]], list[str]]:
+    """What is not copied: above all earlier output, which would pass for new."""
+    begun = tuple(f".{name}-" for name in ("_book", output))
+
+    def found(folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if name in (*LEFT_OUT, output) or name.startswith(begun)]
+
+    return found
 
 
 def log_failures(log: str) -> list[str]:

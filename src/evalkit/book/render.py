@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ __all__ = [
     "checked_engine",
     "checked_formats",
     "count_pages",
+    "raise_unmade",
     "render_book",
     "with_banner",
 ]
@@ -119,11 +120,13 @@ def render_book(
                 warnings = render_quarto(survey, made, progress)
             else:
                 warnings = render_embedded(survey, made, formats, progress)
+            raise_unmade(_outputs(settings, made, formats), engine, book_dir.name)
             _put_in_place(made, book_dir / OUTPUT)
     finally:
         shutil.rmtree(made, ignore_errors=True)
     files = [path for path in (book_dir / OUTPUT).rglob("*") if path.is_file()]
-    remember(book_dir, OUTPUT, key, FORMATS if engine == "quarto" else formats, files)
+    there = _outputs(settings, book_dir / OUTPUT, FORMATS if engine == "quarto" else formats)
+    remember(book_dir, OUTPUT, key, [name for name in there if there[name].is_file()], files)
     return _rendered(settings, formats, engine, warnings)
 
 
@@ -165,6 +168,37 @@ def checked_engine(engine: str) -> str:
     return engine
 
 
+def raise_unmade(files: Mapping[str, Path], engine: str, what: str) -> None:
+    """Refuse a render that left out a format, whatever the engine said of itself.
+
+    Parameters
+    ----------
+    files
+        The file of each format asked for, in a folder that was empty before the render.
+    engine
+        Which engine rendered.
+    what
+        The book or document, as the message names it.
+
+    Raises
+    ------
+    BookError
+        With every format that was not made.
+    """
+    missing = [f"{name} ({path.name})" for name, path in files.items() if not path.is_file()]
+    if missing:
+        raise BookError(
+            f"{engine} made no {' and no '.join(missing)} of {what}, though it told of no error; "
+            "render again with --engine embedded, or look at the format in the book's settings"
+        )
+
+
+def _outputs(settings: BookSettings, folder: Path, formats: tuple[str, ...]) -> dict[str, Path]:
+    """The file of each format asked for, in a folder."""
+    files = {"html": folder / "index.html", "pdf": folder / f"{settings.output_file}.pdf"}
+    return {name: path for name, path in files.items() if name in formats}
+
+
 def _put_in_place(made: Path, target: Path) -> None:
     made.chmod(0o755)
     flush(path for path in made.rglob("*") if path.is_file())
@@ -194,13 +228,12 @@ def _rendered(
     *,
     unchanged: bool = False,
 ) -> RenderedBook:
-    output = settings.directory / OUTPUT
-    page, pdf = output / "index.html", output / f"{settings.output_file}.pdf"
+    made = _outputs(settings, settings.directory / OUTPUT, formats)
     return RenderedBook(
         engine=engine,
-        html=page if "html" in formats and page.is_file() else None,
-        pdf=pdf if "pdf" in formats and pdf.is_file() else None,
-        pages=count_pages(pdf) if "pdf" in formats and pdf.is_file() else None,
+        html=made.get("html"),
+        pdf=made.get("pdf"),
+        pages=count_pages(made["pdf"]) if "pdf" in made else None,
         warnings=tuple(warnings),
         unchanged=unchanged,
     )
