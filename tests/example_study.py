@@ -145,6 +145,8 @@ def of_their_own(tables: dict[str, list[dict]]) -> dict[str, list[dict]]:
     areas = [cells["area"] for cells in own["observations"] if cells["area"]]
     own["areas"] = [{"area": areas[0], "county_code": "03", "note": word_of("areas", "note", 0)}]
     own["logic_model_cells"] = cells_of_models(own["logic_models"])
+    for row, cells in enumerate(own["surveys"]):
+        cells["wave"] = None if cells["wave"] is None else row + 2
     surveys = asked_again(own["surveys"][0])
     own["surveys"] += surveys
     own["crosswalk"] += asked_in(surveys)

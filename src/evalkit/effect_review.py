@@ -49,12 +49,13 @@ def indicator_changes(
     Returns
     -------
     DataFrame
-        One row per municipality and indicator: ``municipality_code``, ``indicator_id``, ``name``,
+        One row per municipality, indicator and target, one without a target: ``municipality_code``, ``indicator_id``, ``name``,
         ``unit``, ``passed_over_count`` (values of groups or without a date), ``before_period``, ``before_value``, ``before_qualifier`` (the last that began
         before the start), ``after_period``, ``after_value``, ``after_qualifier`` (the latest
         since), ``before_hidden`` and ``after_hidden`` (there are values, and all are hidden),
         ``change``, ``target_value``,
-        ``target_direction``, ``due``, ``reached`` (missing without a value after, or a target),
+        ``target_direction``, ``target_unit``, ``due``, ``reached`` (missing without a value after, or a
+        target in the indicator's unit),
         ``area_count`` (areas with values at both times), ``standing`` (of ``STANDINGS``),
         ``source``, ``locator``.
     """
@@ -72,15 +73,16 @@ def indicator_changes(
     own = values.loc[values["is_own"]]
     rows = own_indicators(indicators, municipality_codes)
     rows = rows.merge(before_and_after(own.loc[~own["is_hidden"]], start), on=keys, how="left")
-    aims = targets.dropna(subset=["indicator_id", "value"]).drop_duplicates("indicator_id")
-    aims = aims.rename(columns={"value": "target_value", "direction": "target_direction"})
-    rows = rows.merge(
-        aims[["indicator_id", "target_value", "target_direction", "due"]],
-        on="indicator_id",
-        how="left",
-    )
+    aims = targets.dropna(subset=["indicator_id"]).rename(
+        columns={"value": "target_value", "direction": "target_direction", "unit": "target_unit"}
+    )[["indicator_id", "target_value", "target_direction", "target_unit", "due"]]
+    rows = rows.merge(aims, on="indicator_id", how="left")
+    rows["target_unit"] = rows["target_unit"].fillna(rows["unit"])
     sign = rows["target_direction"].map({"at_least": 1.0, "at_most": -1.0}).astype(float)
     remaining = sign * (rows["target_value"] - rows["after_value"])
+    remaining = remaining.where(
+        rows["unit"].isna() | (rows["target_unit"] == rows["unit"]).fillna(False)
+    )
     pairs = pd.MultiIndex.from_frame(rows[keys])
     compared = areas.groupby(keys).size().reindex(pairs, fill_value=0).to_numpy()
     before, after = rows["before_value"].notna(), rows["after_value"].notna()
@@ -118,6 +120,7 @@ def indicator_changes(
             "change",
             "target_value",
             "target_direction",
+            "target_unit",
             "due",
             "reached",
             "area_count",

@@ -65,9 +65,9 @@ def goal_measurability(
     Returns
     -------
     DataFrame
-        One row per goal and indicator, a goal without indicator once; effect goals first:
+        One row per goal, indicator and target, a goal without indicator or target once; effect goals first:
         ``goal_id``, ``goal``, ``kind``, ``indicator_id``, ``indicator``, ``unit``, ``data_source``,
-        ``target_id``, ``target_value``, ``target_direction``, ``due``, ``observation_id``,
+        ``target_id``, ``target_value``, ``target_direction``, ``target_unit``, ``due``, ``target_note``, ``observation_id``,
         ``baseline_value``, ``baseline_qualifier``, ``baseline_period``, ``baseline_withheld`` (why the
         value is not shown), ``passed_over_count`` (values of the indicator for groups only); then True or False for
 
@@ -108,6 +108,7 @@ def goal_measurability(
     reached = (rows["baseline_value"] >= rows["target_value"]).where(
         at_least, rows["baseline_value"] <= rows["target_value"]
     ) & rows["target_direction"].notna()
+    reached &= rows["unit"].isna() | (rows["target_unit"] == rows["unit"])
     columns = [c for c in rows.columns if c not in ("source", "locator")]
     return rows.assign(
         missing=pd.Series(lacking, index=rows.index, dtype=object),
@@ -142,22 +143,26 @@ def first_values(observations: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_targets(rows: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the target of their indicator, or of their goal where it has no indicator."""
-    names = {"value": "target_value", "direction": "target_direction"}
-    held = targets[["target_id", "indicator_id", "goal_id", "value", "direction", "due"]]
-    held = held.rename(columns=names)
-    columns = ["target_id", "target_value", "target_direction", "due"]
-    by_indicator = held.dropna(subset=["indicator_id"]).drop_duplicates("indicator_id")
-    by_goal = held.loc[held["indicator_id"].isna()].drop_duplicates("goal_id")
-    found = rows.merge(
-        by_indicator[["indicator_id", *columns]], on="indicator_id", how="left"
-    ).set_index(rows.index)
-    others = rows.merge(by_goal[["goal_id", *columns]], on="goal_id", how="left")
-    others = others.set_index(rows.index)
-    has_own = found["target_id"].notna()
-    return rows.assign(
-        **{name: found[name].astype(object).where(has_own, others[name]) for name in columns}
-    ).astype({"target_value": float})
+    """The rows with each target of their indicator, or of their goal where it has none.
+
+    A target without a unit is in the indicator's own.
+    """
+    names = {"value": "target_value", "direction": "target_direction", "unit": "target_unit"}
+    held = targets[["target_id", "indicator_id", "goal_id", *names, "due", "note"]].rename(
+        columns={**names, "note": "target_note"}
+    )
+    aimed = rows["indicator_id"].isin(held["indicator_id"].dropna())
+    by_indicator = held.dropna(subset=["indicator_id"]).drop(columns="goal_id")
+    by_goal = held.loc[held["indicator_id"].isna()].drop(columns="indicator_id")
+    by_goal = by_goal.dropna(subset=["goal_id"])
+    placed = rows.assign(row=range(len(rows)))
+    found = pd.concat(
+        [
+            placed.loc[aimed].merge(by_indicator, on="indicator_id"),
+            placed.loc[~aimed].merge(by_goal, on="goal_id", how="left"),
+        ]
+    ).sort_values("row", kind="stable", ignore_index=True)
+    return found.assign(target_unit=found["target_unit"].fillna(found["unit"])).drop(columns="row")
 
 
 def measured_sizes(

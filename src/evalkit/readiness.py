@@ -191,7 +191,9 @@ def goal_findings(measured: pd.DataFrame, goals: pd.DataFrame, targets: pd.DataF
         yield "no_goals", "goals", "Planen har ingen effektmål eller resultatmål.", goals.iloc[:0]
         return
     for row in measured.loc[measured["met_at_baseline"]].itertuples():
-        target = qualified_text(quantity_text(row.target_value, row.unit), row.target_direction)
+        target = qualified_text(
+            quantity_text(row.target_value, row.target_unit), row.target_direction
+        )
         first = qualified_text(quantity_text(row.baseline_value, row.unit), row.baseline_qualifier)
         place = targets.loc[
             targets["target_id"] == row.target_id, ["target_id", "source", "locator"]
@@ -241,7 +243,7 @@ def baseline_findings(
             "targets",
             f"{row.indicator if isinstance(row.indicator, str) else row.goal}: målet er "
             f"{qualified_text(number_text(row.target_value), row.target_direction)}"
-            f"{' %' if row.unit == 'percent' else ''}, men planen har ingen utgangsverdi å måle "
+            f"{' %' if row.target_unit == 'percent' else ''}, men planen har ingen utgangsverdi å måle "
             "endringen fra.",
             place,
         )

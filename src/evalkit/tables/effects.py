@@ -61,10 +61,15 @@ def indicator_changes_table(
         rows,
         empty="Ingen indikatorer er valgt ennå.",
         caption=labelled("Indikatorene før og etter, og målene for dem", synthetic=synthetic),
-        note=passed_over_text(int(changes["passed_over_count"].sum())),
+        note=passed_over_text(int(each_indicator(changes)["passed_over_count"].sum())),
         source=source_line(changes),
         grouped=several and len(rows) > 1,
     )
+
+
+def each_indicator(changes: pd.DataFrame) -> pd.DataFrame:
+    """One row of each indicator in each municipality, however many targets it has."""
+    return changes.drop_duplicates(["municipality_code", "indicator_id"])
 
 
 def passed_over_text(count: int) -> str | None:
@@ -85,10 +90,12 @@ def dated(
 
 
 def target_text(row) -> str:
-    if not present(row.target_value):
-        return ""
+    """What is to be reached and when, as far as it is said."""
     due = f" i {date_text(row.due)}" if present(row.due) else ""
-    return qualified_text(quantity_text(row.target_value, row.unit), row.target_direction) + due
+    if not present(row.target_value):
+        return f"uten tall{due}" if due else ""
+    amount = quantity_text(row.target_value, row.target_unit)
+    return qualified_text(amount, row.target_direction) + due
 
 
 def reached_text(reached: object) -> str:
@@ -161,7 +168,7 @@ def attribution_table(
     several = changes["municipality_code"].nunique() > 1
     rows = []
     for standing in STANDINGS:
-        own = changes.loc[changes["standing"] == standing]
+        own = each_indicator(changes.loc[changes["standing"] == standing])
         if len(own):
             told = [
                 sentence(text_of(row.name))

@@ -103,7 +103,7 @@ def measurability_table(measurability: pd.DataFrame) -> ReportTable:
 def targets_table(measurability: pd.DataFrame) -> ReportTable:
     """Indicators of the goals with first value, target, date and where values come from."""
     own = measurability.loc[measurability["indicator_id"].notna()]
-    own = own.drop_duplicates("indicator_id")
+    own = own.drop_duplicates(["indicator_id", "target_id"])
     directions = {"at_least": "at_least", "at_most": "at_most"}
     rows = []
     for row in own.itertuples():
@@ -114,7 +114,7 @@ def targets_table(measurability: pd.DataFrame) -> ReportTable:
         )
         when = f" ({date_text(row.baseline_period) or 'uten dato'})" if first else ""
         target = qualified_text(
-            quantity_text(row.target_value, row.unit), directions.get(row.target_direction)
+            quantity_text(row.target_value, row.target_unit), directions.get(row.target_direction)
         )
         note = "nådd ved start" if row.met_at_baseline else ""
         rows.append(
@@ -137,7 +137,7 @@ def targets_table(measurability: pd.DataFrame) -> ReportTable:
         rows,
         empty="Planen har ingen indikatorer for målene.",
         caption="Indikatorer med utgangsverdi og måltall",
-        note=groups_left_out(int(own["passed_over_count"].sum())),
+        note=groups_left_out(int(own.drop_duplicates("indicator_id")["passed_over_count"].sum())),
         source=source_line(own),
     )
 
