@@ -199,11 +199,13 @@ def claims(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     every = pd.concat(given, ignore_index=True).reindex(columns=COLUMNS)
     every["key"] = every["subject"] + "." + every["quantity"]
     every["label"] = every["label"].fillna(
-        every["key"].map(
+        every["key"]
+        .map(
             told.assign(key=told["subject"] + "." + told["quantity"])
             .groupby("key")["label"]
             .first()
         )
+        .astype("str")
     )
     group = [every["key"], every["version"].fillna("")]
     comparable = every["value"].where(
