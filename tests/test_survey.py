@@ -341,12 +341,23 @@ def test_an_unknown_interval_of_delta_is_refused_with_those_known():
         probability_of_superiority(waves([1, 2], [3, 4]), interval="wald")
 
 
-def test_a_shift_of_everybody_the_same_way_has_no_limits():
+def test_a_shift_of_everybody_the_same_way_has_limits_with_a_width():
     row = paired_shift(waves([1, 2, 3], [2, 3, 4])).iloc[0]
 
     assert row["value"] == 1
-    assert row["reason"] == "base_too_small"
-    assert row[["lower", "upper"]].isna().all()
+    assert row["lower"] == pytest.approx(0.6 - 1.959964 * (0.64 / 5) ** 0.5)  # four up, one down
+    assert row["upper"] == 1
+
+
+def test_limits_of_a_shift_match_those_of_bonett_and_price_in_contingencytables():
+    """Complete response in Cavo et al. (2012); tests/testthat/test-ch8.R: -0.1195 to -0.0032."""
+    changes = [(1, 2)] * 6 + [(2, 1)] * 16 + [(1, 1)] * 139
+    before, after = zip(*changes, strict=True)
+
+    row = paired_shift(waves(list(before), list(after))).iloc[0]
+
+    found = row[["value", "lower", "upper"]].tolist()
+    assert found == pytest.approx([-0.0621, -0.1195, -0.0032], abs=5e-5)
 
 
 def test_mcnemar_is_exact_when_few_changed():

@@ -15,6 +15,7 @@ from evalkit.uncertainty import STANDARD_LEVELS
 __all__ = ["cronbach_alpha", "mcdonald_omega", "one_factor_loadings"]
 
 FEWEST_RESPONDENTS = 10
+FEWEST_FOR_OMEGA_LIMITS = 30  # at twenty, those that could be given held the truth in 32 of 38
 LARGEST_LOADING = np.sqrt(1 - 0.005)  # an item always has some variance of its own
 DRAWN_AT_ONCE = 2_000_000  # counts of respondents in replicates, so that memory is bounded
 MOST_IMPROPER = 0.1  # share of replicates with an item at that bound; above it, no limits
@@ -114,7 +115,7 @@ def mcdonald_omega(
         one-factor model needs three items) and ``improper_share``, the share of replicates in
         which an item would have no variance of its own, or that have an item that does not
         vary. Above one in ten, or where the answers themselves are so, the limits are withheld
-        as ``design_cannot_answer``.
+        as ``design_cannot_answer``; under thirty respondents, as ``base_too_small``.
 
     References
     ----------
@@ -141,6 +142,8 @@ def mcdonald_omega(
         else:
             tails = [((1 - level) / 2, (1 + level) / 2) for level in levels]
             limits = np.quantile(replicates, tails)
+    if reason is None and n < FEWEST_FOR_OMEGA_LIMITS:
+        reason, limits = "base_too_small", np.full_like(limits, np.nan)
     method = f"one factor, minimum residuals; bootstrap, {replicate_count} replicates"
     return pd.DataFrame(
         {

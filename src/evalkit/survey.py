@@ -728,15 +728,15 @@ def paired_shift(
     DataFrame
         One row per group and level: ``up_count``, ``down_count``, ``same_count``; ``count``
         (those who moved), ``base`` (pairs); ``value``, the share who moved up minus the share
-        who moved down, with Wald limits for paired shares; ``statistic`` (rank sum of those who
-        moved up) and ``p_value``. Exact without ties up to 50 who moved, else normal with tie
-        correction and without continuity correction. ``missing`` without a pair; the limits are
-        withheld as ``base_too_small`` where no one moved, or all the same way.
+        who moved down, with limits as if one more person had moved up and one more down, which
+        keep their width where nobody moved, or everybody the same way; ``statistic`` (rank sum of
+        those who moved up) and ``p_value``. Exact without ties up to 50 who moved, else normal
+        with tie correction and without continuity correction. ``missing`` without a pair.
 
     References
     ----------
-    Wilcoxon (1945), Biometrics Bull. 1, 80-83; Agresti (2013), Categorical Data Analysis,
-    section 11.1.1.
+    Wilcoxon (1945), Biometrics Bull. 1, 80-83; Bonett and Price (2012), J. Educ. Behav. Stat. 37,
+    479-488.
     """
     levels = list(confidence_levels)
     kept, refused = comparable_over_time(answers, crosswalk, before=before, after=after, by=by)
@@ -748,25 +748,23 @@ def paired_shift(
     statistic, p_value = _signed_ranks(change, codes, len(groups))
     with np.errstate(invalid="ignore", divide="ignore"):
         value = (up - down) / n
-        error = np.sqrt(moved - (up - down) ** 2 / n) / n
+    more = np.where(n > 0, n + 2, np.nan)  # one more up and one more down
+    centre = (up - down) / more
+    error = np.sqrt(((moved + 2) / more - centre**2) / more)
     shifts = groups.assign(
         up_count=up, down_count=down, same_count=n - moved, count=moved, base=n, value=value
     )
     rows = level_rows(
         shifts.assign(
-            lower=np.maximum(value - z_value(level) * error, -1),
-            upper=np.minimum(value + z_value(level) * error, 1),
+            lower=np.maximum(centre - z_value(level) * error, -1),
+            upper=np.minimum(centre + z_value(level) * error, 1),
             statistic=statistic,
             p_value=p_value,
             confidence_level=level,
-            method="share up minus share down, Wald; Wilcoxon signed-rank test",
+            method="share up minus share down, Bonett and Price; Wilcoxon signed-rank test",
             reason=reason_where(n == 0),
         )
         for level in levels
-    )
-    alike = (rows["up_count"] == rows["base"]) | (rows["down_count"] == rows["base"])
-    rows = withhold(
-        rows, alike | (rows["count"] == 0), "base_too_small", columns=("lower", "upper")
     )
     return with_refused(rows, refused, confidence_levels=levels, by=by)
 

@@ -56,7 +56,7 @@ INTERVAL_METHODS = {
     "Feldt": "Feldt",
     "Cliff's delta, the wider": "de videste av Cliffs grenser, med Students t, og Newcombes",
     "Cliff's delta": "Cliff, med Students t",
-    "share up minus share down": "Wald for svar fra de samme personene",
+    "share up minus share down": "Bonett og Price for svar fra de samme personene",
     "proportional odds, robust": "proporsjonale odds med feil som tåler at svar fra samme arbeidsplass ligner hverandre",
     "proportional odds": "proporsjonale odds",
     "linearised, clusters": "lineært tilnærmet, med tjenestene i kommunene som grupper, Students t",
