@@ -1,5 +1,7 @@
 """The books in reports/: no typed numbers, nothing listed that is not there."""
 
+import tomllib
+
 import pytest
 import yaml
 from conftest import PROJECT
@@ -42,3 +44,14 @@ def test_a_book_is_norwegian_and_uses_our_extension(report):
     assert settings["lang"] == "nb"
     assert settings["filters"] == ["evalkit"]
     assert settings["language"]["crossref-ch-prefix"] == "Kapittel"
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda p: p.name)
+def test_the_author_of_a_book_is_who_evaluates_or_for_whom(report):
+    raw = PROJECT / "data" / "raw" / report.name / "study.toml"
+    if not raw.is_file():
+        pytest.skip("the study is made by a command")
+    study = tomllib.loads(raw.read_text(encoding="utf-8"))
+    book = yaml.safe_load((report / "_quarto.yml").read_text(encoding="utf-8"))["book"]
+
+    assert book["author"] in [study["evaluator"], *study["clients"]]

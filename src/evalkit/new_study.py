@@ -445,7 +445,7 @@ language:
 book:
   title: {quoted(escaped(title))}
   subtitle: {quoted(STAGES[stage].title)}
-  author: evalkit
+  author: Ikke avgjort
   output-file: rapport
   downloads: [pdf]
   chapters:

@@ -109,12 +109,12 @@ def write_document_page(
 <span class="top-title">{title}</span>
 </header>
 <div class="layout">
-<div class="sidebar" id="sidefelt">
+<aside class="sidebar" id="sidefelt" aria-label="Sidefelt">
 <p class="book-title">{title}</p>
 {links}<nav aria-label="Innhold">
 {_document_contents(answer["sections"])}
 </nav>
-</div>
+</aside>
 <main id="hovedinnhold" tabindex="-1">
 {_cover(settings, "h1")}{banner}<article class="document">
 {answer["body"]}
@@ -218,7 +218,7 @@ def _page(
 <a class="top-title" href="{up}index.html">{title}</a>
 </header>
 <div class="layout">
-<div class="sidebar" id="sidefelt">
+<aside class="sidebar" id="sidefelt" aria-label="Sidefelt">
 <p class="book-title"><a href="{up}index.html">{title}</a></p>
 <search class="search" role="search">
 <label for="sokefelt">Søk i rapporten</label>
@@ -229,7 +229,7 @@ def _page(
 {_download(up, pdf_name)}<nav aria-label="Innhold">
 {_contents(settings, chapters, made, names, number, up)}
 </nav>
-</div>
+</aside>
 <main id="hovedinnhold" tabindex="-1">
 {cover}{banner}<article>
 <h1{identifier} class="title">{_unlinked(chapter["title"])}</h1>

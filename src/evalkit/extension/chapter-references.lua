@@ -56,6 +56,9 @@ local function finished(chapter, meta)
     if is_place(block) then
       local found = entries(chapter, meta)
       block.content = is_typst() and set_tightly(found) or found
+      if #found > 0 then
+        block.attributes.role = "list" -- its entries are list items
+      end
     end
   end
   return chapter

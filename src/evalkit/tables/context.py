@@ -114,7 +114,7 @@ def facts_table(claims: pd.DataFrame, municipality: Municipality) -> ReportTable
         for claim in own.itertuples()
     ]
     return report_table(
-        [Column("Opplysning", 40), Column("Verdi", 30, "r"), Column("Gjelder", 30)],
+        [Column("Opplysning", 40), Column("Verdi", 30), Column("Gjelder", 30)],
         rows,
         empty=f"Ingen opplysninger om {municipality.name} kommune.",
         caption=f"Fakta om {municipality.name} kommune",

@@ -22,14 +22,22 @@
     sidebar.scrollTop = current.offsetTop - window.innerHeight / 3;
   }
 
-  // A table wider than the page scrolls by itself, and then with the keyboard too.
-  document.querySelectorAll(".table-scroll").forEach(function (box) {
-    if (box.scrollWidth > box.clientWidth) {
-      box.tabIndex = 0;
-      box.setAttribute("role", "region");
-      box.setAttribute("aria-label", "Tabell som kan rulles sideveis");
-    }
-  });
+  // A table wider than the page scrolls by itself, with the keyboard too. Where it fits, there is
+  // nothing to stop at.
+  const boxes = document.querySelectorAll(".table-scroll");
+  function settle() {
+    boxes.forEach(function (box) {
+      if (box.scrollWidth > box.clientWidth) {
+        box.tabIndex = 0;
+        box.setAttribute("role", "region");
+      } else {
+        box.removeAttribute("tabindex");
+        box.setAttribute("role", "group");
+      }
+    });
+  }
+  settle();
+  window.addEventListener("resize", settle);
 
   const field = document.getElementById("sokefelt");
   if (!field) { return; }

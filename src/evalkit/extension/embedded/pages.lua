@@ -4,6 +4,7 @@ local common = ...
 local job, words, NBSP, raw = common.job, common.words, common.NBSP, common.raw
 local raw_inline, is_float, joined = common.raw_inline, common.is_float, common.joined
 local stringify = pandoc.utils.stringify
+local boxes = dofile(pandoc.path.join({ job.extension, "tables.lua" }))
 
 local function html(inlines)
   return (pandoc.write(pandoc.Pandoc({ pandoc.Plain(inlines) }), "html", { wrap_text = "none" })
@@ -39,22 +40,35 @@ local function without_guessed_widths(tbl)
   end
 end
 
-local function with_scopes(tbl)
-  for _, row in ipairs(tbl.head.rows) do
-    for _, cell in ipairs(row.cells) do
-      cell.attributes.scope = cell.col_span > 1 and "colgroup" or "col"
-    end
-  end
+local function in_box(tbl, name)
+  without_guessed_widths(tbl)
+  return boxes.in_box(tbl, name)
 end
 
-local function html_table(tbl)
-  without_guessed_widths(tbl)
-  with_scopes(tbl)
-  return pandoc.Blocks({
-    raw('<div class="table-scroll">'),
-    tbl,
-    raw("</div>"),
+-- A table without a caption is named after its section.
+local function html_tables(doc)
+  local heading, count = stringify(doc.meta.title or ""), 0
+  doc.blocks = doc.blocks:walk({
+    traverse = "topdown",
+    Header = function(header)
+      heading = stringify(header.content)
+    end,
+    Div = function(div)
+      if is_float(div) and div.identifier ~= "" then
+        local caption = div.identifier .. "-tekst"
+        local content = div.content[1]:walk({
+          Table = function(tbl) return in_box(tbl, { by = caption }), false end,
+        })
+        div.content[1] = content
+        return div, div.attributes.part == nil and div.attributes.kind ~= "tbl"
+      end
+    end,
+    Table = function(tbl)
+      count = count + 1
+      return in_box(tbl, { text = "Tabell " .. count .. ": " .. heading }), false
+    end,
   })
+  return doc
 end
 
 local function html_caption(div, label)
@@ -78,7 +92,8 @@ local function html_float(div)
   local label = is_sub and "(" .. part .. ") "
     or words[kind] .. NBSP .. attributes.number .. (empty and "" or ": ")
   local caption = pandoc.Blocks({
-    raw('<figcaption class="' .. (is_sub and "subfloat-caption" or "float-caption") .. '">'),
+    raw('<figcaption id="' .. div.identifier .. '-tekst" class="'
+      .. (is_sub and "subfloat-caption" or "float-caption") .. '">'),
     pandoc.Plain(html_caption(div, label)),
     raw("</figcaption>"),
   })
@@ -166,9 +181,8 @@ local function sections(doc)
 end
 
 local function html_body(doc)
-  local shown = doc
-    :walk({ Div = html_callout, Span = html_equation, Header = html_header, Image = html_image })
-    :walk({ Table = html_table })
+  local shown = html_tables(doc
+    :walk({ Div = html_callout, Span = html_equation, Header = html_header, Image = html_image }))
     :walk({ Div = html_float })
   return pandoc.write(shown, "html5", { html_math_method = "mathml", wrap_text = "none" })
 end
