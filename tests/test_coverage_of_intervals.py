@@ -44,6 +44,11 @@ def holds(covered, *, least=LEVEL, most=LEVEL):
     assert least - low <= covered.mean() <= most + high, covered.mean()
 
 
+def codes_of(numbers):
+    """Codes of municipalities that are told apart by a number only."""
+    return [f"{number:04d}" for number in numbers]
+
+
 def inside(rows, truth):
     return (rows["lower"] <= truth) & (truth <= rows["upper"])
 
@@ -115,7 +120,7 @@ def two_waves(runs, *, before, after, likeness, both, only=0, seed=0):
     return pd.concat(
         pd.DataFrame(
             {
-                "municipality_code": place[seen],
+                "municipality_code": codes_of(place[seen]),
                 "item": "plan",
                 "wave": wave,
                 "respondent_id": person[seen],
@@ -167,7 +172,7 @@ def test_standardised_rates_cover_the_rate_of_the_standard_population():
     standard = pd.Series([2000.0, 3000, 3000, 1500, 500])
     events = pd.DataFrame(
         {
-            "municipality_code": np.repeat(np.arange(runs), 5),
+            "municipality_code": codes_of(np.repeat(np.arange(runs), 5)),
             "age_group": np.tile(np.arange(5), runs),
             "event_count": generator.poisson(rate * population, size=(runs, 5)).ravel(),
             "population_count": np.tile(population, runs),
@@ -188,7 +193,9 @@ def scores_of_two_waves(first, second, bases, *, runs, seed):
     ]
     answers = pd.DataFrame(
         {
-            "municipality_code": np.concatenate([np.repeat(np.arange(runs), n) for n in bases]),
+            "municipality_code": codes_of(
+                np.concatenate([np.repeat(np.arange(runs), n) for n in bases])
+            ),
             "item": "plan",
             "wave": np.repeat([0, 1], [runs * base for base in bases]),
             "score": np.concatenate([part.ravel() for part in scores]),
@@ -236,7 +243,11 @@ def test_limits_from_services_cover_a_share_that_differs_between_services(cluste
     agreed = generator.random((runs, clusters, members)) < share[:, :, None]
     place, cluster, _ = (grid.ravel() for grid in np.indices(agreed.shape))
     answers = pd.DataFrame(
-        {"municipality_code": place, "service": cluster, "agreed": agreed.ravel().astype(float)}
+        {
+            "municipality_code": codes_of(place),
+            "service": cluster,
+            "agreed": agreed.ravel().astype(float),
+        }
     )
 
     rows = cluster_robust_mean(answers, value="agreed", cluster="service")
@@ -258,7 +269,9 @@ def test_a_raked_share_covers_the_population_though_answering_depends_on_the_gro
         seen = answered[run]
         block = pd.DataFrame({"age": age[run, seen], "service": service[run, seen]})
         weight = raking_weights(block, margins=margins, tolerance=1e-6)
-        blocks.append(block.assign(municipality_code=run, agreed=agreed[run, seen], weight=weight))
+        blocks.append(
+            block.assign(municipality_code=f"{run:04d}", agreed=agreed[run, seen], weight=weight)
+        )
 
     rows = weighted_share(pd.concat(blocks))
 
@@ -386,9 +399,8 @@ def long_series(table, **names):
     wide = pd.DataFrame(table, columns=range(1, table.shape[1] + 1))
     wide = wide.assign(municipality_code=[f"{n:04d}" for n in range(len(wide))])
     long = wide.melt(id_vars="municipality_code", var_name="period", value_name="value")
-    return long.assign(indicator_id="generated", period=long["period"].astype(int)).rename(
-        columns=names
-    )
+    periods = long["period"].astype(int) + (2000 if names.get("period") == "year" else 0)
+    return long.assign(indicator_id="generated", period=periods).rename(columns=names)
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6])
@@ -576,7 +588,9 @@ def test_limits_of_an_interrupted_series_cover_its_level_and_trend(correlation):
     noise = generator.normal(size=(runs, periods))
     for period in range(1, periods):
         noise[:, period] += correlation * noise[:, period - 1]
-    table = pd.DataFrame(noise, columns=range(periods)).assign(municipality_code=range(runs))
+    table = pd.DataFrame(noise, columns=range(periods)).assign(
+        municipality_code=codes_of(range(runs))
+    )
     long = table.melt(id_vars="municipality_code", var_name="period", value_name="value")
     series = long.astype({"period": int}).assign(indicator_id="generated")
 

@@ -217,8 +217,8 @@ def test_six_indicators_of_siljan_have_a_value_as_the_report_tells_in_chapter_8_
             "17 personer (høsten 2020)",
             "gruppe: 4 (uten dato); enkeltvis: 10 (uten dato)",
             "7 personer (uten dato)",
-            "færre enn 5 (uten dato)",
-            "færre enn 5 (uten dato)",
+            "for få til å vises (uten dato)",
+            "for få til å vises (uten dato)",
         ]
     )
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from studies import write_study
+from studies import SETTINGS, write_study
 
 import evalkit as ek
 from evalkit.municipalities import Municipality
@@ -41,8 +41,14 @@ def observations(*, few=True):
 
 
 def processed(tmp_path, **given):
+    decided = "".join(
+        f'"observations.{row["observation_id"]}.note" = "Tas ut med verdien."\n'
+        for row in observations(**given)
+        if row["municipality_code"]
+    )
     write_study(
         tmp_path,
+        settings=f"{SETTINGS}\n[counts_decided]\n{decided}",
         indicators=[INDICATOR],
         observations=observations(**given),
         targets=[

@@ -5,9 +5,10 @@ A study says in ``study.toml`` what its smallest count is, and under it whether 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["SmallestCount", "is_small", "least_small", "published_rule", "smallest_count_of"]
 
