@@ -119,7 +119,7 @@ class Kind:
         blank = np.isnan(cells)
         with np.errstate(invalid="ignore"):
             wrong = np.isinf(cells) & (not self.endless)
-            wrong |= (cells < self.least) | (cells > self.most)
+            wrong |= (cells < self.least) | ((cells > self.most) & ~np.isinf(cells))
             if self.above:
                 wrong |= cells == self.least
             if self.whole:
@@ -196,7 +196,9 @@ NUMBER = Kind("a number of at most fifteen digits, or blank", least=-1e15, most=
 COUNT = Kind("a number of 0 or more, or blank", least=0, most=MOST_COUNTED)
 WHOLE_COUNT = replace(COUNT, expected="a whole number of 0 or more, or blank", whole=True)
 WEIGHT = replace(COUNT, expected="a number of 0 or more", blank=False)
-ERROR = Kind("a number above 0, or blank", least=0, above=True, endless=True)
+ERROR = Kind(
+    "a number above 0, from 1e-15 to 1e15, or blank", least=1e-15, most=1e15, endless=True
+)
 PERCENTAGE = Kind("a percentage from 0 to 100, or blank", least=0, most=100)
 POSITIVE = Kind("a number above 0, or blank", least=0, above=True)
 SHARE = Kind("a share from 0 to 1, or blank", least=0, most=1)
@@ -334,7 +336,7 @@ class Rows:
         among = table[self.identity].notna() if self.identity else None
         if self.once == ANSWER and "wave" not in table and "survey_id" in table:
             keys.append("survey_id")
-        if told := repeated_rows(table, keys, among=among):
+        if keys and (told := repeated_rows(table, keys, among=among)):
             found.append(f"{name}: {told}")
 
     def _look_for_values(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from numbers import Real
 from typing import Any
@@ -21,6 +22,8 @@ __all__ = [
     "require_once",
     "rows_said",
 ]
+
+ROOM = 4  # places per row up to which counting in place is faster than sorting or hashing
 
 
 def numbered(values: pd.Series) -> tuple[np.ndarray, pd.Index]:
@@ -53,12 +56,20 @@ def grouped(table: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, np.nd
         codes, values = numbered(table[column])
         combined = combined * max(len(values), 1) + codes
         names.append(values)
-    present, place = np.unique(combined, return_inverse=True)
+    present, place = _present(combined, math.prod(max(len(values), 1) for values in names))
     columns, rest = {}, present
     for column, values in reversed(list(zip(by, names, strict=True))):
         columns[column] = values.take(rest % max(len(values), 1))
         rest = rest // max(len(values), 1)
     return pd.DataFrame({column: columns[column] for column in by}), place
+
+
+def _present(combined: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers below a size that occur, in order, and the place of each of the given among them."""
+    if size > ROOM * len(combined):
+        return np.unique(combined, return_inverse=True)
+    occurs = np.bincount(combined, minlength=1) > 0
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[combined]
 
 
 def in_blocks(table: pd.DataFrame, by: str, *, size: int) -> Iterator[pd.DataFrame]:
@@ -112,15 +123,22 @@ def repeated_rows(
 ) -> str:
     """Which rows have the same keys as another, in words; empty where none has."""
     places = np.arange(len(table)) if among is None else np.flatnonzero(among)
-    combined = np.zeros(len(places), dtype=np.int64)
-    for key in keys:
+    combined, size = np.zeros(len(places), dtype=np.int64), 1
+    for key in reversed(keys):  # the last tells most apart; rows that are told apart drop out
         codes, names = pd.factorize(table[key])
-        combined = combined * (len(names) + 1) + codes[places] + 1
-        if combined.size and combined.max() > 2**40:  # so that the next column finds room
-            combined = pd.factorize(combined)[0].astype(np.int64)
-    if not pd.Series(combined).duplicated().any():
-        return ""
+        codes = codes if len(places) == len(table) else codes[places]
+        combined, size = combined * (len(names) + 1) + codes + 1, size * (len(names) + 1)
+        if size > ROOM * len(places):
+            combined, different = pd.factorize(combined)
+            size = len(different)
+        if size >= len(places):
+            again = np.bincount(combined, minlength=1)[combined] > 1
+            if not again.any():
+                return ""
+            places, combined = places[again], combined[again]
     repeated = places[pd.Series(combined).duplicated(keep=False)]
+    if not len(repeated):
+        return ""
     said = " and ".join(filter(None, [", ".join(keys[:-1]), keys[-1]]))
     return f"{rows_said(repeated)}: the same {said} more than once; expected once"
 

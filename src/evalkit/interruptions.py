@@ -23,6 +23,7 @@ __all__ = ["interrupted_counts", "interrupted_series", "interrupted_series_path"
 FEWEST_PERIODS = 8  # on each side
 FEWEST_EVENTS = 10  # on each side; with fewer a ratio of rates is anybody's guess
 STRONG_AUTOCORRELATION = 0.5  # above, a 95 % interval covers about 90 %
+MOST_UNLIKE = 1e6  # condition above which rounding outweighs what the smaller counts tell
 NOUGHT = 1e-10  # of the largest value: what arithmetic leaves of residuals of nought
 ERRORS = ("small_sample", "newey_west")
 INTERVALS = ("t", "normal")
@@ -232,7 +233,8 @@ def interrupted_counts(
         ``trend_ratio`` (per period); ``count`` (events), ``base`` (person-time, summed over the
         periods), ``standard_error`` (of the logarithm), ``smallest_change`` (a ratio above 1)
         and ``dispersion`` (1 is Poisson; before any widening). Fewer than ten events on a side
-        are ``too_few``.
+        are ``too_few``; counts of so unlike size that the smaller tell nothing beside the others,
+        ``design_cannot_answer``.
 
     References
     ----------
@@ -274,6 +276,11 @@ def interrupted_counts(
         with warnings.catch_warnings():  # counts that all lie on the curve are no error here
             warnings.simplefilter("ignore", PerfectSeparationWarning)
             fitted = model.fit()
+        if not fitted.converged or _tells_too_little(fitted):
+            rows += _refused(
+                head, ("rate_ratio", "trend_ratio"), confidence_levels, "design_cannot_answer"
+            )
+            continue
         head["residual_autocorrelation"] = _lag_one(fitted.resid_deviance)
         head["dispersion"] = fitted.pearson_chi2 / fitted.df_resid
         errors = fitted.bse[1:3] * np.sqrt(max(head["dispersion"], 1.0))
@@ -288,7 +295,21 @@ def interrupted_counts(
                 rows.append(row | _limits(value, error, degrees, level))
     logarithmic = _finished(rows, [*COLUMNS[:-2], "dispersion"])
     ratios = ["value", "lower", "upper", "smallest_change"]
-    return logarithmic.assign(**np.exp(logarithmic[ratios].astype(float)))
+    with np.errstate(over="ignore"):
+        found = np.exp(logarithmic[ratios].astype(float))
+    untold = found.isin([0.0, np.inf]).any(axis=1)  # no ratio that a number can hold
+    return logarithmic.assign(
+        **found.mask(untold), reason=logarithmic["reason"].mask(untold, "design_cannot_answer")
+    )
+
+
+def _tells_too_little(fitted) -> bool:
+    """Whether some periods weigh so much in a Poisson regression that its terms cannot be told."""
+    weighted = np.sqrt(fitted.mu)[:, None] * fitted.model.exog
+    length = np.sqrt((weighted**2).sum(axis=0))
+    if not (np.isfinite(length).all() and (length > 0).all()):
+        return True
+    return np.linalg.cond(weighted / length) > MOST_UNLIKE
 
 
 def _alike_neighbours(fitted, period: np.ndarray, errors: np.ndarray):
@@ -365,7 +386,7 @@ def newey_west_variance(scores: np.ndarray, lags: int) -> np.ndarray:
 
 
 def _limits(value: float, error: float, degrees: float, level: float) -> dict:
-    if not error > 0:
+    if not (0 < error < np.inf and np.isfinite(value)):
         blank = dict.fromkeys(("standard_error", "lower", "upper", "p_value"), np.nan)
         return {**blank, "reason": checked_reason("design_cannot_answer")}
     margin = stats.t.ppf(0.5 + level / 2, degrees) * error

@@ -8,11 +8,12 @@ A part that is an earlier municipality again is no such split: what it was is kn
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from evalkit.accepted import CODE, COUNTS, KEY, NUMBER, SHARE, YEAR, Rows, accepts
+from evalkit.accepted import CODE, COUNTS, GROUP, KEY, NUMBER, SHARE, YEAR, Rows, accepts
 from evalkit.errors import DataError
 from evalkit.groups import require_once
 from evalkit.reasons import checked_reason
@@ -25,15 +26,20 @@ NOTHING = 1e-9  # of a municipality: what arithmetic leaves of no part at all
 KEYS = ["municipality_code", "indicator_id", "year"]
 ORIGIN = ["origin", "indicator_id", "year"]
 NUMBERS = ["value", "numerator", "denominator"]
+CHANGES = Rows(
+    {"old_code": CODE, "new_code": CODE, "year": YEAR, "share": SHARE},
+    {"restored_code": replace(CODE, expected=f"{CODE.expected}, or blank", blank=True)},
+    once=("old_code", "new_code", "year"),
+)
 
 
 @accepts(
     values=Rows(
         {"municipality_code": CODE, "indicator_id": KEY, "year": YEAR, "value": NUMBER},
-        COUNTS,
+        {**COUNTS, "reason": GROUP},
         once=("municipality_code", "indicator_id", "year"),
     ),
-    changes=Rows({"old_code": CODE, "new_code": CODE, "year": YEAR, "share": SHARE}),
+    changes=CHANGES,
 )
 def present_day_values(
     values: pd.DataFrame, changes: pd.DataFrame, *, splits: str = "refuse"
@@ -110,6 +116,7 @@ def present_day_values(
     return result.sort_values(KEYS, ignore_index=True)
 
 
+@accepts(changes=CHANGES)
 def require_one_history(changes: pd.DataFrame) -> None:
     """Refuse changes of municipalities that contradict one another.
 

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
 
-from evalkit.accepted import CODE, ERROR, KEY, NUMBER, Rows, accepts
+from evalkit.accepted import CODE, ERROR, GROUP, KEY, NUMBER, Rows, accepts
 from evalkit.errors import DataError
 from evalkit.goals import smallest_detectable_change
 from evalkit.groups import require_once
@@ -23,6 +23,7 @@ ESTIMATORS = ("reml", "dersimonian_laird", "paule_mandel")
 INTERVALS = ("hartung_knapp", "modified_hartung_knapp", "wald")
 PREDICTIONS = ("confidence_distribution", "classical")
 FEW_STUDIES = 5  # below this, tau2 is close to a guess and the interval leans on it
+MOST_UNLIKE = 1e6  # ratio of standard errors above which rounding outweighs the less certain ones
 LEAST_SCATTER = 1e-12  # of the weighted residuals; below it they are equal but for rounding
 
 
@@ -73,7 +74,8 @@ def pooled_estimate(
         (where the effect of one more such municipality is expected), ``tau2`` (in squared units
         of the value), ``i2_share``, ``q``, ``q_p_value``, ``small_k_warning``,
         ``confidence_level``, ``method``, ``reason``. One municipality is not pooled
-        (``too_few_clusters``). The prediction interval needs three; the classical one uses
+        (``too_few_clusters``), nor are standard errors of which one is a million times another
+        (``design_cannot_answer``). The prediction interval needs three; the classical one uses
         Student's t with one degree of freedom fewer than there are municipalities.
 
     Raises
@@ -130,7 +132,13 @@ def pooled_estimate(
 @accepts(
     estimates=Rows(
         {"municipality_code": CODE, "value": NUMBER, "standard_error": ERROR},
-        {"lower": NUMBER, "upper": NUMBER, "confidence_level": NUMBER},
+        {
+            "lower": NUMBER,
+            "upper": NUMBER,
+            "confidence_level": NUMBER,
+            "method": GROUP,
+            "reason": GROUP,
+        },
         once=("municipality_code",),
         some=True,
     )
@@ -243,7 +251,8 @@ def meta_regression(
         ``standard_error``, ``lower``, ``upper``, ``p_value``, ``tau2`` (what the moderators leave
         unexplained), ``explained_share`` (of tau2 without moderators), ``confidence_level``,
         ``method``, ``reason``. Fewer than three municipalities more than terms are refused
-        (``too_few_clusters``); moderators that determine each other, ``design_cannot_answer``.
+        (``too_few_clusters``); moderators that determine each other, or standard errors of which one is a million times
+        another, ``design_cannot_answer``.
 
     References
     ----------
@@ -260,7 +269,11 @@ def meta_regression(
     reason = None
     if len(used) < len(terms) + 3:
         reason = "too_few_clusters"
-    elif np.linalg.matrix_rank(design) < len(terms):
+    elif (
+        _too_unlike(variance)
+        or np.linalg.matrix_rank(_scaled(np.ones(len(used)), design)[0]) < len(terms)
+        or np.linalg.matrix_rank(_scaled(variance, design)[0]) < len(terms)
+    ):
         reason = "design_cannot_answer"
     if reason:
         blank = dict.fromkeys(
@@ -348,6 +361,9 @@ def _pooled_rows(usable, estimator, interval, prediction, levels) -> list[dict]:
 
     value = usable["value"].to_numpy(float)
     variance = usable["standard_error"].to_numpy(float) ** 2
+    if _too_unlike(variance):
+        reason = checked_reason("design_cannot_answer")
+        return [{**head, "confidence_level": level, "reason": reason} for level in levels]
     design = np.ones((count, 1))
     tau2 = _between_variance(value, variance, design, estimator)
     coefficient, covariance, degrees = _fit(value, variance + tau2, design, interval)
@@ -407,8 +423,7 @@ def _wider(average, value, variance, heterogeneity, levels) -> list[tuple[float,
 def _fit(value, total_variance, design, interval):
     """Weighted least squares; the covariance and degrees of freedom the interval asks for."""
     weight = 1 / total_variance
-    covariance = np.linalg.inv(design.T * weight @ design)
-    coefficient = covariance @ (design.T * weight @ value)
+    coefficient, covariance = _least_squares(value, total_variance, design)
     degrees = len(value) - design.shape[1]
     if interval == "wald":
         return coefficient, covariance, np.inf
@@ -420,9 +435,31 @@ def _fit(value, total_variance, design, interval):
     return coefficient, spread * covariance, degrees
 
 
+def _least_squares(value, total_variance, design):
+    """Coefficients and their covariance, from the design itself rather than its square."""
+    scaled, scale = _scaled(total_variance, design)
+    orthogonal, triangle = np.linalg.qr(scaled)
+    inverse = np.linalg.inv(triangle) / scale[:, None]
+    coefficient = inverse @ (orthogonal.T @ (value / np.sqrt(total_variance)))
+    return coefficient, inverse @ inverse.T
+
+
+def _scaled(variance, design):
+    """The design weighted by what each row tells, every column of the same length; and the lengths."""
+    weighted = design / np.sqrt(variance)[:, None]
+    length = np.sqrt((weighted**2).sum(axis=0))
+    length = np.where(length > 0, length, 1.0)
+    return weighted / length, length
+
+
+def _too_unlike(variance) -> bool:
+    """Whether rounding of what is known best would outweigh all that is known of the others."""
+    return bool(np.sqrt(variance.max() / variance.min()) > MOST_UNLIKE)
+
+
 def _weighted_residual(value, total_variance, design) -> float:
     weight = 1 / total_variance
-    coefficient = np.linalg.solve(design.T * weight @ design, design.T * weight @ value)
+    coefficient, _ = _least_squares(value, total_variance, design)
     return float((weight * (value - design @ coefficient) ** 2).sum())
 
 
@@ -436,7 +473,7 @@ def _between_variance(value, variance, design, estimator) -> float:
 
 def _dersimonian_laird(value, variance, design) -> float:
     weight = 1 / variance
-    inverse = np.linalg.inv(design.T * weight @ design)
+    _, inverse = _least_squares(value, variance, design)
     trace = weight.sum() - np.trace(inverse @ (design.T * weight**2 @ design))
     degrees = len(value) - design.shape[1]
     return max(0.0, (_weighted_residual(value, variance, design) - degrees) / trace)
