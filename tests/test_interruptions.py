@@ -258,3 +258,20 @@ def test_the_t_interval_of_a_ratio_is_the_wider_one():
 def test_more_harmonics_than_the_season_can_tell_apart_are_refused():
     with pytest.raises(DataError, match="fewer than half of 4"):
         interrupted_counts(monthly([20] * 48), interrupted_at=25, season_length=4)
+
+
+def test_a_count_of_a_milliard_among_hundreds_gives_a_reason_and_no_numpy_error():
+    rows = pd.DataFrame(
+        {
+            "municipality_code": "0301",
+            "indicator_id": "absence",
+            "period": range(2012, 2024),
+            "count": [1e9, 62, 40, 71, 55, 38, 64, 58, 47, 69, 52, 44],
+            "base": 300.0,
+        }
+    )
+    result = interrupted_counts(rows, interrupted_at=2018, minimum_periods=4)
+
+    blank = result[["value", "lower", "upper"]].isna().any(axis=1)
+    assert blank.any()
+    assert result.loc[blank, "reason"].notna().all()

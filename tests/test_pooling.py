@@ -254,3 +254,20 @@ def test_trends_of_municipalities_are_pooled_with_the_defaults_alone():
     wobbling = np.polyfit(list(years), list(wobble.values()), 1)[0]
     assert result["study_count"].tolist() == [3]
     assert result["value"].item() == pytest.approx(2.0 + wobbling)
+
+
+@pytest.mark.parametrize("error", [1e-12, 1e12])
+def test_a_standard_error_a_million_times_the_others_is_no_singular_matrix(error):
+    rows = pd.DataFrame(
+        {
+            "municipality_code": [f"{place:04d}" for place in range(8)],
+            "indicator_id": "absence",
+            "value": np.linspace(0.1, 0.8, 8),
+            "standard_error": [error, *[0.1] * 7],
+            "dose": [1.0, 2, 1, 3, 2, 2, 4, 1],
+        }
+    )
+
+    assert set(pooled_estimate(rows)["reason"]) == {"design_cannot_answer"}
+    assert set(forest_rows(rows)["reason"].tail(2)) == {"design_cannot_answer"}
+    assert set(meta_regression(rows, moderators=["dose"])["reason"]) == {"design_cannot_answer"}

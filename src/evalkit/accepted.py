@@ -196,9 +196,7 @@ NUMBER = Kind("a number of at most fifteen digits, or blank", least=-1e15, most=
 COUNT = Kind("a number of 0 or more, or blank", least=0, most=MOST_COUNTED)
 WHOLE_COUNT = replace(COUNT, expected="a whole number of 0 or more, or blank", whole=True)
 WEIGHT = replace(COUNT, expected="a number of 0 or more", blank=False)
-ERROR = Kind(
-    "a number above 0, from 1e-15 to 1e15, or blank", least=1e-15, most=1e15, endless=True
-)
+ERROR = Kind("a number above 0, from 1e-15 to 1e15, or blank", least=1e-15, most=1e15, endless=True)
 PERCENTAGE = Kind("a percentage from 0 to 100, or blank", least=0, most=100)
 POSITIVE = Kind("a number above 0, or blank", least=0, above=True)
 SHARE = Kind("a share from 0 to 1, or blank", least=0, most=1)

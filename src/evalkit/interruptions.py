@@ -275,8 +275,11 @@ def interrupted_counts(
         )
         with warnings.catch_warnings():  # counts that all lie on the curve are no error here
             warnings.simplefilter("ignore", PerfectSeparationWarning)
-            fitted = model.fit()
-        if not fitted.converged or _tells_too_little(fitted):
+            try:
+                fitted = model.fit()
+            except (ValueError, np.linalg.LinAlgError):  # the weights run out of what floats hold
+                fitted = None
+        if fitted is None or not fitted.converged or _tells_too_little(fitted):
             rows += _refused(
                 head, ("rate_ratio", "trend_ratio"), confidence_levels, "design_cannot_answer"
             )
