@@ -167,13 +167,15 @@ DEPRESSION_AFTER = [0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29]
 @cache
 def depression() -> pd.Series:
     scores = sorted({*DEPRESSION_AFTER, *DEPRESSION_BEFORE})
-    return paired_shift(answers(DEPRESSION_AFTER, DEPRESSION_BEFORE), scores=scores).iloc[0]
+    return paired_shift(
+        answers(DEPRESSION_AFTER, DEPRESSION_BEFORE), linkage="linked", scores=scores
+    ).iloc[0]
 
 
 def mcnemar(both: int, before_only: int, after_only: int, neither: int) -> pd.Series:
     pairs = [(5, 5)] * both + [(5, 1)] * before_only + [(1, 5)] * after_only + [(1, 1)] * neither
     before, after = zip(*pairs, strict=True)
-    return mcnemar_test(answers(list(before), list(after))).iloc[0]
+    return mcnemar_test(answers(list(before), list(after)), linkage="linked").iloc[0]
 
 
 WINE = {  # judges 1 to 9, two bottles each

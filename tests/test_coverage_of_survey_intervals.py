@@ -36,7 +36,7 @@ def test_limits_of_a_shift_cover_though_few_move(pairs):
     )
     answers = pd.concat([first.assign(wave=0, score=3.0), first.assign(wave=1, score=3.0 + move)])
 
-    rows = paired_shift(answers)
+    rows = paired_shift(answers, linkage="linked")
 
     covered = [
         stats.multinomial.pmf(np.column_stack([up, down, pairs - up - down]), pairs, shares)

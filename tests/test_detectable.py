@@ -108,7 +108,7 @@ def test_a_null_finding_carries_what_it_could_have_seen():
             "lower": [-0.1, 0.4],
             "upper": [0.14, 0.6],
             "confidence_level": 0.95,
-            "method": "Newcombe, independent shares",
+            "linkage": "unlinked",
         }
     )
 

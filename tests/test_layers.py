@@ -50,6 +50,7 @@ LAYERS = [
         "published_indicators",
         "indicators",
         "interruptions",
+        "linkage",
         "logic_model",
         "municipalities",
         "municipality_changes",

@@ -115,8 +115,12 @@ RESULTS = {
     ),
     "cliffs_delta": lambda **chosen: cliffs_delta(ANSWERS, crosswalk=CROSSWALK, **chosen),
     "probability_of_superiority": lambda **chosen: probability_of_superiority(ANSWERS, **chosen),
-    "paired_shift": lambda **chosen: paired_shift(ANSWERS, crosswalk=CROSSWALK, **chosen),
-    "mcnemar_test": lambda **chosen: mcnemar_test(ANSWERS, crosswalk=CROSSWALK, **chosen),
+    "paired_shift": lambda **chosen: paired_shift(
+        ANSWERS, linkage="linked", crosswalk=CROSSWALK, **chosen
+    ),
+    "mcnemar_test": lambda **chosen: mcnemar_test(
+        ANSWERS, linkage="linked", crosswalk=CROSSWALK, **chosen
+    ),
     "bootstrap_change": lambda **chosen: bootstrap_change(
         ANSWERS, seed=1, replicate_count=20, crosswalk=CROSSWALK, **chosen
     ),

@@ -266,7 +266,7 @@ def test_one_answer_in_a_group_is_too_small_a_base_for_delta():
 
 
 def test_moves_up_and_down_are_counted():
-    row = paired_shift(waves([1, 2, 3, 4], [2, 4, 3, 3])).iloc[0]
+    row = paired_shift(waves([1, 2, 3, 4], [2, 4, 3, 3]), linkage="linked").iloc[0]
 
     assert (row["up_count"], row["down_count"], row["same_count"]) == (2, 1, 1)
     assert row["value"] == 0.25
@@ -282,7 +282,7 @@ def test_signed_ranks_of_many_groups_at_once_are_those_of_scipy(steps):
         ]
     )
 
-    result = paired_shift(table, scores=range(1, steps)).set_index("item")
+    result = paired_shift(table, linkage="linked", scores=range(1, steps)).set_index("item")
 
     for item, group in table.groupby("item"):
         wide = group.pivot(index="respondent_id", columns="wave", values="score")
@@ -299,7 +299,7 @@ def test_signed_ranks_of_many_groups_at_once_are_those_of_scipy(steps):
 def test_groups_where_nobody_can_be_followed_keep_their_row_with_a_reason(change):
     apart = waves([5, 1], [5, 5], second_id=1000).assign(item="time")
 
-    rows = change(pd.concat([waves([5, 1], [5, 5]), apart])).set_index("item")
+    rows = change(pd.concat([waves([5, 1], [5, 5]), apart]), linkage="linked").set_index("item")
 
     assert rows["base"].to_dict() == {"plan": 2, "time": 0}
     assert rows["reason"].to_dict() == {"plan": None, "time": "missing"}
@@ -342,7 +342,7 @@ def test_an_unknown_interval_of_delta_is_refused_with_those_known():
 
 
 def test_a_shift_of_everybody_the_same_way_has_limits_with_a_width():
-    row = paired_shift(waves([1, 2, 3], [2, 3, 4])).iloc[0]
+    row = paired_shift(waves([1, 2, 3], [2, 3, 4]), linkage="linked").iloc[0]
 
     assert row["value"] == 1
     assert row["lower"] == pytest.approx(0.6 - 1.959964 * (0.64 / 5) ** 0.5)  # four up, one down
@@ -354,14 +354,14 @@ def test_limits_of_a_shift_match_those_of_bonett_and_price_in_contingencytables(
     changes = [(1, 2)] * 6 + [(2, 1)] * 16 + [(1, 1)] * 139
     before, after = zip(*changes, strict=True)
 
-    row = paired_shift(waves(list(before), list(after))).iloc[0]
+    row = paired_shift(waves(list(before), list(after)), linkage="linked").iloc[0]
 
     found = row[["value", "lower", "upper"]].tolist()
     assert found == pytest.approx([-0.0621, -0.1195, -0.0032], abs=5e-5)
 
 
 def test_mcnemar_is_exact_when_few_changed():
-    row = mcnemar_test(waves([5, 5, 1, 1, 1, 1], [5, 5, 5, 5, 5, 5])).iloc[0]
+    row = mcnemar_test(waves([5, 5, 1, 1, 1, 1], [5, 5, 5, 5, 5, 5]), linkage="linked").iloc[0]
 
     assert row["test"] == "exact binomial"
     assert row["p_value"] == pytest.approx(2 * 0.5**4)
@@ -369,7 +369,7 @@ def test_mcnemar_is_exact_when_few_changed():
 
 
 def test_mcnemar_is_chi_squared_when_many_changed():
-    row = mcnemar_test(waves([5] * 10 + [1] * 30, [1] * 10 + [5] * 30)).iloc[0]
+    row = mcnemar_test(waves([5] * 10 + [1] * 30, [1] * 10 + [5] * 30), linkage="linked").iloc[0]
 
     assert row["test"] == "chi-squared"
     assert row["statistic"] == pytest.approx(20**2 / 40)
@@ -489,8 +489,12 @@ def test_limits_from_clusters_are_students_with_clusters_minus_one():
     "compute",
     [
         lambda levels: nonresponse_difference(SURVEYS, confidence_levels=levels).iloc[:2],
-        lambda levels: paired_shift(waves([1, 2, 3], [2, 3, 1]), confidence_levels=levels),
-        lambda levels: mcnemar_test(waves([1, 5, 5], [5, 1, 5]), confidence_levels=levels),
+        lambda levels: paired_shift(
+            waves([1, 2, 3], [2, 3, 1]), linkage="linked", confidence_levels=levels
+        ),
+        lambda levels: mcnemar_test(
+            waves([1, 5, 5], [5, 1, 5]), linkage="linked", confidence_levels=levels
+        ),
         lambda levels: agreement_share(answers(5, 1), item="plan", confidence_levels=levels),
         lambda levels: ordinal_regression(
             pd.DataFrame({"score": [1, 2, 3, 3, 1] * 40, "wave": [0, 1] * 100}),
@@ -535,8 +539,8 @@ REWORDED = crosswalk(
     [
         cliffs_delta,
         probability_of_superiority,
-        paired_shift,
-        mcnemar_test,
+        lambda table, **chosen: paired_shift(table, linkage="linked", **chosen),
+        lambda table, **chosen: mcnemar_test(table, linkage="linked", **chosen),
         lambda table, **chosen: share_change(table, linkage="linked", **chosen),
     ],
 )

@@ -88,7 +88,7 @@ def two_waves():
     given = rows.assign(score=generator.integers(1, 6, len(rows)).astype(float))
     shown = [("9901", "tid"), ("0991", "tid"), ("9901", "plan"), ("0991", "plan")]
     changes = pd.DataFrame(shown, columns=["municipality_code", "item"])
-    return given, changes.assign(value=[0.1, None, 0.2, 0.3])
+    return given, changes.assign(value=[0.1, None, 0.2, 0.3], linkage="linked")
 
 
 def test_items_compared_one_at_a_time_give_what_all_at_once_gives():
@@ -101,8 +101,8 @@ def test_items_compared_one_at_a_time_give_what_all_at_once_gives():
     compared = ek.item_comparisons(parts, changes, before=0, after=1)
 
     for found, at_once in (
-        (compared.tests, ek.mcnemar_test(behind, **linked)),
-        (compared.shifts, ek.paired_shift(behind, **linked)),
+        (compared.tests, ek.mcnemar_test(behind, linkage="linked", **linked)),
+        (compared.shifts, ek.paired_shift(behind, linkage="linked", **linked)),
         (compared.superiority, ek.probability_of_superiority(behind, **each)),
         (compared.deltas, ek.cliffs_delta(behind, **each)),
     ):
@@ -228,8 +228,8 @@ TWICE = answers(
 
 
 def test_tests_of_the_same_persons_stand_side_by_side_and_adjusted():
-    tests = ek.mcnemar_test(TWICE, by=("item",))
-    shifts = ek.paired_shift(TWICE, by=("item",))
+    tests = ek.mcnemar_test(TWICE, linkage="linked", by=("item",))
+    shifts = ek.paired_shift(TWICE, linkage="linked", by=("item",))
 
     shown = text(ek.linked_tests_table(tests, shifts, **SHOWN))
     adjusted = text(

@@ -11,6 +11,7 @@ from evalkit.contracts import CONTRACTS, columns_of
 from evalkit.errors import DataError
 from evalkit.facts import claims
 from evalkit.free_text import free_text_breaches
+from evalkit.linkage import linkage_breaches
 from evalkit.municipality_changes import SHARE_TOLERANCE, require_one_history
 from evalkit.protected_surveys import survey_waves
 from evalkit.reference_circles import circle_breaches
@@ -72,6 +73,7 @@ def study_breaches(
         area_breaches(tables, unread),
         respondent_breaches(tables),
         wave_breaches(tables),
+        linkage_breaches(tables),
         free_text_breaches(
             {name: table for name, table in tables.items() if name not in in_part}, settings
         ),

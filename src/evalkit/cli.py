@@ -347,7 +347,7 @@ def _check(parsed) -> int:
     from evalkit.facts import claims, conflicts
     from evalkit.prose import check_typed_numbers
     from evalkit.readers import read_study
-    from evalkit.studies import study_findings, study_plan_findings
+    from evalkit.studies import study_findings, study_plan_findings, study_questions
 
     project = _project(parsed)
     read = read_study(project.raw(parsed.study))
@@ -364,6 +364,7 @@ def _check(parsed) -> int:
     )
     findings = study_findings(read)
     to_mend = study_plan_findings(read)
+    questions = study_questions(read)
     parsed.told |= {
         "tables": sorted(read.tables),
         "rows": rows,
@@ -372,10 +373,13 @@ def _check(parsed) -> int:
         "conflicts": int(disagreeing["key"].nunique()),
         "findings": _records(findings),
         "to_mend": _records(to_mend),
+        "questions": questions,
     }
     if parsed.json:
         check_typed_numbers(project.report(parsed.study))
         return 0
+    for question in questions:
+        print(f"question: {question}")
     accepted = findings["accepted_reason"].notna()
     if parsed.findings:
         for row in findings.itertuples():

@@ -376,6 +376,7 @@ class SurveysTable(StudyTable):
     start: str = when("when it was in the field", fact="date")
     end: str = when("when it closed")
     follows: str = identifier("the wave it repeats", needed=False, references="surveys.survey_id")
+    linkage: str = word(words.LINKAGES, needed=False)
     note: str = prose("what a reader must know about it", needed=False)
 
 

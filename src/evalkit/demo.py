@@ -49,6 +49,7 @@ STAFF = (640, 520, 460, 400, 340, 210)
 WAVES = {0: "2020-03", 1: "2022-03", 2: "2024-03"}
 STAYED = 0.85  # of the staff, from one wave to the next
 LINKABLE = 0.55  # of the answers in the last wave
+LINKAGE = {1: "linked", 2: "partly_linked"}  # to the wave before
 PERSON_SHARE = 0.5  # of the variance of an answer that follows the person
 CUTS = (-1.35, -0.55, 0.2, 1.15)  # steps of the scale on the latent answer
 AGREES_AT = CUTS[2]
@@ -718,6 +719,7 @@ def _survey_tables(
                     "answered_count": int(here.sum()),
                     "start": month,
                     "follows": f"ansatte-{code}-{wave - 1}" if wave else None,
+                    "linkage": LINKAGE.get(wave),
                 }
             )
             by_service += [

@@ -18,6 +18,7 @@ from scipy.special import ndtr, ndtri
 from evalkit.accepted import (
     CORRELATION,
     COUNT,
+    GROUP,
     INSIDE,
     NUMBER,
     POSITIVE,
@@ -265,7 +266,7 @@ def planned_detectable_change(
     DataFrame
         The plan with ``expected_base`` (answers per wave) and the columns of
         ``detectable_share_change``. With a linkage share, only the linked are counted, as
-        pairs, when that finds a smaller change than all answers unlinked; ``method`` says
+        pairs, when that finds a smaller change than all answers unlinked; ``linkage`` says
         which.
     """
     base = np.floor(plan["invited_count"] * plan["response_share"] + 1e-9)
@@ -296,6 +297,7 @@ def planned_detectable_change(
         )
         better = linked["smallest_change_share"] < result["smallest_change_share"].fillna(np.inf)
         result = result.where(~better, linked)
+        result = result.assign(linkage=better.map({True: "linked", False: "unlinked"}))
         result = result.assign(
             reason=result["reason"].astype(object).where(result["reason"].notna(), None)
         )
@@ -305,7 +307,7 @@ def planned_detectable_change(
 
 @accepts(
     changes=Rows(
-        {"before_count": COUNT, "before_base": COUNT, "after_base": COUNT},
+        {"before_count": COUNT, "before_base": COUNT, "after_base": COUNT, "linkage": GROUP},
         {
             "linked_count": COUNT,
             "before_only_count": COUNT,
@@ -334,7 +336,7 @@ def with_detectable_change(
     changes
         From ``evalkit.survey.share_change``: ``before_count``, ``before_base``,
         ``after_base``, ``linked_count``, ``base``, ``lower``, ``upper``, ``confidence_level``
-        and ``method``, and the populations where the change was computed with them.
+        and ``linkage``, and the populations where the change was computed with them.
     power, design_effect
         As in ``detectable_share_change``.
     level
@@ -348,7 +350,7 @@ def with_detectable_change(
         the change was withheld. Linked rows are counted as pairs without correlation, which
         is cautious.
     """
-    paired = changes["method"].str.contains("paired")
+    paired = changes["linkage"] == "linked"
     sizes = pd.DataFrame(
         {
             "paired": paired,

@@ -288,14 +288,14 @@ def item_comparisons(
     """Two waves compared item by item, so that not all answers need be in memory at once.
 
     Only answers of municipalities whose change in the item is shown are counted: no sum then
-    tells of one that is hidden.
+    tells of one that is hidden. Tests of the same persons' answers count those of linked changes.
 
     Parameters
     ----------
     parts
         Answers as from ``answers_by_wave``, all of one or more items at a time.
     changes
-        As from ``protected_changes``: whose change in which item is shown.
+        As from ``protected_changes``: whose change in which item is shown, and its ``linkage``.
     before, after
         The waves.
 
@@ -304,16 +304,18 @@ def item_comparisons(
     DataError
         If there is no part.
     """
-    linked = {"by": ("item",), "before": before, "after": after}
+    linked = {"linkage": "linked", "by": ("item",), "before": before, "after": after}
+    of_linked = changes.loc[changes["linkage"] == "linked"]
     each = {"by": ("item",), "first": before, "second": after}
     found = [
         (
-            mcnemar_test(behind, **linked),
-            paired_shift(behind, **linked),
+            mcnemar_test(answers_behind(part, of_linked), **linked),
+            paired_shift(answers_behind(part, of_linked), **linked),
             probability_of_superiority(behind, **each),
             cliffs_delta(behind, **each),
         )
-        for behind in (answers_behind(part, changes) for part in parts)
+        for part in parts
+        for behind in [answers_behind(part, changes)]
     ]
     if not found:
         raise DataError(f"no answers to compare wave {before} and {after} by; expected some items")
@@ -519,7 +521,7 @@ def counts_behind(changes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     numbers = changes[
         ["before_count", "before_base", "after_count", "after_base", "count", "base", "value"]
     ].astype(float)
-    linked = changes["method"].str.contains("paired").fillna(False).astype(bool)
+    linked = changes["linkage"] == "linked"
     before = (numbers["count"] - (numbers["value"] * numbers["base"]).round()).where(
         linked, numbers["before_count"]
     )

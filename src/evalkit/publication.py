@@ -18,6 +18,7 @@ from evalkit.coding import theme_matrix
 from evalkit.disclosure import THRESHOLD, TOTAL, CountTable, Relation, audit, protect_shares
 from evalkit.groups import in_blocks
 from evalkit.indicators import yearly_values
+from evalkit.linkage import survey_linkage
 from evalkit.municipality_changes import present_day_values
 from evalkit.preparation import (
     answers_by_wave,
@@ -128,8 +129,8 @@ def survey_publication(
     Returns
     -------
     Publication
-        Every wave side by side; from the first wave to every other the change among those who
-        could be followed, and among all, told apart by ``linkage``: no report shows more than this.
+        Every wave side by side; from the first wave to every other the change, of each municipality
+        as ``surveys`` declares its ``linkage``: no report shows more than this.
         So of the staff surveys and, in ``others``, of every other kind of survey with answers.
     """
     kinds = [STAFF, *sorted(set(surveys["kind"]) - {STAFF})]
@@ -142,21 +143,29 @@ def survey_publication(
             given = answers_by_wave(part, surveys, kind=kind)
             if len(given) or kind == STAFF:
                 own = invited[kind].loc[invited[kind]["municipality_code"].isin(codes)]
-                protected[kind].append(_protected_part(given, own, asked[kind], threshold))
+                protected[kind].append(
+                    _protected_part(given, own, asked[kind], surveys, kind, threshold)
+                )
     shown = {kind: _together(parts, asked[kind]) for kind, parts in protected.items() if parts}
     return replace(shown.pop(STAFF), others=shown)
 
 
 def _protected_part(
-    given: pd.DataFrame, invited: pd.DataFrame, asked: pd.DataFrame, threshold: int
+    given: pd.DataFrame,
+    invited: pd.DataFrame,
+    asked: pd.DataFrame,
+    surveys: pd.DataFrame,
+    kind: str,
+    threshold: int,
 ) -> Publication:
     """What is shown of some municipalities' surveys of a kind."""
     shown, rates = protected_survey(given, invited, threshold=threshold)
     waves = sorted(asked["wave"].unique())
-    changes = {
-        (waves[0], after): _changes(given, shown, asked, (waves[0], after), threshold)
-        for after in waves[1:]
-    }
+    changes = {}
+    for after in waves[1:]:
+        pair = (waves[0], after)
+        declared = survey_linkage(surveys, before=pair[0], after=after, kind=kind)
+        changes[pair] = _changes(given, shown, asked, declared, pair, threshold)
     return Publication(answers=shown, responses=rates, changes=changes)
 
 
@@ -178,22 +187,23 @@ def _together(parts: Sequence[Publication], asked: pd.DataFrame) -> Publication:
 
 
 def _changes(
-    given: pd.DataFrame, protected: pd.DataFrame, asked: pd.DataFrame, pair: Waves, threshold: int
+    given: pd.DataFrame,
+    protected: pd.DataFrame,
+    asked: pd.DataFrame,
+    declared: pd.DataFrame,
+    pair: Waves,
+    threshold: int,
 ) -> pd.DataFrame:
     before, after = pair
     own = asked.loc[asked["municipality_code"].isin(given["municipality_code"].unique())]
     given = in_both_waves(given, before=before, after=after)
-    told = [
-        protected_changes(
-            share_change(given, linkage=linkage, before=before, after=after, crosswalk=own),
-            protected,
-            before=before,
-            after=after,
-            threshold=threshold,
-        ).assign(linkage=linkage)
-        for linkage in ("linked", "unlinked")
-    ]
-    return pd.concat(told, ignore_index=True)
+    return protected_changes(
+        share_change(given, linkage=declared, before=before, after=after, crosswalk=own),
+        protected,
+        before=before,
+        after=after,
+        threshold=threshold,
+    )
 
 
 def study_publication(
@@ -295,7 +305,7 @@ def publication_tables(
         tables.append(_agreements(shares.assign(wave=wave)))
     for waves, changes in published.changes.items():
         known = changes["value"].notna()
-        linked = changes["method"].str.contains("paired").fillna(False).astype(bool)
+        linked = changes["linkage"] == "linked"
         sides = [
             changes[ASKED].assign(wave=wave, linked=linked, **own.where(known))
             for wave, own in zip(waves, counts_behind(changes), strict=True)

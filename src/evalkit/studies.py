@@ -51,6 +51,7 @@ __all__ = [
     "study_jobs",
     "study_of_draft",
     "study_plan_findings",
+    "study_questions",
     "study_states",
 ]
 
@@ -208,6 +209,13 @@ def study_plan_findings(read: Study) -> pd.DataFrame:
     )
     is_plan = any(name in read.tables for name in ("evaluation_plan", "plan_phases"))
     return found if is_plan else found.iloc[:0]
+
+
+def study_questions(read: Study) -> list[str]:
+    """What a reader of the study's tables should ask of them; a question stops nothing."""
+    from evalkit.linkage import linkage_questions
+
+    return linkage_questions(read.tables)
 
 
 def every_table(read: Study) -> dict[str, pd.DataFrame]:

@@ -17,6 +17,7 @@ import pandas as pd
 from scipy import optimize, stats
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
+from evalkit import vocabulary as words
 from evalkit.accepted import (
     ANSWER,
     ANSWERS,
@@ -70,7 +71,7 @@ __all__ = [
 ]
 
 AGREES_FROM = 4  # on the scale from 1 (not at all) to 5 (fully)
-LINKAGES = ("linked", "partly_linked", "unlinked")
+LINKAGES = tuple(words.LINKAGES)  # the strongest first
 ENOUGH_PAIRS = 10  # linked persons from which their correlation is used for the rest
 EXACT_UNDER = 25  # discordant persons under which McNemar's test is exact
 EXACT_RANKS = 50  # moves without ties up to which Wilcoxon's test is exact
@@ -448,7 +449,7 @@ def comparable_shares(
 def share_change(
     answers: pd.DataFrame,
     *,
-    linkage: str,
+    linkage: str | pd.DataFrame,
     before: Any = 0,
     after: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
@@ -480,7 +481,8 @@ def share_change(
         Rows of ``AnswersTable``; the same ``respondent_id`` in two waves is one person
         (not used when unlinked).
     linkage
-        One of ``LINKAGES``.
+        One of ``LINKAGES``, or what each municipality declares, as from ``survey_linkage``: one
+        that declares nothing is unlinked.
     before, after
         The waves.
     by
@@ -496,7 +498,8 @@ def share_change(
     population
         ``population_count`` (persons invited) with ``wave`` and some columns of ``by``, when the
         finite-population correction is wanted, as in ``item_shares``. Linked pairs are taken
-        from the smaller wave's population. Not for partly linked answers.
+        from the smaller wave's population. Not for partly linked answers: where municipalities
+        declare their linkage, those partly linked have a change without limits, and the reason.
     design_effect
         See ``evalkit.uncertainty.effective_base``.
     scores
@@ -508,7 +511,7 @@ def share_change(
         One row per group and level: ``before_count``, ``before_base``, ``after_count``,
         ``after_base``, ``linked_count`` (persons in both), ``linkage_share`` (of those in the
         smaller wave), ``count`` and ``base`` (at follow-up, or of pairs when linked),
-        ``value`` (-1 to 1) and the rest. Linked results also have ``before_only_count`` and
+        ``value`` (-1 to 1), ``linkage`` and the rest. Linked results also have ``before_only_count`` and
         ``after_only_count``: those who agreed in that wave only. Partly linked results also have
         ``narrowest_lower`` and ``narrowest_upper``: the limits if as many as possible, or as
         few, answered twice, whichever is narrower. With a population, also
@@ -518,16 +521,27 @@ def share_change(
     ------
     DataError
         If ``linkage`` is unknown, a person has two answers to an item in one wave, a group
-        lacks its population or has more answers than persons, or a population is given for
-        partly linked answers.
+        lacks its population or has more answers than persons, a population is given for
+        partly linked answers, or nobody of one wave is found in the other of linked answers.
 
     References
     ----------
     Newcombe (1998), Stat. Med. 17, 873-890 and 2635-2650; Zou and Donner (2008), Stat. Med.
     27, 1693-1702, for the correlation that an overlap gives.
     """
-    if linkage not in LINKAGES:
-        raise DataError(f"linkage {linkage!r}; expected one of: {', '.join(LINKAGES)}")
+    if isinstance(linkage, pd.DataFrame):
+        chosen = {
+            "by": by,
+            "agrees_from": agrees_from,
+            "confidence_levels": confidence_levels,
+            "smallest_base": smallest_base,
+            "design_effect": design_effect,
+            "scores": scores,
+        }
+        return _declared_change(answers, linkage, crosswalk, population, before, after, chosen)
+    _check_linkage(linkage)
+    if linkage == "linked":
+        _require_overlap(answers, before, after)
     levels = list(confidence_levels)
     answers, refused = comparable_over_time(answers, crosswalk, before=before, after=after, by=by)
     tallies = _tallies(answers, before, after, by, agrees_from, linked=linkage != "unlinked")
@@ -548,7 +562,97 @@ def share_change(
         "base_too_small",
         columns=("value", "lower", "upper", "narrowest_lower", "narrowest_upper"),
     )
-    return with_refused(rows, refused, confidence_levels=levels, by=by)
+    return with_refused(rows, refused, confidence_levels=levels, by=by).assign(linkage=linkage)
+
+
+def _declared_change(
+    answers: pd.DataFrame,
+    declared: pd.DataFrame,
+    crosswalk: pd.DataFrame | None,
+    population: pd.DataFrame | None,
+    before: Any,
+    after: Any,
+    chosen: dict[str, Any],
+) -> pd.DataFrame:
+    """``share_change`` of each municipality as its linkage is declared."""
+    by = list(chosen["by"])
+    if "municipality_code" not in by:
+        raise DataError(
+            f"by {by} with the linkage that municipalities declare; expected municipality_code in "
+            "by, or one linkage"
+        )
+    of_municipality = declared.set_index("municipality_code")["linkage"]
+    if not of_municipality.index.is_unique:
+        twice = sorted(set(of_municipality.index[of_municipality.index.duplicated()]))
+        raise DataError(f"linkage: several rows of municipality {', '.join(twice)}; expected one")
+    for linkage in of_municipality.unique():
+        _check_linkage(linkage)
+
+    def of(table: pd.DataFrame | None, linkage: str) -> pd.DataFrame | None:
+        if table is None or "municipality_code" not in table:
+            return table
+        own = table["municipality_code"].map(of_municipality).fillna("unlinked")
+        return table.loc[own == linkage]
+
+    found = []
+    for linkage in LINKAGES:
+        own, asked = of(answers, linkage), of(crosswalk, linkage)
+        if own.empty and (asked is None or asked.empty) and linkage != "unlinked":
+            continue
+        finite = population if linkage != "partly_linked" else None
+        rows = share_change(
+            own,
+            linkage=linkage,
+            before=before,
+            after=after,
+            crosswalk=asked,
+            population=finite,
+            **chosen,
+        )
+        if population is not None and finite is None:
+            rows = withhold(
+                rows,
+                rows["reason"].isna(),
+                "design_cannot_answer",
+                columns=("lower", "upper", "narrowest_lower", "narrowest_upper"),
+            )
+        found.append(rows)
+    together = [rows for rows in found if len(rows)] or found[-1:]
+    order = [*by, "confidence_level"]
+    return pd.concat(together).sort_values(order, kind="stable", ignore_index=True)
+
+
+def _check_linkage(linkage: Any) -> None:
+    if linkage not in LINKAGES:
+        raise DataError(f"linkage {linkage!r}; expected one of: {', '.join(LINKAGES)}")
+
+
+def _require_overlap(answers: pd.DataFrame, before: Any, after: Any) -> None:
+    """Answers said to be linked are refused where no person of one wave is in the other."""
+    own = answers.loc[answers["wave"].isin([before, after])].dropna(subset="respondent_id")
+    places = ["municipality_code"] if "municipality_code" in own else []
+    persons = own[[*places, "respondent_id", "wave"]].drop_duplicates()
+    twice = persons.duplicated([*places, "respondent_id"])
+    place = persons["municipality_code"] if places else pd.Series("", index=persons.index)
+    both = persons["wave"].groupby(place).nunique() > 1
+    apart = sorted(both.index[both & ~twice.groupby(place).any()])
+    if apart:
+        where = f" in municipality {', '.join(map(str, apart))}" if places else ""
+        raise DataError(
+            f"linkage 'linked': no respondent_id of wave {before} is one of wave {after}{where}; "
+            "expected the same identifiers in both waves, or 'unlinked'"
+        )
+
+
+def _require_linked(linkage: str, answers: pd.DataFrame, before: Any, after: Any) -> None:
+    _check_linkage(linkage)
+    if linkage == "unlinked":
+        raise DataError(
+            "linkage 'unlinked': no two answers are known to be of one person; expected linked "
+            "answers, or a comparison of shares"
+        )
+    if linkage == "linked":
+        _require_overlap(answers, before, after)
 
 
 @accepts(
@@ -699,6 +803,7 @@ def probability_of_superiority(
 def paired_shift(
     answers: pd.DataFrame,
     *,
+    linkage: str,
     before: Any = 0,
     after: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
@@ -712,6 +817,8 @@ def paired_shift(
     ----------
     answers
         Rows of ``AnswersTable``; the same ``respondent_id`` in both waves is one person.
+    linkage
+        ``linked`` or ``partly_linked``, as the study declares it; unlinked answers are refused.
     before, after
         The waves.
     by
@@ -738,6 +845,7 @@ def paired_shift(
     Wilcoxon (1945), Biometrics Bull. 1, 80-83; Bonett and Price (2012), J. Educ. Behav. Stat. 37,
     479-488.
     """
+    _require_linked(linkage, answers, before, after)
     levels = list(confidence_levels)
     kept, refused = comparable_over_time(answers, crosswalk, before=before, after=after, by=by)
     groups, codes, was, now = _pairs(kept, before, after, by)
@@ -783,6 +891,7 @@ def paired_shift(
 def mcnemar_test(
     answers: pd.DataFrame,
     *,
+    linkage: str,
     before: Any = 0,
     after: Any = 1,
     by: Sequence[str] = ("municipality_code", "item"),
@@ -797,6 +906,8 @@ def mcnemar_test(
     ----------
     answers
         Rows of ``AnswersTable``; the same ``respondent_id`` in both waves is one person.
+    linkage
+        ``linked`` or ``partly_linked``, as the study declares it; unlinked answers are refused.
     before, after
         The waves.
     by
@@ -823,6 +934,7 @@ def mcnemar_test(
     ----------
     McNemar (1947), Psychometrika 12, 153-157.
     """
+    _require_linked(linkage, answers, before, after)
     levels = list(confidence_levels)
     kept, refused = comparable_over_time(answers, crosswalk, before=before, after=after, by=by)
     groups, codes, first, second = _pairs(kept, before, after, by)

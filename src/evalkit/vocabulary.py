@@ -22,6 +22,7 @@ __all__ = [
     "GRANT_SPANS",
     "INTERVAL_METHODS",
     "LESSON_TOPICS",
+    "LINKAGES",
     "LOGIC_COLUMNS",
     "MEASURE_ASPECTS",
     "MEASURE_STATUS",
@@ -81,6 +82,13 @@ INTERVAL_METHODS = {
     "overdispersion": "normalfordeling, utvidet for spredningen mellom kommunene",
     "normal interval": "normalfordeling",
     "t interval": "t-fordeling",
+}
+
+# How the respondents of a survey are linked to those of the wave it follows; blank is unlinked.
+LINKAGES = {
+    "linked": "de samme personene kan følges",
+    "partly_linked": "noen av personene kan følges",
+    "unlinked": "ingen kan følges",
 }
 
 LOGIC_COLUMNS = {

@@ -530,7 +530,7 @@ def planned_survey_table(
     names = municipalities.set_index("municipality_code")["name"]
     place = {code: number for number, code in enumerate(names.index)}
     own = planned.iloc[planned["municipality_code"].map(place).argsort(kind="stable")]
-    ways = {"paired": "koblede svar", "independent": "alle svar"}
+    ways = {"linked": "koblede svar", "unlinked": "alle svar"}
     rows = [
         (
             text_of(names[row.municipality_code]),
@@ -540,7 +540,7 @@ def planned_survey_table(
             withheld_text(row.reason)
             if pd.isna(row.smallest_change_share)
             else number_text(100 * row.smallest_change_share, decimals=1),
-            ways[row.method.split()[0]] if present(row.smallest_change_share) else "",
+            ways[row.linkage] if present(row.smallest_change_share) else "",
         )
         for row in own.itertuples(index=False)
     ]
