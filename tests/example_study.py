@@ -147,6 +147,7 @@ def of_their_own(tables: dict[str, list[dict]]) -> dict[str, list[dict]]:
     own["logic_model_cells"] = cells_of_models(own["logic_models"])
     for row, cells in enumerate(own["surveys"]):
         cells["wave"] = None if cells["wave"] is None else row + 2
+        cells["linkage"] = cells["linkage"] if cells["follows"] else None
     surveys = asked_again(own["surveys"][0])
     own["surveys"] += surveys
     own["crosswalk"] += asked_in(surveys)
@@ -163,7 +164,7 @@ def asked_again(alike: dict) -> list[dict]:
         alike
         | {"survey_id": f"{kind.replace('_', '-')}-{code}-{wave}", "municipality_code": code}
         | {"kind": kind, "wave": wave, "title": word_of("surveys", f"{kind}{code[0]}", wave)}
-        | {"start": f"202{wave}-05", "end": None, "follows": None}
+        | {"start": f"202{wave}-05", "end": None, "follows": None, "linkage": None}
         for kind in ASKED
         for code in REPORTED[:2]
         for wave in (0, 1)
